@@ -1,0 +1,1 @@
+//! The ledger node: PoA validators with PBFT-class finality.

@@ -1,0 +1,1 @@
+//! The ledger's state machine: apply(transaction) -> receipt: pure.

@@ -1,0 +1,1 @@
+//! Departments verify what citizens declare, attest it, and issue credentials.

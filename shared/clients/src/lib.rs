@@ -1,0 +1,1 @@
+//! Clients of the ledger, blob stores, issuers and verifiers that check what they fetch.

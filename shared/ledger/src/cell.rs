@@ -1,0 +1,82 @@
+//! State cells: the fixed-size values of the authenticated state, and the keys they stand under.
+//!
+//! A cell says that a record exists, its version and status, when it changed, and the hash of its body. The body is a record of
+//! `records`, kept by content. A proof of the cell and the body's bytes are a proof of the record.
+
+use borsh::{BorshDeserialize, BorshSerialize};
+use identity::canonical::{self, Hash};
+use identity::did::IdentityId;
+
+use crate::records::{AuthorityId, PartyId, RecordId};
+use crate::transaction::TransactionId;
+
+/// Context string of the hash that makes a state key.
+pub const KEY_CONTEXT: &str = "yufu/ledger/state-key/v1";
+/// Bytes of an encoded cell.
+pub const CELL_BYTES: usize = 64;
+
+/// A key of the state.
+pub type StateKey = Hash;
+
+/// What a state key stands for. The order of the variants is the format.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, BorshSerialize, BorshDeserialize)]
+pub enum Subject {
+    /// An identity; body `IdentityRecord`.
+    Identity(IdentityId),
+    /// An anchor; body `transaction::Anchor`.
+    Anchor(RecordId),
+    /// An attestation; body `AttestationRecord`, status `AttestationStatus`.
+    Attestation(RecordId),
+    /// A receipt; body `transaction::NewReceipt`.
+    Receipt(RecordId),
+    /// An authority; body `AuthorityRecord`.
+    Authority(AuthorityId),
+    /// A party; body `PartyRecord`.
+    Party(PartyId),
+    /// The party that has a client identifier; body the `PartyId`.
+    Client(String),
+    /// An applied or refused transaction; body `receipt::Receipt`. It is also what stops a replay.
+    Transaction(TransactionId),
+}
+
+impl Subject {
+    /// The state key.
+    pub fn key(&self) -> StateKey {
+        canonical::hash(KEY_CONTEXT, self)
+    }
+}
+
+/// A value of the state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Cell {
+    /// How often the record was written, from 1.
+    pub version: u32,
+    /// The record's status: `AttestationStatus` for an attestation, 1 for a deactivated identity, else 0.
+    pub status: u8,
+    /// Height of the block that created the record; 0 for the genesis.
+    pub created_height: u64,
+    /// Height of the block that last changed it.
+    pub updated_height: u64,
+    /// SHA-256 of the body's canonical bytes.
+    pub body: Hash,
+}
+
+impl Cell {
+    /// The fixed 64 bytes of the state: the Borsh encoding, padded with zeros.
+    pub fn to_bytes(&self) -> [u8; CELL_BYTES] {
+        let mut bytes = [0; CELL_BYTES];
+        bytes.iter_mut().zip(canonical::encode(self)).for_each(|(to, from)| *to = from);
+        bytes
+    }
+
+    /// Reads the 64 bytes; refuses a padding that is not zero.
+    pub fn from_bytes(bytes: &[u8; CELL_BYTES]) -> Result<Self, canonical::DecodeError> {
+        let mut reader = bytes.as_slice();
+        let cell = Self::deserialize(&mut reader).map_err(canonical::DecodeError::Malformed)?;
+        if reader.iter().any(|b| *b != 0) {
+            let error = std::io::Error::new(std::io::ErrorKind::InvalidData, "padding is not zero");
+            return Err(canonical::DecodeError::Malformed(error));
+        }
+        Ok(cell)
+    }
+}

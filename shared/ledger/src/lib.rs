@@ -1,0 +1,14 @@
+//! The ledger's objects: transactions, blocks, receipts, finality certificates and state proofs, checked without a node.
+//!
+//! Pure: no async, no I/O, no clock, no randomness, no logging, and no type of the consensus engine. A wallet or a browser that
+//! has the genesis file and this crate can check any answer of any node.
+
+pub mod block;
+pub mod cell;
+pub mod genesis;
+pub mod limits;
+pub mod receipt;
+pub mod records;
+pub mod transaction;
+
+pub use identity::canonical::{self, Hash};

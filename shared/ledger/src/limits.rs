@@ -1,0 +1,20 @@
+//! Every bound of the ledger's objects in one place.
+
+/// Bytes of one encoded transaction at most.
+pub const MAX_TRANSACTION_BYTES: usize = 64 * 1024;
+/// Transactions in one block at most.
+pub const MAX_BLOCK_TRANSACTIONS: usize = 1_000;
+/// Bytes of one encoded block at most.
+pub const MAX_BLOCK_BYTES: usize = 2 * 1024 * 1024;
+/// Bytes of one encoded record body at most.
+pub const MAX_RECORD_BYTES: usize = 32 * 1024;
+/// Anchors, attestation records or receipts in one transaction at most.
+pub const MAX_BATCH: usize = 100;
+/// Blocks between the height at which a transaction is made and its expiry, at most.
+pub const MAX_EXPIRY_BLOCKS: u64 = 20_000;
+/// Bytes of a CID in its binary form at most (CIDv1 with a SHA-256 multihash has 36).
+pub const MAX_CID_BYTES: usize = 64;
+/// Bytes of a short text (a name, a type, a URL) at most.
+pub const MAX_TEXT_BYTES: usize = 512;
+/// Purposes of one party at most.
+pub const MAX_PURPOSES: usize = 32;

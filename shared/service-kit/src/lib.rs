@@ -1,0 +1,1 @@
+//! What every Yufu service has: problems, configuration, telemetry, serving, sessions, outbound fetches.

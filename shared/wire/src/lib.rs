@@ -1,0 +1,1 @@
+//! Requests, responses, QR links and problem slugs.

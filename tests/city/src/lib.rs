@@ -1,0 +1,1 @@
+//! The pilot city: every service as a process on this machine.

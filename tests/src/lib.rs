@@ -1,0 +1,1 @@
+//! The stories are under `stories/`, the repository rules in `tidy.rs`.

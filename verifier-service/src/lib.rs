@@ -1,0 +1,1 @@
+//! Government sites and counters verify a citizen after consent.

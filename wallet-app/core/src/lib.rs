@@ -1,0 +1,1 @@
+//! The wallet: one method per story; vault and store.
