@@ -401,3 +401,42 @@ fn concat_kdf(shared: &[u8], enc: ContentEncryption, apu: &[u8], apv: &[u8]) -> 
     key.truncate(enc.key_bytes().into());
     key
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn coordinates(x: &str, y: &str) -> PublicKey {
+        Jwk::from_value(&serde_json::json!({"kty": "EC", "crv": "P-256", "x": x, "y": y})).unwrap().key
+    }
+
+    fn secret(d: &str) -> p256::SecretKey {
+        p256::SecretKey::from_slice(&URL_SAFE_NO_PAD.decode(d).unwrap()).unwrap()
+    }
+
+    /// RFC 7518 appendix C: Alice's ephemeral key, Bob's key, the derived key, from both sides.
+    #[test]
+    fn agrees_on_the_key_of_rfc_7518() {
+        let alice = secret("0_NxaRPUMQoAJt50Gz8YiTr8gRTwyEaCumd-MToTmIo");
+        let bob = secret("VEmDZpDXXK8p8N0Cndsxs924q6nS1RXFASRl6BfUqdw");
+        let alices =
+            coordinates("gI0GAILBdu7T53akrFmMyGcsF3n5dO7MmwNBHKW5SV0", "SLW_xSffzlPWrHEVI30DHM_4egVwt3NQqeUD7nMFpps");
+        let bobs = coordinates("weNJy2HscCSM6AEDTDg04biOvhFhyyWvOHQfeF_PxMQ", "e8lnCO-AlStT-NJVX-crhB7QRYhiix03illJOVAOyck");
+        assert_eq!((public_key_of(&alice), public_key_of(&bob)), (alices, bobs));
+        for (secret, public) in [(alice, bobs), (bob, alices)] {
+            let key = agree(&secret, &public, ContentEncryption::A128Gcm, b"Alice", b"Bob").unwrap();
+            assert_eq!(URL_SAFE_NO_PAD.encode(key.as_slice()), "VqqN6vgjbSBcIijNcacQGg");
+        }
+    }
+
+    #[test]
+    fn the_agreed_key_depends_on_every_input() {
+        let derive = |shared: u8, enc, apu: &[u8], apv: &[u8]| concat_kdf(&[shared; 32], enc, apu, apv).to_vec();
+        let enc = ContentEncryption::A256Gcm;
+        let key = derive(1, enc, b"ab", b"c");
+        assert_eq!(key.len(), 32);
+        assert_ne!(key, derive(2, enc, b"ab", b"c"));
+        assert_ne!(key, derive(1, enc, b"a", b"bc"));
+        assert_ne!(key.get(..16), Some(&derive(1, ContentEncryption::A128Gcm, b"ab", b"c")[..]));
+    }
+}

@@ -271,8 +271,8 @@ impl Parsed {
         // A fourth part would leave a dot in `payload`, which is not base64url.
         let decode = |part: &str| URL_SAFE_NO_PAD.decode(part).map_err(|_| JwsError::NotCompact);
         let (alg, header) = read_header(&decode(header)?, policy)?;
-        let signature = decode(signature)?.try_into().map_err(|_| JwsError::BadSignature)?;
         let payload = decode(payload)?;
+        let signature = decode(signature)?.try_into().map_err(|_| JwsError::BadSignature)?;
         let (signing_input, max_bytes) = (signing_input.to_owned(), policy.max_bytes);
         Ok(Self { header, alg, signing_input, payload, signature, max_bytes })
     }
