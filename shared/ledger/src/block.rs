@@ -70,9 +70,9 @@ pub struct Block {
     pub transactions: Vec<Transaction>,
 }
 
-/// The Merkle tree hash of RFC 6962 section 2.1 over the transaction ids (leaf = the 32 bytes of the id).
-pub fn transactions_root(ids: &[Hash]) -> Hash {
-    match ids {
+/// The Merkle tree hash of RFC 6962 section 2.1 over the transactions' leaves (`Transaction::leaf`).
+pub fn transactions_root(leaves: &[Hash]) -> Hash {
+    match leaves {
         [] => Sha256::digest([]).into(),
         [one] => Sha256::new().chain_update([0]).chain_update(one).finalize().into(),
         many => {

@@ -6,6 +6,7 @@
 use borsh::{BorshDeserialize, BorshSerialize};
 use identity::canonical::{self, Hash};
 use identity::did::IdentityId;
+use sha2::{Digest, Sha256};
 
 use crate::records::{AuthorityId, PartyId, RecordId};
 use crate::transaction::TransactionId;
@@ -44,6 +45,11 @@ impl Subject {
     pub fn key(&self) -> StateKey {
         canonical::hash(KEY_CONTEXT, self)
     }
+}
+
+/// What a cell says of a body: the SHA-256 of the body's canonical bytes.
+pub fn body_hash(body: &[u8]) -> Hash {
+    Sha256::digest(body).into()
 }
 
 /// A value of the state.

@@ -4,6 +4,7 @@
 //! has the genesis file and this crate can check any answer of any node.
 
 pub mod block;
+mod bounds;
 pub mod cell;
 pub mod genesis;
 pub mod limits;
@@ -11,4 +12,5 @@ pub mod receipt;
 pub mod records;
 pub mod transaction;
 
+pub use cell::CELL_BYTES;
 pub use identity::canonical::{self, Hash};

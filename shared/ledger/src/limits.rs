@@ -18,3 +18,21 @@ pub const MAX_CID_BYTES: usize = 64;
 pub const MAX_TEXT_BYTES: usize = 512;
 /// Purposes of one party at most.
 pub const MAX_PURPOSES: usize = 32;
+/// Attestation types that one purpose names, at most.
+pub const MAX_ALLOWED_DATA: usize = 16;
+/// Claims of one attestation type that one purpose names, at most.
+pub const MAX_CLAIMS: usize = 64;
+/// Days that a party may keep what it learned, at most: a hundred years.
+pub const MAX_RETENTION_DAYS: u32 = 36_525;
+/// Validators of one epoch at most.
+pub const MAX_VALIDATORS: usize = 128;
+/// Authorities of the genesis at most.
+pub const MAX_AUTHORITIES: usize = 256;
+/// Ledger keys or credential keys of one authority at most.
+pub const MAX_AUTHORITY_KEYS: usize = 32;
+/// Bytes of one encoded header at most.
+pub const MAX_HEADER_BYTES: usize = 1_024;
+/// Bytes of one finality certificate at most: 128 validators need 8.3 KiB.
+pub const MAX_CERTIFICATE_BYTES: usize = 16 * 1024;
+/// Bytes of one state proof at most: 63 peaks and a path of 63 hashes need 4.2 KiB.
+pub const MAX_PROOF_BYTES: usize = 16 * 1024;

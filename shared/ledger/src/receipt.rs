@@ -72,4 +72,7 @@ pub enum Refusal {
     /// The authority may not register parties.
     #[error("the authority may not sponsor parties")]
     MayNotSponsor,
+    /// Signed for another genesis, or an identity of another network.
+    #[error("this is for another ledger")]
+    OtherLedger,
 }

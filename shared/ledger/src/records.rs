@@ -5,6 +5,7 @@ use identity::did::Inception;
 use identity::keys::PublicKey;
 use identity::{Commitment, Localized, UnixSeconds};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 /// A random 32-byte id of an anchor, attestation or receipt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
@@ -137,6 +138,13 @@ pub struct AttestationRecord {
     pub valid_from: UnixSeconds,
     /// Not valid from this second on.
     pub valid_until: UnixSeconds,
+}
+
+impl AttestationRecord {
+    /// The lock that a secret opens: its SHA-256.
+    pub fn lock_of(secret: &[u8; 32]) -> [u8; 32] {
+        Sha256::digest(secret).into()
+    }
 }
 
 /// Context string of an attestation record's commitment to the issuer-signed JWT.

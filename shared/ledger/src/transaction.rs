@@ -16,6 +16,9 @@ use crate::records::{AttestationRecord, AttestationStatus, AuthorityId, PartyId,
 /// Context string of the bytes that a sender signs.
 pub const CONTEXT: &str = "yufu/ledger/transaction/v1";
 
+/// Context string of a transaction's leaf in the block's Merkle tree.
+pub const LEAF_CONTEXT: &str = "yufu/ledger/transaction-leaf/v1";
+
 /// The id of a transaction: SHA-256 of its signed bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -185,6 +188,12 @@ impl Transaction {
     /// The transaction's id.
     pub fn id(&self) -> TransactionId {
         self.unsigned.id()
+    }
+
+    /// The leaf of this transaction in the block's Merkle tree: unlike the id it covers the signature, so that one header stands for
+    /// one body.
+    pub fn leaf(&self) -> Hash {
+        canonical::hash(LEAF_CONTEXT, self)
     }
 
     /// Checks the signature by the ledger's strict rule. Whether the key may act for the sender is the state machine's to say.
