@@ -64,6 +64,10 @@ impl PublicKey {
                 Ok(Self(Bytes::Ed25519(bytes)))
             }
             Algorithm::P256 => {
+                // The library also reads the compact form (tag 5), which would give a key a second encoding.
+                if !matches!((bytes.first(), bytes.len()), (Some(2 | 3), 33) | (Some(4), 65)) {
+                    return Err(KeyError::PublicKey);
+                }
                 let key = p256::ecdsa::VerifyingKey::from_sec1_bytes(bytes).map_err(|_| KeyError::PublicKey)?;
                 Ok(Self::from_p256(&key))
             }

@@ -112,7 +112,11 @@ fn algorithm_rows(scene: &Scene) -> Vec<Row> {
         ("none with a good ES256 signature", scene.request_with("alg", json!("none")), "jws-alg-unsupported"),
         ("empty alg", none(""), "jws-alg-unsupported"),
         ("HS256 keyed with the public point", hmac_token(&header("HS256"), &sec1), "jws-alg-unsupported"),
-        ("HS256 keyed with the compressed point", hmac_token(&header("HS256"), scene.site.public_key().as_bytes()), "jws-alg-unsupported"),
+        (
+            "HS256 keyed with the compressed point",
+            hmac_token(&header("HS256"), scene.site.public_key().as_bytes()),
+            "jws-alg-unsupported",
+        ),
         ("HS256 keyed with the JWK", hmac_token(&header("HS256"), scene.jwk().to_string().as_bytes()), "jws-alg-unsupported"),
         ("HS256 keyed with the certificate", hmac_token(&header("HS256"), scene.chain.leaf_der()), "jws-alg-unsupported"),
         ("HS256 with an empty key", hmac_token(&header("HS256"), b""), "jws-alg-unsupported"),
@@ -178,7 +182,11 @@ fn chain_rows(scene: &Scene) -> Vec<Row> {
         ("x5c missing", scene.request_without("x5c"), "jws-header-missing"),
         ("x5c empty", x5c(json!([])), "x509-empty"),
         ("x5c a text", x5c(json!(BASE64.encode(leaf))), "x509-malformed"),
-        ("x5c in base64url", x5c(json!([data_encoding::BASE64URL.encode(&[&[0xfb, 0xff][..], leaf].concat())])), "x509-malformed"),
+        (
+            "x5c in base64url",
+            x5c(json!([data_encoding::BASE64URL.encode(&[&[0xfb, 0xff][..], leaf].concat())])),
+            "x509-malformed",
+        ),
         ("x5c with one padding too many", x5c(json!([format!("{}=", BASE64.encode(leaf))])), "x509-malformed"),
         ("x5c of somebody else's root of the same name", mallorys, "x509-signature-invalid"),
         ("x5c of the site, signed by somebody else", signed_by_mallory, "jws-signature-invalid"),
@@ -202,7 +210,8 @@ fn encoding_rows(scene: &Scene) -> Vec<Row> {
     };
     let der = p256::ecdsa::Signature::from_slice(&BASE64URL_NOPAD.decode(signature.as_bytes()).unwrap()).unwrap().to_der();
     let bytes = |bytes: &[u8]| format!("{input}.{}", BASE64URL_NOPAD.encode(bytes));
-    let order = [&[0xff_u8; 4][..], &[0; 4], &[0xff; 8], b"\xbc\xe6\xfa\xad\xa7\x17\x9e\x84\xf3\xb9\xca\xc2\xfc\x63\x25\x51"].concat();
+    let order =
+        [&[0xff_u8; 4][..], &[0; 4], &[0xff; 8], b"\xbc\xe6\xfa\xad\xa7\x17\x9e\x84\xf3\xb9\xca\xc2\xfc\x63\x25\x51"].concat();
     let other_claims = BASE64URL_NOPAD.encode(br#"{"client_id":"x509_hash:mallory","nonce":"n"}"#);
     vec![
         ("alg twice, none last", raw(&format!(r#"{{{},"alg":"none"}}"#, inner.strip_suffix('}').unwrap())), "jws-header-json"),
@@ -225,7 +234,11 @@ fn encoding_rows(scene: &Scene) -> Vec<Row> {
         ("four parts", format!("{good}.AAAA"), "jws-not-compact"),
         ("one part", header.to_owned(), "jws-not-compact"),
         ("nothing", String::new(), "jws-not-compact"),
-        ("JSON serialization", json!({"protected": header, "payload": payload, "signature": signature}).to_string(), "jws-not-compact"),
+        (
+            "JSON serialization",
+            json!({"protected": header, "payload": payload, "signature": signature}).to_string(),
+            "jws-not-compact",
+        ),
         ("detached payload", format!("{header}..{signature}"), "jws-signature-invalid"),
         ("no signature", format!("{input}."), "jws-signature-invalid"),
         ("signature in DER", bytes(der.as_bytes()), "jws-signature-invalid"),
@@ -295,8 +308,7 @@ fn refuse_all(rows: &[Row], verify: impl Fn(&str) -> Result<Verified, JwsError>)
 #[test]
 fn a_hundred_hostile_tokens_are_refused_each_for_its_own_fault() {
     let scene = Scene::new();
-    let requests =
-        [algorithm_rows(&scene), header_rows(&scene), chain_rows(&scene), encoding_rows(&scene)].concat();
+    let requests = [algorithm_rows(&scene), header_rows(&scene), chain_rows(&scene), encoding_rows(&scene)].concat();
     let (proofs, bindings) = (proof_rows(&scene), binding_rows(&scene));
     refuse_all(&requests, |token| scene.verify_request(token));
     refuse_all(&proofs, |token| scene.verify_proof(token));

@@ -117,7 +117,9 @@ fn every_changed_byte_of_a_message_is_noticed() {
 /// SEC-P1: another key agreement or cipher than the two pairs of HAIP is refused by name.
 #[test]
 fn other_algorithms_are_refused() {
-    for alg in ["none", "dir", "RSA-OAEP", "RSA1_5", "A128KW", "ECDH-ES+A128KW", "ECDH-ES+A256KW", "PBES2-HS256+A128KW", "ecdh-es"] {
+    for alg in
+        ["none", "dir", "RSA-OAEP", "RSA1_5", "A128KW", "ECDH-ES+A128KW", "ECDH-ES+A256KW", "PBES2-HS256+A128KW", "ecdh-es"]
+    {
         assert_eq!(with_parameter("alg", json!(alg)), JweError::UnsupportedAlg(alg.to_owned()));
     }
     for enc in ["A192GCM", "A128CBC-HS256", "A256CBC-HS512", "C20P", "a256gcm", ""] {

@@ -9,8 +9,7 @@ use crate::authority::{Authority, short_chain};
 use crate::{NOW, secret};
 
 /// For the RFCs' own examples, which have no `typ`.
-const ANY: Policy =
-    Policy { typ: Typ::Any, algs: JwsAlg::ALL, jwk: Presence::Refused, x5c: Presence::Refused, max_bytes: 4096 };
+const ANY: Policy = Policy { typ: Typ::Any, algs: JwsAlg::ALL, jwk: Presence::Refused, x5c: Presence::Refused, max_bytes: 4096 };
 
 fn key(value: Value) -> identity::PublicKey {
     Jwk::from_value(&value).unwrap().key
