@@ -12,18 +12,19 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Path, Query, Request, State};
 use axum::http::header::{self, HeaderMap, HeaderValue};
 use axum::http::{Extensions, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, put};
+use axum::{Json, Router};
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use futures::stream;
 use serde::Deserialize;
 use tokio::sync::Semaphore;
+use wire::problem::{Problem, Slug};
 
 use crate::car;
 use crate::cid::Cid;
@@ -170,39 +171,50 @@ impl Refusal {
         }
     }
 
-    fn slug(&self) -> &'static str {
+    fn slug(&self) -> Slug {
         match self {
-            Self::Cid(_) => "blob-cid-refused",
-            Self::NoFormat | Self::Format | Self::Parameter(_) => "blob-format-refused",
-            Self::Path | Self::NotCached => "blob-missing",
-            Self::NoLength | Self::Body => "blob-upload-incomplete",
-            Self::OtherCid(_) => "blob-cid-mismatch",
-            Self::Busy => "blob-store-unavailable",
-            Self::Denied(Denied::Unauthenticated) => "unauthenticated",
-            Self::Denied(Denied::Forbidden) => "forbidden",
-            Self::Denied(Denied::OverQuota) => "blob-quota-exceeded",
-            Self::Denied(Denied::Unavailable) => "blob-store-unavailable",
-            Self::Store(e) => e.slug(),
+            Self::Cid(_) | Self::NoFormat | Self::Format | Self::Parameter(_) | Self::NoLength | Self::Body => Slug::BadRequest,
+            Self::Path | Self::NotCached => Slug::NotFound,
+            Self::OtherCid(_) => Slug::Refused,
+            Self::Busy => Slug::Busy,
+            Self::Denied(Denied::Unauthenticated) => Slug::NotSignedIn,
+            Self::Denied(Denied::Forbidden) => Slug::NotAllowed,
+            Self::Denied(Denied::OverQuota) => Slug::TooManyRequests,
+            Self::Denied(Denied::Unavailable) => Slug::Busy,
+            Self::Store(e) => match e {
+                StoreError::Missing { .. } => Slug::NotFound,
+                StoreError::Bad { .. } => Slug::Internal,
+                StoreError::Unfit(_) => Slug::TooLarge,
+                StoreError::Full(_) => Slug::StorageFull,
+                StoreError::Disk { .. }
+                | StoreError::Pins { .. }
+                | StoreError::Unreachable { .. }
+                | StoreError::Daemon { .. } => Slug::BlobsUnavailable,
+            },
         }
     }
 }
 
-/// A problem document (RFC 9457).
+/// A problem document (RFC 9457). The form of the request can make the status more exact than the slug's own.
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let status = self.status();
         if status.is_server_error() {
             tracing::error!(error = &self as &dyn std::error::Error, "the blob gateway failed");
         }
-        let body = serde_json::json!({
-            "type": format!("urn:yufu:problem:{}", self.slug()),
-            "title": status.canonical_reason().unwrap_or_default(),
-            "status": status.as_u16(),
-            "detail": self.to_string(),
-        });
-        let mut response = (status, body.to_string()).into_response();
+        let slug = self.slug();
+        let sentence = slug.sentence();
+        let problem = Problem {
+            kind: format!("urn:yufu:problem:{}", slug.as_str()),
+            title: sentence.en,
+            title_zh: sentence.zh,
+            status: status.as_u16(),
+            detail: Some(self.to_string()),
+            request_id: None,
+        };
+        let mut response = (status, Json(problem)).into_response();
         let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(wire::problem::MEDIA_TYPE));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         if status == StatusCode::SERVICE_UNAVAILABLE || status == StatusCode::TOO_MANY_REQUESTS {
@@ -357,11 +369,9 @@ fn only_if_cached(headers: &HeaderMap) -> bool {
 fn respond(cid: &str, form: Form, request: &HeaderMap, body: Body) -> Response {
     let etag = form.etag(cid);
     let known = request.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
-    let unchanged = known.is_some_and(|known| {
-        known.split(',').map(str::trim).any(|tag| tag == "*" || tag.trim_start_matches("W/") == etag)
-    });
-    let mut response =
-        if unchanged { StatusCode::NOT_MODIFIED.into_response() } else { (StatusCode::OK, body).into_response() };
+    let unchanged =
+        known.is_some_and(|known| known.split(',').map(str::trim).any(|tag| tag == "*" || tag.trim_start_matches("W/") == etag));
+    let mut response = if unchanged { StatusCode::NOT_MODIFIED.into_response() } else { (StatusCode::OK, body).into_response() };
     let (format, extension) = form.names();
     let set = [
         (header::CONTENT_TYPE, form.content_type().to_owned()),
@@ -425,8 +435,7 @@ async fn upload(State(gateway): State<Gateway>, Path(cid): Path<String>, request
     let bytes: u64 = announced.and_then(|text| text.parse().ok()).ok_or(Refusal::NoLength)?;
     let too_large = || Refusal::Store(StoreError::Unfit(dag::DagError::BlobTooLarge));
     let limit = usize::try_from(bytes).ok().filter(|bytes| *bytes <= dag::MAX_BLOB_BYTES).ok_or_else(too_large)?;
-    let attempt =
-        Attempt { access: Access::Upload { bytes }, cid, headers: parts.headers, extensions: parts.extensions };
+    let attempt = Attempt { access: Access::Upload { bytes }, cid, headers: parts.headers, extensions: parts.extensions };
     (gateway.authorize)(attempt).await.map_err(Refusal::Denied)?;
     let _place = gateway.uploads.try_acquire().map_err(|_| Refusal::Busy)?;
     let body = tokio::time::timeout(UPLOAD_TIMEOUT, to_bytes(body, limit)).await;

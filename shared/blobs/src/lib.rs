@@ -11,6 +11,8 @@
 //! May assume nothing about bytes that come from a disk, a network or a caller. Refuses plaintext by having no way to store it under
 //! a name: only [`seal::Sealed`] knows its CID.
 
+mod answer;
+
 pub mod car;
 pub mod cid;
 pub mod dag;

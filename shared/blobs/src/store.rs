@@ -85,17 +85,6 @@ impl StoreError {
         }
     }
 
-    /// The machine's word for this error.
-    pub fn slug(&self) -> &'static str {
-        match self {
-            Self::Missing { .. } => "blob-missing",
-            Self::Bad { .. } => "blob-bad",
-            Self::Unfit(_) => "blob-too-large",
-            Self::Full(_) => "blob-store-full",
-            Self::Disk { .. } | Self::Pins { .. } | Self::Unreachable { .. } | Self::Daemon { .. } => "blob-store-unavailable",
-        }
-    }
-
     /// The person's sentence for this error: what happened, whose side, what to do next.
     pub fn sentence(&self) -> Localized {
         match self {

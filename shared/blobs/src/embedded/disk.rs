@@ -26,11 +26,8 @@ fn failed(action: &'static str, path: &Path, source: io::Error) -> StoreError {
 
 impl Disk {
     pub(super) fn open(directory: &Path) -> Result<Self, StoreError> {
-        let disk = Self {
-            blocks: directory.join("blocks"),
-            temporary: directory.join("temporary"),
-            next_temporary: AtomicU64::new(0),
-        };
+        let disk =
+            Self { blocks: directory.join("blocks"), temporary: directory.join("temporary"), next_temporary: AtomicU64::new(0) };
         fs::create_dir_all(&disk.blocks).map_err(|e| failed("make", &disk.blocks, e))?;
         match fs::remove_dir_all(&disk.temporary) {
             Err(e) if e.kind() != ErrorKind::NotFound => return Err(failed("empty", &disk.temporary, e)),

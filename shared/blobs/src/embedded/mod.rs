@@ -133,10 +133,12 @@ impl Inner {
     fn collect_garbage(&self) -> Result<Collected, StoreError> {
         let mut kept = HashSet::new();
         for root in self.pins.all()? {
-            match self.each_block(root, |cid, _| drop(kept.insert(cid))) {
-                // What is missing cannot be kept; what is left of the blob is, for a repair by adding it again.
-                Ok(()) | Err(StoreError::Missing { .. }) => (),
-                Err(StoreError::Bad { cid, .. }) => drop(kept.insert(cid)),
+            let walked = self.each_block(root, |cid, _| {
+                kept.insert(cid);
+            });
+            match walked {
+                // What is missing or damaged cannot be followed; what was reached is kept, for a repair by adding the blob again.
+                Ok(()) | Err(StoreError::Missing { .. } | StoreError::Bad { .. }) => (),
                 Err(e) => return Err(e),
             }
         }
