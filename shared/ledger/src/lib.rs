@@ -6,11 +6,17 @@
 pub mod block;
 mod bounds;
 pub mod cell;
+mod codec;
+pub mod finality;
 pub mod genesis;
 pub mod limits;
+pub mod proof;
 pub mod receipt;
 pub mod records;
 pub mod transaction;
+pub mod trust;
 
 pub use cell::CELL_BYTES;
+pub use codec::Malformed;
 pub use identity::canonical::{self, Hash};
+pub use trust::TrustRoot;

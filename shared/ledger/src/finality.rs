@@ -1,0 +1,156 @@
+//! Finality certificates: a quorum of validators signed that a header is final. Checked here without the consensus engine.
+//!
+//! A certificate is the wire form of the engine's `Finalization` (commonware 2026.10.0, Simplex with Ed25519), byte for byte:
+//!
+//! ```text
+//! proposal    epoch (varint) ‖ view (varint) ‖ parent's view (varint) ‖ header digest (32)
+//! signers     number of validators (u64, big endian) ‖ one bit each, lowest bit of the first byte first, spare bits zero
+//! signatures  their number (varint) ‖ 64 bytes each, in the order of the signers
+//! ```
+//!
+//! Every signature is over `length of namespace (varint) ‖ namespace ‖ proposal`, the namespace being [`NAMESPACE`] ‖ genesis hash ‖
+//! `_FINALIZE`, and verifies by ZIP-215, as the engine has it: the certificate that one honest party accepts, all accept.
+//! Validators are numbered by the order of their keys. Refuses everything that is not exactly this, and any header but the one signed.
+//!
+//! The validators of the genesis are those of epoch 0; a header of another epoch is refused.
+
+use ed25519_consensus::{Signature, VerificationKey};
+use identity::canonical::Hash;
+
+use crate::block::Header;
+use crate::codec::{Malformed, Reader, write_varint};
+use crate::limits::MAX_CERTIFICATE_BYTES;
+use crate::trust::TrustRoot;
+
+/// How the namespace of every consensus signature begins; the genesis hash follows, so that no vote counts on two ledgers.
+pub const NAMESPACE: &[u8] = b"yufu-consensus-v1";
+/// What the engine appends for votes that finalize (as against those that notarize or nullify).
+const FINALIZE: &[u8] = b"_FINALIZE";
+/// The one epoch whose validators the genesis names.
+const GENESIS_EPOCH: u64 = 0;
+
+/// Why a certificate does not make a header final.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FinalityError {
+    /// Longer than [`MAX_CERTIFICATE_BYTES`].
+    #[error("the certificate has {0} bytes, more than the {MAX_CERTIFICATE_BYTES} allowed")]
+    TooLong(usize),
+    /// The bytes are not a certificate.
+    #[error("the bytes are not a finality certificate")]
+    Malformed(#[from] Malformed),
+    /// The header is of another ledger.
+    #[error("the header is of another ledger")]
+    OtherLedger,
+    /// The trust root does not know the validators of this epoch.
+    #[error("the validators of epoch {0} are not known here")]
+    UnknownEpoch(u64),
+    /// The certificate is for another header.
+    #[error("the certificate is for another header")]
+    OtherHeader,
+    /// Epoch, view or parent's view are not those of the header.
+    #[error("the certificate is of another round than the header")]
+    OtherRound,
+    /// Not as many signer bits as validators, or not as many signatures as signer bits.
+    #[error("the certificate does not fit the set of validators")]
+    Committee,
+    /// Too few signed.
+    #[error("{signers} validators signed; {quorum} are needed")]
+    NoQuorum {
+        /// Who signed.
+        signers: usize,
+        /// How many are needed.
+        quorum: usize,
+    },
+    /// A signature does not verify.
+    #[error("the signature of validator {0} does not verify")]
+    Signature(usize),
+}
+
+/// What precedes the kind of vote in every consensus signature of the ledger with this genesis.
+pub fn namespace(genesis: &Hash) -> Vec<u8> {
+    [NAMESPACE, genesis].concat()
+}
+
+/// Checks that a quorum of the validators that the trust root names made this header final.
+///
+/// # Errors
+/// See [`FinalityError`].
+pub fn verify_certificate(root: &TrustRoot, header: &Header, certificate: &[u8]) -> Result<(), FinalityError> {
+    if certificate.len() > MAX_CERTIFICATE_BYTES {
+        return Err(FinalityError::TooLong(certificate.len()));
+    }
+    if header.genesis != *root.hash() {
+        return Err(FinalityError::OtherLedger);
+    }
+    if header.context.epoch != GENESIS_EPOCH {
+        return Err(FinalityError::UnknownEpoch(header.context.epoch));
+    }
+    let parsed = Certificate::parse(certificate, root.validators().len())?;
+    if parsed.payload != header.digest() {
+        return Err(FinalityError::OtherHeader);
+    }
+    let context = &header.context;
+    if (parsed.epoch, parsed.view, parsed.parent_view) != (context.epoch, context.view, context.parent_view) {
+        return Err(FinalityError::OtherRound);
+    }
+    if parsed.signers.len() < root.quorum() {
+        return Err(FinalityError::NoQuorum { signers: parsed.signers.len(), quorum: root.quorum() });
+    }
+    let message = parsed.signed_bytes(root.hash());
+    for (signer, signature) in parsed.signers.iter().zip(&parsed.signatures) {
+        let key = root.validators().get(*signer).ok_or(FinalityError::Committee)?;
+        let verified = VerificationKey::try_from(*key).and_then(|key| key.verify(&Signature::from(*signature), &message));
+        verified.map_err(|_| FinalityError::Signature(*signer))?;
+    }
+    Ok(())
+}
+
+/// A parsed certificate: as many signatures as signers, the signers ascending and each a validator.
+struct Certificate {
+    epoch: u64,
+    view: u64,
+    parent_view: u64,
+    payload: Hash,
+    signers: Vec<usize>,
+    signatures: Vec<[u8; 64]>,
+}
+
+impl Certificate {
+    fn parse(bytes: &[u8], validators: usize) -> Result<Self, FinalityError> {
+        let mut reader = Reader::new(bytes);
+        let (epoch, view) = (reader.varint("epoch")?, reader.varint("view")?);
+        let (parent_view, payload) = (reader.varint("parent view")?, reader.array("header digest")?);
+        let bits = u64::from_be_bytes(reader.array("number of validators")?);
+        if usize::try_from(bits) != Ok(validators) {
+            return Err(FinalityError::Committee);
+        }
+        let bitmap = reader.bytes(validators.div_ceil(8), "signers")?;
+        let set = bitmap.iter().enumerate().flat_map(|(place, byte)| {
+            let bits = (0..8).filter(move |bit| byte >> bit & 1 == 1);
+            bits.map(move |bit| place * 8 + bit)
+        });
+        let signers: Vec<usize> = set.collect();
+        if signers.iter().any(|signer| *signer >= validators) {
+            return Err(Malformed("signers").into());
+        }
+        let count = reader.count(validators, "number of signatures")?;
+        if count != signers.len() {
+            return Err(FinalityError::Committee);
+        }
+        let signatures = (0..count).map(|_| reader.array("signature")).collect::<Result<_, _>>()?;
+        reader.finish()?;
+        Ok(Self { epoch, view, parent_view, payload, signers, signatures })
+    }
+
+    /// The bytes that every signer signed.
+    fn signed_bytes(&self, genesis: &Hash) -> Vec<u8> {
+        let namespace = [&namespace(genesis), FINALIZE].concat();
+        let length = u64::try_from(namespace.len()).expect("a namespace is short");
+        let mut message = Vec::with_capacity(192);
+        write_varint(length, &mut message);
+        message.extend_from_slice(&namespace);
+        [self.epoch, self.view, self.parent_view].into_iter().for_each(|number| write_varint(number, &mut message));
+        message.extend_from_slice(&self.payload);
+        message
+    }
+}
