@@ -10,9 +10,11 @@
 //! asked, or that send a wallet to an address that is neither https nor this machine.
 
 pub mod blobs;
+pub mod chain;
 pub mod environment;
 pub mod http;
 pub mod issuer;
 pub mod verifier;
 
+pub use chain::{AsOf, ChainClient, ChainError};
 pub use environment::{Clock, Environment, Random};

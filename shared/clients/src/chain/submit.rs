@@ -1,0 +1,170 @@
+//! Submitting transactions: to several nodes, the same one as often as need be, until its place in the ledger is proved.
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use futures::StreamExt as _;
+use futures::stream::FuturesUnordered;
+use identity::canonical;
+use identity::keys::Signer;
+use ledger::cell::Subject;
+use ledger::limits::MAX_RECORD_BYTES;
+use ledger::receipt::{Outcome, Receipt};
+use ledger::transaction::{Body, Sender, Transaction, TransactionId, Unsigned};
+use tokio::time::{Instant, sleep, timeout_at};
+use wire::chain::{Submit, Submitted};
+
+use super::{ChainClient, ChainError};
+use crate::http;
+
+/// How long a submission waits for finality.
+pub const FINALITY_TIMEOUT: Duration = Duration::from_secs(20);
+/// For how many blocks a transaction is good. Replays are stopped by its id, so this only bounds how long an outbox may try.
+pub const EXPIRY_BLOCKS: u64 = 10_000;
+/// How long one node is asked to wait for a receipt before another one is asked.
+const RECEIPT_WAIT: Duration = Duration::from_secs(2);
+/// The pause after a round in which no node knew more.
+const PAUSE: Duration = Duration::from_millis(150);
+
+impl ChainClient {
+    /// Builds and signs a transaction that is good for the next [`EXPIRY_BLOCKS`] blocks. Store it before it is submitted, and the
+    /// same one can be submitted again after a crash.
+    ///
+    /// # Errors
+    /// [`ChainError::WrongSigner`] when the signer's key is not the sender's; as [`ChainClient::get`] when no height is proved yet.
+    pub async fn prepare(&self, signer: &dyn Signer, sender: Sender, body: Body) -> Result<Transaction, ChainError> {
+        if *sender.key() != signer.public_key() {
+            return Err(ChainError::WrongSigner);
+        }
+        let height = self.head().await?.height;
+        let unsigned = Unsigned {
+            genesis: *self.root.hash(),
+            sender,
+            sequence: u64::from_le_bytes(self.random.bytes()),
+            expiry_height: height + EXPIRY_BLOCKS,
+            body,
+        };
+        Ok(unsigned.sign(signer))
+    }
+
+    /// Builds, signs and submits a transaction, and waits until it is final.
+    ///
+    /// # Errors
+    /// As [`Self::prepare`] and [`Self::submit_prepared`].
+    pub async fn submit(&self, signer: &dyn Signer, sender: Sender, body: Body) -> Result<Receipt, ChainError> {
+        let transaction = self.prepare(signer, sender, body).await?;
+        self.submit_prepared(&transaction).await
+    }
+
+    /// Submits a signed transaction and waits at most [`FINALITY_TIMEOUT`] until its receipt is proved. Submitting the same one again
+    /// has no further effect and gives the same receipt.
+    ///
+    /// # Errors
+    /// [`ChainError::Refused`] when it is final without effect, [`ChainError::NotFinalized`] when the time is up,
+    /// [`ChainError::Unreachable`] when no node took it.
+    pub async fn submit_prepared(&self, transaction: &Transaction) -> Result<Receipt, ChainError> {
+        if transaction.unsigned.genesis != *self.root.hash() {
+            return Err(ChainError::WrongSigner);
+        }
+        let deadline = Instant::now() + FINALITY_TIMEOUT;
+        let id = transaction.id();
+        let accepted_by = match timeout_at(deadline, self.broadcast(transaction)).await {
+            Ok(accepted_by) => accepted_by?,
+            Err(_) => return Err(ChainError::NotFinalized { transaction: id, waited: FINALITY_TIMEOUT }),
+        };
+        let receipt = self.wait(id, accepted_by, deadline).await?;
+        match receipt.outcome {
+            Outcome::Applied => Ok(receipt),
+            Outcome::Refused(refusal) => Err(ChainError::Refused(refusal)),
+        }
+    }
+
+    /// The proved receipt of a transaction, if it is final: what became of it, applied or refused.
+    ///
+    /// # Errors
+    /// As [`ChainClient::get`].
+    pub async fn receipt(&self, id: TransactionId) -> Result<Option<Receipt>, ChainError> {
+        let proven = self.get(&Subject::Transaction(id)).await?;
+        proven.body.map(|body| canonical::decode(&body, MAX_RECORD_BYTES).map_err(ChainError::Unreadable)).transpose()
+    }
+
+    /// Sends to all nodes at once and goes on with the first that takes it; the others' answers are not waited for.
+    async fn broadcast(&self, transaction: &Transaction) -> Result<usize, ChainError> {
+        let submit = Submit { transaction: URL_SAFE_NO_PAD.encode(canonical::encode(transaction)) };
+        let sends = self.order().map(|index| self.send_to(index, &submit));
+        let mut answers: FuturesUnordered<_> = sends.collect();
+        let mut failure = None;
+        while let Some((index, answer)) = answers.next().await {
+            match answer {
+                Ok(_) => return Ok(index),
+                Err(e) => {
+                    tracing::warn!(node = self.host(index), error = &e as &dyn std::error::Error, "a node took no transaction");
+                    failure = Some(e);
+                }
+            }
+        }
+        Err(failure.unwrap_or(ChainError::NoNodes))
+    }
+
+    async fn send_to(&self, index: usize, submit: &Submit) -> (usize, Result<Submitted, ChainError>) {
+        let sent = async {
+            let node = self.node(index)?;
+            let request = self.http.post(node.path(&["v1", "transactions"])?).json(submit);
+            let submitted = http::json(&node.host, request, "the id of a submitted transaction").await;
+            submitted.map_err(ChainError::from)
+        };
+        (index, sent.await)
+    }
+
+    /// Waits on one node after the other, beginning with the one that took the transaction, and believes the proof only.
+    async fn wait(&self, id: TransactionId, first: usize, deadline: Instant) -> Result<Receipt, ChainError> {
+        let waiting = async {
+            for turn in first.. {
+                let index = turn % self.nodes.len();
+                let hint = self.wait_at(index, id).await;
+                let proved = match hint {
+                    Ok(true) => self.receipt_from(index, id).await,
+                    Ok(false) => Ok(None),
+                    Err(e) => Err(e),
+                };
+                match proved {
+                    Ok(Some(receipt)) => return Ok(receipt),
+                    Ok(None) => (),
+                    Err(e @ ChainError::Unreadable(_)) => return Err(e),
+                    Err(e) => {
+                        tracing::warn!(node = self.host(index), error = &e as &dyn std::error::Error, "a node gave no receipt");
+                        sleep(PAUSE).await;
+                    }
+                }
+            }
+            Err(ChainError::NoNodes)
+        };
+        let result = timeout_at(deadline, waiting).await;
+        result.unwrap_or(Err(ChainError::NotFinalized { transaction: id, waited: FINALITY_TIMEOUT }))
+    }
+
+    /// Whether this node says that it has the receipt. Its word only says when to ask for the proof.
+    async fn wait_at(&self, index: usize, id: TransactionId) -> Result<bool, ChainError> {
+        let node = self.node(index)?;
+        let text = URL_SAFE_NO_PAD.encode(id.0);
+        let mut url = node.path(&["v1", "transactions", &text, "receipt"])?;
+        url.query_pairs_mut().append_pair("wait_ms", &RECEIPT_WAIT.as_millis().to_string());
+        match http::send(&node.host, self.http.get(url)).await {
+            Ok(_) => Ok(true),
+            Err(e) if e.status() == Some(404) => Ok(false),
+            Err(e) => Err(e.into()),
+        }
+    }
+
+    async fn receipt_from(&self, index: usize, id: TransactionId) -> Result<Option<Receipt>, ChainError> {
+        let proven = self.get_from(index, &Subject::Transaction(id)).await?;
+        let Some(body) = proven.body else {
+            // It said that the receipt is there and proves that it is not: it is a block behind itself, or it lies.
+            sleep(PAUSE).await;
+            return Ok(None);
+        };
+        let receipt: Receipt = canonical::decode(&body, MAX_RECORD_BYTES).map_err(ChainError::Unreadable)?;
+        Ok((receipt.transaction == id).then_some(receipt))
+    }
+}
