@@ -1,6 +1,8 @@
 //! Keys and signatures: golden vectors of the RFCs, and SEC-C3: one key and one signature have one encoding, and nothing that
 //! some verifiers accept and others refuse gets through.
 
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking, in its helpers too")]
+
 use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
 use identity::keys::KeyError;
 use identity::{Algorithm, PublicKey, SecretKey, Signature, Signer as _, canonical};

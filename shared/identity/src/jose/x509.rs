@@ -22,7 +22,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use webpki::{EndEntityCert, ExtendedKeyUsageValidator, KeyPurposeIdIter};
 use x509_cert::der::Decode as _;
-use x509_cert::ext::pkix::KeyUsage;
+use x509_cert::ext::pkix::{AuthorityKeyIdentifier, KeyUsage};
 
 use crate::UnixSeconds;
 use crate::keys::{Algorithm, PublicKey, Signature};
@@ -212,6 +212,17 @@ impl Chain {
     /// SHA-256 of the leaf in DER, as the client identifier prefix `x509_hash` names it (OpenID4VP 1.0 section 5.9.3).
     pub fn leaf_sha256(&self) -> [u8; 32] {
         Sha256::digest(self.leaf_der()).into()
+    }
+
+    /// The key identifiers of the authorities above, leaf first: what a DCQL query of type `aki` names (OpenID4VP 1.0 section
+    /// 6.1.1.1). Not verified; a certificate without the extension, or with a malformed one, gives none.
+    pub fn authority_key_ids(&self) -> Vec<Vec<u8>> {
+        let identifier = |der: &CertificateDer<'static>| {
+            let certificate = parse(der, 0).ok()?;
+            let (_, extension) = certificate.tbs_certificate().get_extension::<AuthorityKeyIdentifier>().ok()??;
+            Some(extension.key_identifier?.into_bytes().into_vec())
+        };
+        self.0.iter().filter_map(identifier).collect()
     }
 
     /// Verifies the chain at `now` and gives what the leaf says.

@@ -58,6 +58,11 @@ impl Authority {
         params.signed_by(&Subject::new(key), &self.issuer).unwrap().der().to_vec()
     }
 
+    /// What certificates below this authority say about its key: rcgen takes the first 20 bytes of a SHA-256 of the key.
+    pub(crate) fn key_identifier(&self) -> Vec<u8> {
+        CertificateParams::default().key_identifier(self.issuer.key())
+    }
+
     pub(crate) fn anchors(&self) -> TrustAnchors {
         TrustAnchors::from_der([self.der.clone()]).unwrap()
     }

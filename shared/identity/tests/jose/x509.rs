@@ -261,6 +261,19 @@ fn names_that_would_deceive_a_reader_are_refused() {
 }
 
 #[test]
+fn the_key_identifiers_of_the_authorities_above_are_found() {
+    let root = Authority::root("Root");
+    let mut params = authority_params("One");
+    params.use_authority_key_identifier_extension = true;
+    let one = root.intermediate_with(params);
+    let mut params = leaf_params();
+    params.use_authority_key_identifier_extension = true;
+    let leaf = one.leaf_with(params, key());
+    assert_eq!(chain(&[&leaf, &one.der]).unwrap().authority_key_ids(), [one.key_identifier(), root.key_identifier()]);
+    assert!(short_chain(&root, key()).authority_key_ids().is_empty());
+}
+
+#[test]
 fn anchors_and_chains_are_read_from_pem() {
     let (root, other) = (Authority::root("Root"), Authority::root("Other"));
     let one = root.intermediate("One");
