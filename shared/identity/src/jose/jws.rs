@@ -80,6 +80,8 @@ pub enum Typ {
 pub enum Presence {
     /// Its presence is a reason to refuse.
     Refused,
+    /// It may be there and is not read, only kept in [`JwsHeader::other`]: the key comes from elsewhere.
+    Ignored,
     /// It may be there.
     Optional,
     /// Its absence is a reason to refuse.
@@ -355,8 +357,9 @@ fn read_header(bytes: &[u8], policy: &Policy) -> Result<(JwsAlg, JwsHeader), Jws
     check_presence(policy.jwk, "jwk", &map)?;
     check_presence(policy.x5c, "x5c", &map)?;
     let kid = take_text(&mut map, "kid")?;
-    let jwk = map.remove("jwk").map(|value| Jwk::from_value(&value)).transpose()?;
-    let x5c = map.remove("x5c").map(|value| Chain::from_x5c(&value)).transpose()?;
+    let mut take = |presence, name| if presence == Presence::Ignored { None } else { map.remove(name) };
+    let jwk = take(policy.jwk, "jwk").map(|value| Jwk::from_value(&value)).transpose()?;
+    let x5c = take(policy.x5c, "x5c").map(|value| Chain::from_x5c(&value)).transpose()?;
     // OpenID4VCI 1.0 appendix F.1: jwk, x5c and kid exclude each other where the key comes with the message.
     if jwk.is_some() && (kid.is_some() || x5c.is_some()) {
         return Err(JwsError::Refused(if kid.is_some() { "kid" } else { "x5c" }));
@@ -387,6 +390,6 @@ fn check_presence(presence: Presence, name: &'static str, map: &Map<String, Valu
     match (presence, map.contains_key(name)) {
         (Presence::Refused, true) => Err(JwsError::Refused(name)),
         (Presence::Required, false) => Err(JwsError::Missing(name)),
-        (Presence::Refused, false) | (Presence::Optional, _) | (Presence::Required, true) => Ok(()),
+        (Presence::Refused, false) | (Presence::Ignored | Presence::Optional, _) | (Presence::Required, true) => Ok(()),
     }
 }

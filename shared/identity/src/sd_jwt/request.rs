@@ -70,6 +70,6 @@ impl Request {
             required: &[],
             key_binding,
         };
-        Ok(SdJwt::parse(&self.sd_jwt)?.verify(&issuer, &policy)?.claims)
+        Ok(SdJwt::parse_for_known_issuer(&self.sd_jwt)?.verify(&issuer, &policy)?.claims)
     }
 }

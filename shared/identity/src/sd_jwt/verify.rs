@@ -17,6 +17,9 @@ use crate::keys::PublicKey;
 const ISSUER_JWT: jws::Policy =
     jws::Policy { typ: Typ::Any, algs: JwsAlg::ALL, jwk: Presence::Optional, x5c: Presence::Optional, max_bytes: MAX_BYTES };
 
+/// The same, for a caller who has the issuer's key from elsewhere.
+const KNOWN_ISSUER_JWT: jws::Policy = jws::Policy { jwk: Presence::Ignored, x5c: Presence::Ignored, ..ISSUER_JWT };
+
 /// Which kind of SD-JWT is expected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Profile {
@@ -107,6 +110,16 @@ pub struct Verified {
 impl<'a> SdJwt<'a> {
     /// Separates the parts (7.1 step 1, 7.3 step 3) and reads header and payload.
     pub fn parse(text: &'a str) -> Result<Self, SdJwtError> {
+        Self::parse_as(text, &ISSUER_JWT)
+    }
+
+    /// As [`Self::parse`], for a caller who has the issuer's key from elsewhere: a key or a chain in the header is not read,
+    /// so it need not be one that we would accept.
+    pub fn parse_for_known_issuer(text: &'a str) -> Result<Self, SdJwtError> {
+        Self::parse_as(text, &KNOWN_ISSUER_JWT)
+    }
+
+    fn parse_as(text: &'a str, issuer_jwt: &jws::Policy) -> Result<Self, SdJwtError> {
         if text.len() > MAX_BYTES {
             return Err(SdJwtError::TooLong { length: text.len(), limit: MAX_BYTES });
         }
@@ -126,7 +139,7 @@ impl<'a> SdJwt<'a> {
         if disclosures.contains(&"") {
             return Err(SdJwtError::EmptyDisclosure);
         }
-        let jwt = jws::Parsed::parse(jwt, &ISSUER_JWT).map_err(SdJwtError::IssuerJwt)?;
+        let jwt = jws::Parsed::parse(jwt, issuer_jwt).map_err(SdJwtError::IssuerJwt)?;
         let payload = json::parse_object(jwt.unverified_payload()).map_err(SdJwtError::IssuerPayload)?;
         let bound_text = text.strip_suffix(tail).unwrap_or(text);
         Ok(Self { bound_text, jwt, payload, disclosures, key_binding })

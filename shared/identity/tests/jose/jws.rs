@@ -116,6 +116,21 @@ fn a_request_verifies_with_its_chain_and_not_for_those_who_do_not_trust_the_root
 }
 
 #[test]
+fn ignored_keys_in_the_header_stay_unread_among_the_others() {
+    let known = Policy { jwk: Presence::Ignored, x5c: Presence::Ignored, ..ANY };
+    let signer = secret(Algorithm::P256, 5);
+    let mut header = JwsHeader::default();
+    header.other.insert("jwk".to_owned(), json!({"kty": "RSA"}));
+    header.other.insert("x5c".to_owned(), json!(["not a certificate"]));
+    let token = sign_compact(&signer, &header, b"{}");
+    let parsed = Parsed::parse(&token, &known).unwrap();
+    assert_eq!(parsed.header(), &header);
+    assert_eq!(parsed.clone().verify_with_embedded_key().unwrap_err(), JwsError::Missing("jwk"));
+    assert_eq!(parsed.clone().verify_with_chain(&Default::default(), NOW).unwrap_err(), JwsError::Missing("x5c"));
+    assert!(parsed.verify(&signer.public_key()).is_ok());
+}
+
+#[test]
 fn the_headers_own_members_win_over_others_of_the_same_name() {
     let signer = secret(Algorithm::P256, 5);
     let mut header = JwsHeader::typ("kb+jwt");
