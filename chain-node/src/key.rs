@@ -2,7 +2,7 @@
 //!
 //! Refuses a file that others may read: whoever holds this key votes in the validator's name.
 
-use commonware_codec::{DecodeExt as _, Encode as _};
+use commonware_codec::{Copying, DecodeExt as _, Encode as _};
 use commonware_cryptography::{Signer as _, ed25519::PrivateKey};
 use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
 use std::{
@@ -53,7 +53,7 @@ pub fn load(path: &Path) -> Result<PrivateKey, KeyFileError> {
     let text = Zeroizing::new(fs::read_to_string(path).map_err(io)?);
     let malformed = || KeyFileError::Malformed { path: path.to_owned() };
     let seed = Zeroizing::new(HEXLOWER_PERMISSIVE.decode(text.trim().as_bytes()).map_err(|_| malformed())?);
-    PrivateKey::decode(seed.as_slice()).map_err(|_| malformed())
+    PrivateKey::decode(Copying(&seed)).map_err(|_| malformed())
 }
 
 /// Writes `key` to a new file with mode 0600 and returns the public key in hex.
@@ -62,8 +62,7 @@ pub fn load(path: &Path) -> Result<PrivateKey, KeyFileError> {
 /// When the file exists already (a key is never overwritten) or cannot be written.
 pub fn create(path: &Path, key: &PrivateKey) -> Result<String, KeyFileError> {
     let io = |source| KeyFileError::Io { path: path.to_owned(), source };
-    let mut file =
-        fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(io)?;
+    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(io)?;
     let seed = Zeroizing::new(HEXLOWER.encode(&key.encode()));
     file.write_all(seed.as_bytes()).map_err(io)?;
     file.write_all(b"\n").map_err(io)?;

@@ -1,1 +1,16 @@
-//! The ledger node: PoA validators with PBFT-class finality.
+//! The ledger node: consensus engine, mempool, store, and RPC.
+
+pub mod admission;
+pub mod config;
+pub mod engine;
+pub mod execution;
+pub mod genesis;
+pub mod gossip;
+pub mod head;
+pub mod key;
+pub mod mempool;
+pub mod node;
+pub mod peers;
+pub mod progress;
+pub mod rpc;
+pub mod store;

@@ -3,9 +3,9 @@
 //! Assumes that whoever inserts has checked the signature. Refuses what is expired, too much, or already here.
 //! Holds no promise: a transaction is acknowledged only when a finalized block has it.
 
-use ledger::Transaction;
+use ledger::transaction::Transaction;
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet, VecDeque},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -80,7 +80,12 @@ struct Pool {
     per_sender: HashMap<[u8; 32], usize>,
     bytes: usize,
     next_arrival: u64,
+    recent: HashSet<[u8; 32]>,
+    recent_order: VecDeque<[u8; 32]>,
 }
+
+/// Finalized ids that are remembered, so that a late copy does not wait here again.
+const RECENT: usize = 16_384;
 
 /// The pool, shared by RPC, gossip and the block builder.
 pub struct Mempool {
@@ -99,12 +104,7 @@ impl std::fmt::Debug for Mempool {
 impl Mempool {
     /// An empty pool.
     pub fn new(limits: Limits) -> Self {
-        Self {
-            pool: Mutex::default(),
-            limits,
-            changes: watch::Sender::new(0),
-            finalized_height: AtomicU64::new(0),
-        }
+        Self { pool: Mutex::default(), limits, changes: watch::Sender::new(0), finalized_height: AtomicU64::new(0) }
     }
 
     fn pool(&self) -> MutexGuard<'_, Pool> {
@@ -112,7 +112,7 @@ impl Mempool {
         self.pool.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes a transaction in. `Ok(false)` if it waits here already.
+    /// Takes a transaction in. `Ok(false)` if it waits here already or was finalized a while ago.
     ///
     /// # Errors
     /// When it is expired or a limit is reached.
@@ -122,12 +122,10 @@ impl Mempool {
             return Err(Refusal::Expired { expired_at: candidate.expires_at, height });
         }
         let mut pool = self.pool();
-        if pool.by_id.contains_key(&candidate.id) {
+        if pool.knows(&candidate.id) {
             return Ok(false);
         }
-        if pool.by_id.len() >= self.limits.transactions
-            || pool.bytes.saturating_add(candidate.bytes) > self.limits.bytes
-        {
+        if pool.by_id.len() >= self.limits.transactions || pool.bytes.saturating_add(candidate.bytes) > self.limits.bytes {
             return Err(Refusal::Full);
         }
         let of_sender = pool.per_sender.entry(candidate.sender).or_default();
@@ -145,9 +143,23 @@ impl Mempool {
         Ok(true)
     }
 
-    /// Whether a transaction waits here.
-    pub fn contains(&self, id: &[u8; 32]) -> bool {
-        self.pool().by_id.contains_key(id)
+    /// Whether a transaction waits here or was finalized a while ago.
+    pub fn knows(&self, id: &[u8; 32]) -> bool {
+        self.pool().knows(id)
+    }
+
+    /// Whether exactly this transaction, signature included, waits here: then it was checked.
+    pub fn holds(&self, id: &[u8; 32], transaction: &Transaction) -> bool {
+        self.pool().by_id.get(id).is_some_and(|entry| *entry.candidate.transaction == *transaction)
+    }
+
+    /// These can never be in a block again.
+    pub fn forget(&self, ids: &[[u8; 32]]) {
+        let mut pool = self.pool();
+        for id in ids {
+            pool.remove(id);
+            pool.settle(*id);
+        }
     }
 
     /// How many wait, and their bytes.
@@ -168,13 +180,7 @@ impl Mempool {
     }
 
     /// What the block at `height` may take, oldest first, within `count` and `bytes`, without `included`.
-    pub fn select(
-        &self,
-        height: u64,
-        count: usize,
-        bytes: usize,
-        included: &HashSet<[u8; 32]>,
-    ) -> Vec<Candidate> {
+    pub fn select(&self, height: u64, count: usize, bytes: usize, included: &HashSet<[u8; 32]>) -> Vec<Candidate> {
         let pool = self.pool();
         let mut left = bytes;
         let mut chosen = Vec::new();
@@ -210,6 +216,7 @@ impl Mempool {
         let mut pool = self.pool();
         for id in ids {
             pool.remove(id);
+            pool.settle(*id);
         }
         let expired: Vec<[u8; 32]> =
             pool.by_id.values().filter(|entry| entry.candidate.expires_at <= height).map(|entry| entry.candidate.id).collect();
@@ -225,6 +232,21 @@ impl Mempool {
 }
 
 impl Pool {
+    fn knows(&self, id: &[u8; 32]) -> bool {
+        self.by_id.contains_key(id) || self.recent.contains(id)
+    }
+
+    fn settle(&mut self, id: [u8; 32]) {
+        if self.recent.insert(id) {
+            self.recent_order.push_back(id);
+        }
+        if self.recent_order.len() > RECENT
+            && let Some(oldest) = self.recent_order.pop_front()
+        {
+            self.recent.remove(&oldest);
+        }
+    }
+
     fn remove(&mut self, id: &[u8; 32]) {
         let Some(entry) = self.by_id.remove(id) else {
             return;

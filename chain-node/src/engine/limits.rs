@@ -25,7 +25,7 @@ pub(super) const IO_BUFFER: NonZeroUsize = NZUsize!(65_536);
 pub(super) const ITEMS_PER_FILE: NonZeroU64 = NZU64!(16_384);
 
 /// The largest message that any channel carries with `participants` validators.
-pub(super) fn max_message_size(participants: u32) -> u32 {
+pub fn max_message_size(participants: u32) -> u32 {
     let operation = Operation::<mmr::Family, Digest, Cell>::SIZE;
     commonware_p2p::max_message_size(&[
         simplex::max_payload_size::<Scheme, Digest>(participants),

@@ -5,13 +5,14 @@
 
 pub mod application;
 pub mod block;
-pub mod certificates;
 mod limits;
 pub mod network;
 pub mod pacing;
+pub mod reads;
 mod storage;
 pub mod types;
 
+pub use self::limits::max_message_size;
 use self::{
     application::Application,
     block::Block,
@@ -41,7 +42,7 @@ use commonware_p2p::{Blocker, Provider, Receiver, Sender};
 use commonware_parallel::Sequential;
 use commonware_runtime::{Handle, buffer::paged::CacheRef};
 use commonware_storage::mmr;
-use commonware_utils::{NZDuration, NZUsize, NonZeroDuration};
+use commonware_utils::{NZDuration, NZUsize};
 use std::{sync::Arc, time::Duration};
 
 /// The numbers that an operator may set.
@@ -65,6 +66,8 @@ pub struct Node {
     pub mempool: Arc<Mempool>,
     /// Pacing and timeouts.
     pub timing: Timing,
+    /// What its partitions' names begin with: nodes that share a storage, as in a simulation, need different ones.
+    pub partition: String,
 }
 
 /// A running engine.
@@ -78,18 +81,10 @@ pub struct Engine<E: Environment> {
 }
 
 type Automaton<E> = Deferred<E, Scheme, Paced<E>, Block, FixedEpocher>;
-type ConsensusConfig<E, B> = simplex::Config<
-    Scheme,
-    RoundRobin<Sha256>,
-    B,
-    Digest,
-    Automaton<E>,
-    Automaton<E>,
-    Automaton<E>,
-    Sequential,
->;
+type ConsensusConfig<E, B> =
+    simplex::Config<Scheme, RoundRobin<Sha256>, B, Digest, Automaton<E>, Automaton<E>, Automaton<E>, Sequential>;
 
-const FETCH_TIMEOUT: NonZeroDuration = NZDuration!(Duration::from_secs(2));
+const FETCH_TIMEOUT: Duration = Duration::from_secs(2);
 const FETCH_RETRY: Duration = Duration::from_millis(100);
 
 /// Starts every actor of the engine, in the one order that works: network first, consensus last.
@@ -106,17 +101,14 @@ where
     B: Blocker<PublicKey = PublicKey>,
 {
     let Links { channels, peers, blocker } = links;
+    let prefix = node.partition;
     let cache = storage::cache();
     let schemes = storage::Schemes::new(node.scheme.clone());
-    let genesis = node.application.genesis_block();
+    let genesis = node.application.genesis_block().clone();
 
-    let resolver = backfill::init(
-        context.child("backfill"),
-        backfill_config(&node.me, peers.clone(), blocker.clone()),
-        channels.backfill,
-    );
-    let (broadcast, buffer) =
-        buffered::Engine::new(context.child("broadcast"), broadcast_config(&node.me, peers.clone()));
+    let resolver =
+        backfill::init(context.child("backfill"), backfill_config(&node.me, peers.clone(), blocker.clone()), channels.backfill);
+    let (broadcast, buffer) = buffered::Engine::new(context.child("broadcast"), broadcast_config(&node.me, peers.clone()));
     broadcast.start(channels.broadcast);
     let (probe, probe_mailbox) = Probe::new(ProbeConfig {
         context: context.child("probe"),
@@ -130,9 +122,9 @@ where
     probe.start(channels.probe);
 
     // No floor is ever selected: a late node replays every block from its peers.
-    let plan = SyncPlan::init(context.child("plan"), storage::PARTITION).await;
+    let plan = SyncPlan::init(context.child("plan"), &prefix).await;
     let from = plan.marshal_start(digested(genesis.clone()));
-    let (marshal_actor, marshal, floor) = storage::open_marshal(&context, schemes, from, cache.clone()).await;
+    let (marshal_actor, marshal, floor) = storage::open_marshal(&context, &prefix, schemes, from, cache.clone()).await;
 
     let (state_actor, state_resolver) = state_sync::Actor::<_, PublicKey, _, _, mmr::Family, State<E>>::new(
         context.child("state_sync"),
@@ -143,7 +135,7 @@ where
         context.child("stateful"),
         StatefulConfig {
             application: node.application,
-            db_config: storage::state(cache.clone()),
+            db_config: storage::state(&prefix, cache.clone()),
             provider: (),
             marshal: (marshal.clone(), floor),
             mailbox_size: MAILBOX,
@@ -159,18 +151,15 @@ where
         },
     );
     let paced = Paced::new(stateful.clone(), node.mempool, node.timing.pace);
-    let automaton =
-        Deferred::new(context.child("deferred"), paced, marshal.clone(), FixedEpocher::new(EPOCH_LENGTH));
+    let automaton = Deferred::new(context.child("deferred"), paced, marshal.clone(), FixedEpocher::new(EPOCH_LENGTH));
 
     marshal_actor.start(stateful.clone(), buffer, resolver);
     probe_mailbox.attach(marshal.clone());
     stateful_actor.start();
-    let config = consensus_config(node.scheme, blocker, automaton, genesis.digest(), node.timing, cache);
-    let consensus = simplex::Engine::new(context.child("simplex"), config).start(
-        channels.votes,
-        channels.certificates,
-        channels.resolver,
-    );
+    let config =
+        consensus_config(node.scheme, blocker, automaton, genesis.digest(), node.timing, (format!("{prefix}-simplex-0"), cache));
+    let consensus =
+        simplex::Engine::new(context.child("simplex"), config).start(channels.votes, channels.certificates, channels.resolver);
     (Engine { consensus, marshal, state: stateful }, channels.mempool)
 }
 
@@ -184,7 +173,7 @@ where
         peer_provider: peers,
         blocker,
         mailbox_size: MAILBOX,
-        fetch_timeout: FETCH_TIMEOUT,
+        fetch_timeout: NZDuration!(FETCH_TIMEOUT),
         fetch_retry_delay: FETCH_RETRY,
         priority_requests: false,
         priority_responses: false,
@@ -206,11 +195,7 @@ where
     }
 }
 
-fn state_sync_config<E, P, B>(
-    me: &PublicKey,
-    peers: P,
-    blocker: B,
-) -> state_sync::Config<PublicKey, P, B, State<E>>
+fn state_sync_config<E, P, B>(me: &PublicKey, peers: P, blocker: B) -> state_sync::Config<PublicKey, P, B, State<E>>
 where
     E: Environment,
     P: Provider<PublicKey = PublicKey>,
@@ -222,7 +207,7 @@ where
         database: None,
         mailbox_size: MAILBOX,
         me: Some(me.clone()),
-        fetch_timeout: FETCH_TIMEOUT,
+        fetch_timeout: NZDuration!(FETCH_TIMEOUT),
         fetch_retry_delay: FETCH_RETRY,
         max_serve_ops: SYNC_BATCH,
         priority_requests: false,
@@ -236,7 +221,7 @@ fn consensus_config<E: Environment, B: Blocker<PublicKey = PublicKey>>(
     automaton: Automaton<E>,
     genesis: Digest,
     timing: Timing,
-    cache: CacheRef,
+    (partition, cache): (String, CacheRef),
 ) -> ConsensusConfig<E, B> {
     let certification_timeout = timing.leader_timeout + Duration::from_secs(1);
     simplex::Config {
@@ -248,7 +233,7 @@ fn consensus_config<E: Environment, B: Blocker<PublicKey = PublicKey>>(
         reporter: automaton,
         track_historical_votes: false,
         strategy: Sequential,
-        partition: format!("{}-simplex-0", storage::PARTITION),
+        partition,
         mailbox_size: MAILBOX,
         epoch: Epoch::zero(),
         floor: Floor::Genesis(genesis),
@@ -259,11 +244,8 @@ fn consensus_config<E: Environment, B: Blocker<PublicKey = PublicKey>>(
         certification_timeout,
         timeout_retry: Duration::from_millis(500),
         view_retention: ViewDelta::new(64),
-        skip: SkipPolicy::Enabled {
-            timeout: certification_timeout + Duration::from_secs(1),
-            budget: SkipBudget::Participants,
-        },
-        fetch_timeout: FETCH_TIMEOUT,
+        skip: SkipPolicy::Enabled { timeout: certification_timeout + Duration::from_secs(1), budget: SkipBudget::Participants },
+        fetch_timeout: NZDuration!(FETCH_TIMEOUT),
         fetch_retry_delay: FETCH_RETRY,
         forward: ForwardPolicy::SilentLeader,
     }

@@ -4,7 +4,7 @@
 //! connection. Assumes that all validators run with the same limits. Refuses unknown keys at the handshake.
 
 use super::{PublicKey, limits};
-use commonware_cryptography::{ChaCha20Poly1305, Signer as _, ed25519::PrivateKey};
+use commonware_cryptography::{ChaCha20Poly1305, ed25519::PrivateKey};
 use commonware_p2p::{
     Address, AddressableManager as _, Ingress,
     authenticated::lookup::{self, Network},
@@ -95,7 +95,7 @@ pub fn connect(context: &Context, signer: PrivateKey, settings: Settings) -> Lin
     let max_peers = NonZeroUsize::new(settings.peers.len()).unwrap_or(NonZeroUsize::MIN);
     let handshake = Cups::<_, ChaCha20Poly1305>::new(
         Sake {
-            signer: signer.clone(),
+            signer,
             synchrony_bound: Duration::from_secs(10),
             max_handshake_age: Duration::from_secs(10),
             version: sake::Version::V1,
@@ -118,11 +118,7 @@ pub fn connect(context: &Context, signer: PrivateKey, settings: Settings) -> Lin
     config.block_duration = Duration::from_mins(10);
 
     let (mut network, mut oracle) = Network::new(context.child("network"), config);
-    let directory: Vec<(PublicKey, Address)> = settings
-        .peers
-        .into_iter()
-        .map(|peer| (peer.key, address(peer.ingress)))
-        .collect();
+    let directory: Vec<(PublicKey, Address)> = settings.peers.into_iter().map(|peer| (peer.key, address(peer.ingress))).collect();
     let directory: Map<PublicKey, Address> = directory.try_into().expect("validator keys are distinct");
     oracle.track(0, directory);
     let quota = Quota::per_second(MESSAGES_PER_SECOND);
@@ -144,9 +140,6 @@ pub fn connect(context: &Context, signer: PrivateKey, settings: Settings) -> Lin
 fn address(ingress: Ingress) -> Address {
     match ingress {
         Ingress::Socket(socket) => Address::Symmetric(socket),
-        Ingress::Dns { .. } => Address::Asymmetric {
-            ingress,
-            egress: SocketAddr::from(([0, 0, 0, 0], 0)),
-        },
+        Ingress::Dns { .. } => Address::Asymmetric { ingress, egress: SocketAddr::from(([0, 0, 0, 0], 0)) },
     }
 }

@@ -3,15 +3,18 @@
 //! Sits outside the stateful actor, because whoever sleeps inside it delays finalization on this node. Also the
 //! only place that compares a block's time with the local clock: it delays the vote and never refuses.
 
-use super::{block::Block, types::{Consensus, Environment, Scheme, Stateful}};
+use super::{
+    application::included,
+    block::Block,
+    types::{Consensus, Environment, Scheme, Stateful},
+};
 use crate::mempool::Mempool;
-use commonware_consensus::{Application, Handoff, Heightable as _, marshal::ancestry::Ancestry};
+use commonware_consensus::{Application, Handoff, marshal::ancestry::Ancestry};
 use commonware_cryptography::Digested;
 use commonware_macros::select;
 use commonware_runtime::Clock;
 use futures::StreamExt as _;
 use std::{
-    collections::HashSet,
     sync::Arc,
     time::{Duration, SystemTime},
 };
@@ -27,9 +30,6 @@ pub struct Pace {
 
 /// How far ahead of the local clock a block's time may be before this node waits with its vote.
 const CLOCK_DRIFT: Duration = Duration::from_secs(2);
-/// Unfinalized ancestors looked at to see which waiting transactions are already in a block.
-const MAX_UNFINALIZED_ANCESTORS: usize = 64;
-
 /// The stateful application, paced.
 pub struct Paced<E: Environment> {
     inner: Stateful<E>,
@@ -51,20 +51,21 @@ impl<E: Environment> Paced<E> {
 
     /// Returns when it is time to build on the tip of `ancestry`.
     async fn wait(&self, clock: &impl Clock, ancestry: impl Ancestry<Block>) {
-        let Some(line) = unfinalized(ancestry, self.mempool.finalized_height()).await else {
+        let mut ancestry = ancestry;
+        let Some(parent) = ancestry.next().await else {
             return;
         };
-        let now = clock.current();
-        let parent = SystemTime::UNIX_EPOCH + Duration::from_millis(line.parent_timestamp_ms);
-        let parent = parent.min(now);
+        // A leader whose clock runs ahead must not make this one wait longer than its own pace.
+        let built = time(parent.inner()).min(clock.current());
+        let included = included(parent, ancestry, self.mempool.finalized_height()).await;
         let mut changes = self.mempool.subscribe();
         loop {
-            if self.mempool.waits(&line.included) {
-                clock.sleep_until(parent + self.pace.min_interval).await;
+            if self.mempool.waits(&included) {
+                clock.sleep_until(built + self.pace.min_interval).await;
                 return;
             }
             select! {
-                _ = clock.sleep_until(parent + self.pace.heartbeat) => return,
+                _ = clock.sleep_until(built + self.pace.heartbeat) => return,
                 changed = changes.changed() => if changed.is_err() {
                     return;
                 },
@@ -73,28 +74,10 @@ impl<E: Environment> Paced<E> {
     }
 }
 
-/// The line from the parent of a new block back to the finalized tip.
-struct Line {
-    parent_timestamp_ms: u64,
-    included: HashSet<[u8; 32]>,
-}
-
-async fn unfinalized(ancestry: impl Ancestry<Block>, finalized: u64) -> Option<Line> {
-    let mut ancestry = ancestry;
-    let parent = ancestry.next().await?;
-    let mut line = Line { parent_timestamp_ms: parent.inner().timestamp_ms(), included: HashSet::new() };
-    let mut block = parent;
-    for _ in 0..MAX_UNFINALIZED_ANCESTORS {
-        if block.height().get() <= finalized {
-            break;
-        }
-        line.included.extend(block.inner().transaction_ids());
-        match ancestry.next().await {
-            Some(next) => block = next,
-            None => break,
-        }
-    }
-    Some(line)
+fn time(block: &Block) -> SystemTime {
+    // A time that no clock can show is never reached: the view ends without this node's vote.
+    const NEVER: Duration = Duration::from_secs(u32::MAX as u64 * 4);
+    SystemTime::UNIX_EPOCH + Duration::from_millis(block.timestamp_ms()).min(NEVER)
 }
 
 impl<E: Environment> Application<E> for Paced<E> {
@@ -114,8 +97,8 @@ impl<E: Environment> Application<E> for Paced<E> {
 
     async fn verify(&mut self, context: (E, Consensus), ancestry: impl Ancestry<Block>) -> bool {
         if let Some(block) = ancestry.peek() {
-            let time = SystemTime::UNIX_EPOCH + Duration::from_millis(block.inner().timestamp_ms());
-            context.0.sleep_until(time.checked_sub(CLOCK_DRIFT).unwrap_or(SystemTime::UNIX_EPOCH)).await;
+            let earliest = time(block.inner()).checked_sub(CLOCK_DRIFT).unwrap_or(SystemTime::UNIX_EPOCH);
+            context.0.sleep_until(earliest).await;
         }
         self.inner.verify(context, ancestry).await
     }

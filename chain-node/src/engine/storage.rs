@@ -11,7 +11,10 @@ use commonware_consensus::{
     marshal::{self, core::Actor},
     types::{Epoch, FixedEpocher, ViewDelta},
 };
-use commonware_cryptography::{Digested, certificate::ConstantProvider};
+use commonware_cryptography::{
+    Digested,
+    certificate::{ConstantProvider, Verifier as _},
+};
 use commonware_parallel::Sequential;
 use commonware_runtime::buffer::paged::CacheRef;
 use commonware_storage::{
@@ -24,29 +27,25 @@ use commonware_storage::{
 use commonware_utils::NZUsize;
 use std::sync::Arc;
 
-/// The one prefix of every partition.
-pub(super) const PARTITION: &str = "chain";
-
 /// One validator set for every epoch.
 pub(super) type Schemes = ConstantProvider<Scheme, Epoch>;
 type Finalizations<E> = Archive<EightCap, E, Digest, Finalization>;
 type Blocks<E> = Archive<EightCap, E, Digest, Arc<Block>>;
 /// The actor that orders blocks.
-pub(super) type MarshalActor<E> =
-    Actor<E, Variant, Schemes, Finalizations<E>, Blocks<E>, FixedEpocher, Sequential>;
+pub(super) type MarshalActor<E> = Actor<E, Variant, Schemes, Finalizations<E>, Blocks<E>, FixedEpocher, Sequential>;
 
 /// The page cache that all journals share.
 pub(super) fn cache() -> CacheRef {
     CacheRef::new(PAGE_BYTES, CACHED_PAGES)
 }
 
-fn archive<C>(name: &str, cache: CacheRef, codec_config: C) -> prunable::Config<EightCap, C> {
+fn archive<C>(prefix: &str, name: &str, cache: CacheRef, codec_config: C) -> prunable::Config<EightCap, C> {
     prunable::Config {
         translator: EightCap,
-        metadata_partition: format!("{PARTITION}-{name}-metadata"),
-        key_partition: format!("{PARTITION}-{name}-key"),
+        metadata_partition: format!("{prefix}-{name}-metadata"),
+        key_partition: format!("{prefix}-{name}-key"),
         key_page_cache: cache,
-        value_partition: format!("{PARTITION}-{name}-value"),
+        value_partition: format!("{prefix}-{name}-value"),
         compression: None,
         codec_config,
         items_per_section: ITEMS_PER_FILE,
@@ -62,28 +61,24 @@ fn archive<C>(name: &str, cache: CacheRef, codec_config: C) -> prunable::Config<
 /// When an archive cannot be opened or is corrupt: the node stops rather than vote without its history.
 pub(super) async fn open_marshal<E: Environment>(
     context: &E,
+    prefix: &str,
     schemes: Schemes,
     start: marshal::Start<Scheme, Digest, Digested<Block>>,
     cache: CacheRef,
 ) -> (MarshalActor<E>, Marshal, marshal::core::Floor) {
-    let certificate_config = {
-        use commonware_cryptography::certificate::Scheme as _;
-        Scheme::certificate_codec_config_unbounded()
-    };
-    let finalizations = Finalizations::init(
-        context.child("finalizations"),
-        archive("finalizations", cache.clone(), certificate_config),
-    )
-    .await
-    .expect("the archive of certificates opens");
-    let blocks = Blocks::init(context.child("blocks"), archive("blocks", cache.clone(), ()))
+    let certificate_config = Scheme::certificate_codec_config_unbounded();
+    let finalizations =
+        Finalizations::init(context.child("finalizations"), archive(prefix, "finalizations", cache.clone(), certificate_config))
+            .await
+            .expect("the archive of certificates opens");
+    let blocks = Blocks::init(context.child("blocks"), archive(prefix, "blocks", cache.clone(), ()))
         .await
         .expect("the archive of blocks opens");
     let config = marshal::Config {
         provider: schemes,
         epocher: FixedEpocher::new(EPOCH_LENGTH),
         start,
-        partition_prefix: PARTITION.to_owned(),
+        partition_prefix: prefix.to_owned(),
         mailbox_size: MAILBOX,
         view_retention: ViewDelta::new(64),
         prunable_items_per_section: ITEMS_PER_FILE,
@@ -100,11 +95,11 @@ pub(super) async fn open_marshal<E: Environment>(
 }
 
 /// The authenticated state.
-pub(super) fn state(cache: CacheRef) -> FixedConfig<EightCap, Sequential> {
+pub(super) fn state(prefix: &str, cache: CacheRef) -> FixedConfig<EightCap, Sequential> {
     FixedConfig {
         merkle_config: TreeConfig {
-            journal_partition: format!("{PARTITION}-state-tree"),
-            metadata_partition: format!("{PARTITION}-state-tree-metadata"),
+            journal_partition: format!("{prefix}-state-nodes"),
+            metadata_partition: format!("{prefix}-state-boundary"),
             items_per_blob: ITEMS_PER_FILE,
             write_buffer: IO_BUFFER,
             replay_buffer: IO_BUFFER,
@@ -112,13 +107,13 @@ pub(super) fn state(cache: CacheRef) -> FixedConfig<EightCap, Sequential> {
             page_cache: cache.clone(),
         },
         journal_config: LogConfig {
-            partition: format!("{PARTITION}-state-log"),
+            partition: format!("{prefix}-state-operations"),
             items_per_blob: ITEMS_PER_FILE,
             page_cache: cache,
             write_buffer: IO_BUFFER,
             replay_buffer: IO_BUFFER,
         },
-        grafted_metadata_partition: format!("{PARTITION}-state-grafted"),
+        grafted_metadata_partition: format!("{prefix}-state-grafted"),
         translator: EightCap,
         init_cache: Some(NZUsize!(65_536)),
         init_buffer: NZUsize!(1 << 21),

@@ -16,7 +16,7 @@ pub type PublicKey = ed25519::PublicKey;
 /// A block digest, a state key, a root.
 pub type Digest = sha256::Digest;
 /// A state value.
-pub type Cell = FixedBytes<{ ledger::CELL_BYTES }>;
+pub type Cell = FixedBytes<{ ledger::cell::CELL_BYTES }>;
 /// Votes and certificates.
 pub type Scheme = simplex::scheme::ed25519::Scheme;
 /// A finality certificate.

@@ -1,0 +1,77 @@
+//! What a transaction must be before it may wait here: bounded, for this ledger, in time, and signed.
+//!
+//! Whether it will be applied is for the state machine to say, in a block.
+
+use crate::mempool::Candidate;
+use identity::{canonical, keys::KeyError};
+use ledger::{
+    Hash,
+    limits::{MAX_EXPIRY_BLOCKS, MAX_TRANSACTION_BYTES},
+    transaction::{Sender, Transaction},
+};
+use std::sync::Arc;
+
+/// Context string of the hash that names whose quota a transaction counts against. Local to a node.
+const QUOTA_CONTEXT: &str = "yufu/chain-node/quota/v1";
+
+/// Why a transaction is refused at the door.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum AdmissionError {
+    /// It is longer than a transaction may be.
+    #[error("the transaction has {length} bytes, more than the {MAX_TRANSACTION_BYTES} allowed")]
+    TooLarge {
+        /// Its encoded bytes.
+        length: usize,
+    },
+    /// It was signed for another ledger.
+    #[error("the transaction is for another ledger: its genesis hash is not this one's")]
+    OtherLedger,
+    /// It would be valid for too long.
+    #[error("the transaction expires at height {expires_at}, more than {MAX_EXPIRY_BLOCKS} blocks ahead of {height}")]
+    ExpiryTooFar {
+        /// The last height at which it is valid.
+        expires_at: u64,
+        /// The finalized height.
+        height: u64,
+    },
+    /// Its signature does not verify.
+    #[error("the transaction's signature does not verify")]
+    Signature(#[source] KeyError),
+}
+
+/// Checks a transaction that came from outside, the cheap rules first.
+///
+/// # Errors
+/// When a rule is broken; see [`AdmissionError`].
+pub fn admit(genesis: &Hash, height: u64, transaction: Transaction) -> Result<Candidate, AdmissionError> {
+    let length = canonical::encode(&transaction).len();
+    if length > MAX_TRANSACTION_BYTES {
+        return Err(AdmissionError::TooLarge { length });
+    }
+    let unsigned = &transaction.unsigned;
+    if unsigned.genesis != *genesis {
+        return Err(AdmissionError::OtherLedger);
+    }
+    let expires_at = unsigned.expiry_height;
+    if expires_at > height.saturating_add(MAX_EXPIRY_BLOCKS) {
+        return Err(AdmissionError::ExpiryTooFar { expires_at, height });
+    }
+    transaction.verify_signature().map_err(AdmissionError::Signature)?;
+    Ok(Candidate {
+        id: transaction.id().0,
+        sender: quota(&unsigned.sender),
+        expires_at,
+        bytes: length,
+        transaction: Arc::new(transaction),
+    })
+}
+
+/// One quota for an identity, authority or party, whichever of its keys signs.
+fn quota(sender: &Sender) -> Hash {
+    match sender {
+        Sender::Key(key) => canonical::hash(QUOTA_CONTEXT, &(0_u8, key)),
+        Sender::Device { identity, .. } => canonical::hash(QUOTA_CONTEXT, &(1_u8, identity)),
+        Sender::Authority { authority, .. } => canonical::hash(QUOTA_CONTEXT, &(2_u8, authority)),
+        Sender::Party { party, .. } => canonical::hash(QUOTA_CONTEXT, &(3_u8, party)),
+    }
+}

@@ -1,0 +1,181 @@
+//! The node's configuration file: strict TOML, read once. Paths are relative to the file's folder.
+
+use commonware_p2p::Ingress;
+use serde::Deserialize;
+use service_kit::config::{self, ConfigError, Loaded};
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+use url::Url;
+
+/// One node.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The genesis file, the same on every node.
+    pub genesis: PathBuf,
+    /// The validator's key file: 32 bytes in hex, mode 0600.
+    pub key_file: PathBuf,
+    /// Where blocks and state are kept. One process at a time.
+    pub data_dir: PathBuf,
+    /// The network of validators.
+    pub network: Network,
+    /// The RPC that wallets and services use.
+    pub rpc: Rpc,
+    /// Block production.
+    #[serde(default)]
+    pub consensus: Consensus,
+    /// Waiting transactions.
+    #[serde(default)]
+    pub mempool: Mempool,
+}
+
+/// The network of validators.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Network {
+    /// The local socket for other validators.
+    pub listen: SocketAddr,
+    /// Whether loopback and private addresses are peers' addresses: true in a test city or a private network.
+    #[serde(default)]
+    pub allow_private_addresses: bool,
+    /// Where each validator of the genesis is reached; this node may be left out.
+    pub peers: Vec<Peer>,
+}
+
+/// Where a validator is reached.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Peer {
+    /// Its name in the genesis.
+    pub name: String,
+    /// `address:port` or `host:port`.
+    pub address: String,
+}
+
+/// The RPC.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rpc {
+    /// Public socket.
+    pub listen: SocketAddr,
+    /// Socket for operators: health and metrics.
+    pub admin_listen: SocketAddr,
+    /// Where clients reach this node, if a proxy makes it another than `listen`.
+    pub public_url: Option<Url>,
+    /// Reverse proxies that are believed about client addresses.
+    #[serde(default)]
+    pub trusted_proxies: Vec<IpAddr>,
+    /// Requests per second of one client address.
+    #[serde(default = "default_requests_per_second")]
+    pub requests_per_second: u32,
+    /// Event streams open at a time.
+    #[serde(default = "default_event_streams")]
+    pub event_streams: usize,
+}
+
+fn default_requests_per_second() -> u32 {
+    200
+}
+
+fn default_event_streams() -> usize {
+    256
+}
+
+/// Block production.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Consensus {
+    /// The least time between two blocks under load, in milliseconds.
+    pub min_interval_ms: u64,
+    /// The time between blocks when nothing waits, in milliseconds.
+    pub heartbeat_ms: u64,
+    /// How long a leader may take before its turn is skipped, in milliseconds; more than the heartbeat.
+    pub leader_timeout_ms: u64,
+    /// Threads of the runtime.
+    pub worker_threads: usize,
+}
+
+impl Default for Consensus {
+    fn default() -> Self {
+        Self { min_interval_ms: 100, heartbeat_ms: 3_000, leader_timeout_ms: 4_000, worker_threads: 2 }
+    }
+}
+
+impl Consensus {
+    /// The least time between two blocks.
+    pub fn min_interval(&self) -> Duration {
+        Duration::from_millis(self.min_interval_ms)
+    }
+
+    /// The time between blocks when nothing waits.
+    pub fn heartbeat(&self) -> Duration {
+        Duration::from_millis(self.heartbeat_ms)
+    }
+
+    /// How long a leader may take.
+    pub fn leader_timeout(&self) -> Duration {
+        Duration::from_millis(self.leader_timeout_ms)
+    }
+}
+
+/// Waiting transactions.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Mempool {
+    /// Transactions at most.
+    pub transactions: usize,
+    /// Bytes at most.
+    pub bytes: usize,
+    /// Transactions of one sender at most.
+    pub per_sender: usize,
+}
+
+impl Default for Mempool {
+    fn default() -> Self {
+        Self { transactions: 20_000, bytes: 32 * 1024 * 1024, per_sender: 1_000 }
+    }
+}
+
+/// Reads and checks a configuration; its paths become relative to the working folder.
+///
+/// # Errors
+/// When the file cannot be read, has an unknown field, or contradicts itself.
+pub fn load(file: &Path) -> Result<Config, ConfigError> {
+    let loaded = config::load::<Config>(file)?;
+    check(&loaded)?;
+    let [genesis, key_file, data_dir] =
+        [&loaded.value.genesis, &loaded.value.key_file, &loaded.value.data_dir].map(|path| loaded.path(path));
+    Ok(Config { genesis, key_file, data_dir, ..loaded.value })
+}
+
+fn check(loaded: &Loaded<Config>) -> Result<(), ConfigError> {
+    let Config { network, rpc, consensus, .. } = &loaded.value;
+    if consensus.leader_timeout_ms < consensus.heartbeat_ms.saturating_add(500) {
+        return Err(loaded.refuse("consensus.leader_timeout_ms", "must exceed heartbeat_ms by 500 or more"));
+    }
+    if consensus.heartbeat_ms == 0 || consensus.heartbeat_ms < consensus.min_interval_ms {
+        return Err(loaded.refuse("consensus.heartbeat_ms", "must be more than 0 and at least min_interval_ms"));
+    }
+    if consensus.worker_threads == 0 {
+        return Err(loaded.refuse("consensus.worker_threads", "must be at least 1"));
+    }
+    if rpc.requests_per_second == 0 {
+        return Err(loaded.refuse("rpc.requests_per_second", "must be at least 1"));
+    }
+    match network.peers.iter().find(|peer| ingress(&peer.address).is_none()) {
+        Some(peer) => Err(loaded.refuse("network.peers", format!("{} is not address:port or host:port", peer.address))),
+        None => Ok(()),
+    }
+}
+
+/// A peer's address: a socket, or a name that is looked up at every dial.
+pub fn ingress(address: &str) -> Option<Ingress> {
+    if let Ok(socket) = address.parse() {
+        return Some(Ingress::Socket(socket));
+    }
+    let (host, port) = address.rsplit_once(':')?;
+    Some(Ingress::Dns { host: host.to_owned().try_into().ok()?, port: port.parse().ok()? })
+}

@@ -1,0 +1,283 @@
+//! How blocks are built and executed: the state machine under the engine.
+//!
+//! The same block on the same parent gives the same state on every node. A candidate is checked in full; a block that
+//! the network finalized is only executed. Bodies and versions of a finalized block are on the disk before the engine
+//! may acknowledge it. Panics where the node's own storage contradicts itself: such a node must stop.
+
+use super::{
+    block::Block,
+    types::{Cell as CellBytes, Consensus, Databases, Digest, Environment, Scheme},
+};
+use crate::{
+    execution::{self, Executed, Place, Replayed},
+    head::Head,
+    mempool::Mempool,
+    progress::milliseconds,
+    store::{Additions, Store},
+};
+use commonware_consensus::{Heightable as _, marshal::ancestry::Ancestry};
+use commonware_cryptography::{Digested, Digestible as _};
+use commonware_glue::stateful::{
+    self, Finality, Input, Proposed,
+    db::{DatabaseSet, Merkleized as _, Unmerkleized as _},
+};
+use futures::StreamExt as _;
+use ledger::{
+    Hash,
+    block::{Context, Header, Operations, transactions_root},
+    cell::Cell,
+    genesis::Genesis,
+    limits::{MAX_BLOCK_BYTES, MAX_BLOCK_TRANSACTIONS},
+    transaction::Transaction,
+};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+type Batch<E> = <Databases<E> as DatabaseSet<E>>::Unmerkleized;
+type Merkleized<E> = <Databases<E> as DatabaseSet<E>>::Merkleized;
+type Readers<E> = <Databases<E> as DatabaseSet<E>>::Readers;
+
+/// Bytes of a block that are not transactions, at most.
+const HEADER_BYTES: usize = 1_024;
+
+/// The application: cheap to clone, every clone the same.
+#[derive(Clone)]
+pub struct Application(Arc<Inner>);
+
+struct Inner {
+    genesis: Genesis,
+    genesis_hash: Hash,
+    genesis_block: Block,
+    store: Arc<Store>,
+    mempool: Arc<Mempool>,
+    head: Arc<Head>,
+    /// Results of blocks that are not final yet, by digest.
+    executed: Mutex<HashMap<Digest, (u64, Arc<Executed>)>>,
+}
+
+impl Application {
+    /// The state machine of the ledger that `genesis` begins.
+    pub fn new(genesis: Genesis, genesis_block: Block, store: Arc<Store>, mempool: Arc<Mempool>, head: Arc<Head>) -> Self {
+        let genesis_hash = genesis.hash();
+        Self(Arc::new(Inner { genesis, genesis_hash, genesis_block, store, mempool, head, executed: Mutex::default() }))
+    }
+
+    /// The block at height 0.
+    pub fn genesis_block(&self) -> &Block {
+        &self.0.genesis_block
+    }
+
+    fn executed(&self) -> MutexGuard<'_, HashMap<Digest, (u64, Arc<Executed>)>> {
+        self.0.executed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The record body that a cell of the state names: on the disk, or of a block that is being finalized.
+    ///
+    /// # Panics
+    /// When it is in neither place: the node's storage is corrupt, and the node must stop.
+    pub fn body(&self, hash: &Hash) -> Arc<[u8]> {
+        let pending = self.executed().values().find_map(|(_, executed)| executed.bodies.get(hash).cloned());
+        pending
+            .or_else(|| self.0.store.body(hash).expect("the body store can be read").map(Arc::from))
+            .expect("every body that the state names was written before the state")
+    }
+
+    /// Runs `transactions` on the state under `batch`.
+    async fn execute<E: Environment>(
+        &self,
+        place: Place,
+        transactions: &[Transaction],
+        batch: &Batch<E>,
+    ) -> Result<Executed, Replayed> {
+        let keys = execution::reads(transactions);
+        let digests: Vec<Digest> = keys.iter().copied().map(Digest::from).collect();
+        let wanted: Vec<&Digest> = digests.iter().collect();
+        let values = batch.get_many(&wanted).await.expect("the state can be read");
+        let found = keys.into_iter().zip(values).filter_map(|(key, value)| {
+            let cell = Cell::from_bytes(&array(&value?)).expect("the state holds encoded cells only");
+            Some((key, cell, self.body(&cell.body)))
+        });
+        execution::run(&self.0.genesis, place, found, transactions)
+    }
+
+    async fn merkleize<E: Environment>(&self, executed: &Executed, batch: Batch<E>) -> Merkleized<E> {
+        let mut batch = batch;
+        for (key, cell) in &executed.cells {
+            batch = batch.write(Digest::from(*key), Some(CellBytes::new(cell.to_bytes())));
+        }
+        batch.merkleize().await.expect("the state can be read")
+    }
+
+    fn remember(&self, block: &Block, executed: Executed) {
+        self.executed().insert(block.digest(), (block.header().height, Arc::new(executed)));
+    }
+
+    /// The rules that need no state. Signatures that this node has checked before are not checked again.
+    fn well_formed(&self, block: &Block, parent: &Block) -> bool {
+        let header = block.header();
+        header.genesis == self.0.genesis_hash
+            && header.timestamp_ms >= parent.timestamp_ms()
+            && block.transactions().iter().zip(block.transaction_ids()).all(|(transaction, id)| {
+                transaction.unsigned.genesis == self.0.genesis_hash
+                    && (self.0.mempool.holds(id, transaction) || transaction.verify_signature().is_ok())
+            })
+    }
+
+    fn header<E: Environment>(
+        &self,
+        consensus: &Consensus,
+        parent: &Block,
+        timestamp_ms: u64,
+        transactions: &[Transaction],
+        merkleized: &Merkleized<E>,
+    ) -> Header {
+        let leaves: Vec<Hash> = transactions.iter().map(Transaction::leaf).collect();
+        Header {
+            genesis: self.0.genesis_hash,
+            height: parent.header().height + 1,
+            parent: parent.digest().0,
+            context: Context {
+                epoch: consensus.round.epoch().get(),
+                view: consensus.round.view().get(),
+                leader: array(&consensus.leader),
+                parent_view: consensus.parent.0.get(),
+            },
+            timestamp_ms,
+            transactions_root: transactions_root(&leaves),
+            state_root: merkleized.root().0,
+            operations: operations::<E>(merkleized),
+        }
+    }
+}
+
+/// Unfinalized ancestors looked at to see which waiting transactions are already in a block.
+const MAX_UNFINALIZED_ANCESTORS: usize = 64;
+
+/// The transactions between `parent` and the finalized height: they wait in the pool, yet are in a block already.
+pub(super) async fn included(parent: Digested<Block>, ancestry: impl Ancestry<Block>, finalized: u64) -> HashSet<Hash> {
+    let mut ancestry = ancestry;
+    let mut block = parent;
+    let mut included = HashSet::new();
+    for _ in 0..MAX_UNFINALIZED_ANCESTORS {
+        if block.height().get() <= finalized {
+            break;
+        }
+        included.extend(block.inner().transaction_ids());
+        match ancestry.next().await {
+            Some(next) => block = next,
+            None => break,
+        }
+    }
+    included
+}
+
+fn operations<E: Environment>(merkleized: &Merkleized<E>) -> Operations {
+    Operations { root: merkleized.ops_root().0, start: *merkleized.sync_boundary(), end: *merkleized.bounds().tip.size }
+}
+
+/// The bytes of a fixed-size value of the engine.
+fn array<const N: usize>(bytes: &(impl AsRef<[u8]> + ?Sized)) -> [u8; N] {
+    bytes.as_ref().try_into().expect("the type has this size")
+}
+
+impl<E: Environment> stateful::Application<E> for Application {
+    type SigningScheme = Scheme;
+    type Context = Consensus;
+    type Block = Block;
+    type Databases = Databases<E>;
+    type Captured = Arc<Executed>;
+    type Provider = ();
+    type Input = ();
+
+    fn sync_targets(block: &Block) -> <Databases<E> as DatabaseSet<E>>::SyncTargets {
+        block.sync_target()
+    }
+
+    async fn genesis(&mut self) -> Block {
+        self.0.genesis_block.clone()
+    }
+
+    async fn propose(
+        &mut self,
+        (context, consensus): (E, Consensus),
+        ancestry: impl Ancestry<Block>,
+        batches: Batch<E>,
+        _input: Input<(), ()>,
+    ) -> Option<Proposed<Self, E>> {
+        let mut ancestry = ancestry;
+        let parent = ancestry.next().await?;
+        let included = included(parent.clone(), ancestry, self.0.mempool.finalized_height()).await;
+        let height = parent.height().get() + 1;
+        let timestamp_ms = milliseconds(context.current()).max(parent.inner().timestamp_ms());
+        let chosen = self.0.mempool.select(height, MAX_BLOCK_TRANSACTIONS, MAX_BLOCK_BYTES - HEADER_BYTES, &included);
+        let mut transactions: Vec<Transaction> = chosen.iter().map(|candidate| (*candidate.transaction).clone()).collect();
+        let place = Place { height, timestamp_ms };
+        let executed = loop {
+            match self.execute::<E>(place, &transactions, &batches).await {
+                Ok(executed) => break executed,
+                Err(Replayed(ids)) => {
+                    // Already final: a peer that had not heard sent them again. A block may not repeat them.
+                    self.0.mempool.forget(&ids);
+                    transactions.retain(|transaction| !ids.contains(&transaction.id().0));
+                }
+            }
+        };
+        let merkleized = self.merkleize::<E>(&executed, batches).await;
+        let header = self.header::<E>(&consensus, parent.inner(), timestamp_ms, &transactions, &merkleized);
+        let block = Block::new(ledger::block::Block { header, transactions }).expect("built within its bounds");
+        self.remember(&block, executed);
+        Some(Proposed { block, merkleized })
+    }
+
+    async fn process(
+        &mut self,
+        _context: (E, Consensus),
+        ancestry: impl Ancestry<Block>,
+        batches: Batch<E>,
+        finality: Finality,
+    ) -> Option<Merkleized<E>> {
+        let mut ancestry = ancestry;
+        let block = ancestry.next().await?;
+        let block = block.inner();
+        if finality == Finality::Candidate {
+            let parent = ancestry.next().await?;
+            if !self.well_formed(block, parent.inner()) {
+                return None;
+            }
+        }
+        let place = Place { height: block.header().height, timestamp_ms: block.timestamp_ms() };
+        let executed = self.execute::<E>(place, block.transactions(), &batches).await.ok()?;
+        let merkleized = self.merkleize::<E>(&executed, batches).await;
+        if merkleized.root().0 != block.header().state_root || operations::<E>(&merkleized) != block.header().operations {
+            return None;
+        }
+        self.remember(block, executed);
+        Some(merkleized)
+    }
+
+    async fn capture(
+        &mut self,
+        _context: (E, Consensus),
+        block: &Block,
+        _batches: &Merkleized<E>,
+        _readers: Readers<E>,
+    ) -> Arc<Executed> {
+        self.0.head.will_apply(block.header().clone());
+        let executed = self.executed().get(&block.digest()).map(|(_, executed)| executed.clone());
+        executed.expect("a block is executed here before it is applied")
+    }
+
+    async fn finalized(&mut self, _context: (E, Consensus), block: &Block, executed: Arc<Executed>, _readers: Readers<E>) {
+        let height = block.header().height;
+        let additions = Additions {
+            bodies: executed.bodies.iter().map(|(hash, body)| (*hash, body.clone())).collect(),
+            cells: executed.cells.iter().map(|(key, cell)| (*key, cell.version, cell.to_bytes())).collect(),
+        };
+        self.0.store.record(height, &additions).expect("the body store can be written");
+        self.executed().retain(|_, (at, _)| *at > height);
+        self.0.mempool.finalized(height, block.transaction_ids());
+        self.0.head.applied(block.header().clone(), block.transaction_ids());
+    }
+}

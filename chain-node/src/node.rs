@@ -1,0 +1,260 @@
+//! One node: its parts opened in order, run together, stopped together.
+
+use crate::{
+    admission::{self, AdmissionError},
+    config::{self, Config},
+    engine::{
+        self, Timing,
+        application::Application,
+        network,
+        pacing::Pace,
+        reads::Reads,
+        types::{Environment, PublicKey, Scheme},
+    },
+    genesis::Checked,
+    gossip::{self, Gossip},
+    head::Head,
+    mempool::{self, Mempool, Origin, Refusal},
+    peers::Peers,
+    progress::Progress,
+    store::Store,
+};
+use commonware_cryptography::{Signer as _, ed25519::PrivateKey};
+use commonware_p2p::{Blocker, Provider, Receiver, Sender};
+use commonware_utils::ordered::Set;
+use ledger::{
+    Hash,
+    cell::{Cell, Subject},
+    finality,
+    genesis::Genesis,
+    receipt::Receipt,
+    transaction::{Transaction, TransactionId},
+};
+use std::{sync::Arc, time::Duration};
+use tokio::sync::mpsc;
+
+/// The longest honest gap between blocks beyond heartbeat and leader timeout: one skipped leader, votes, a slow disk.
+const GRACE: Duration = Duration::from_secs(3);
+
+/// Why a node does not start.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StartError {
+    /// The key is not a validator's.
+    #[error("the key file's public key {0} is not a validator of this genesis")]
+    NotAValidator(String),
+    /// The configuration names a validator that the genesis does not have.
+    #[error("the configured peer {0} is not a validator of this genesis")]
+    UnknownPeer(String),
+    /// The configuration does not say where a validator is reached.
+    #[error("no address is configured for validator {0}")]
+    MissingPeer(String),
+}
+
+/// What a node is made of before it runs.
+#[derive(Debug)]
+pub struct Parts {
+    /// The ledger.
+    pub genesis: Checked,
+    /// This validator's key.
+    pub key: PrivateKey,
+    /// Record bodies.
+    pub store: Store,
+    /// Pacing and timeouts.
+    pub consensus: config::Consensus,
+    /// Mempool limits.
+    pub mempool: config::Mempool,
+    /// What the engine's partitions' names begin with.
+    pub partition: String,
+}
+
+/// A running node, as RPC sees it.
+pub struct Node<E: Environment> {
+    /// The genesis that the ledger began with.
+    pub genesis: Genesis,
+    /// Its hash.
+    pub genesis_hash: Hash,
+    /// This validator's name.
+    pub name: String,
+    /// The validators' consensus keys, in the order of the genesis.
+    pub keys: Vec<PublicKey>,
+    /// The runtime's clock.
+    pub clock: E,
+    /// Waiting transactions.
+    pub mempool: Arc<Mempool>,
+    /// The finalized tip.
+    pub head: Arc<Head>,
+    /// Who is heard.
+    pub peers: Arc<Peers>,
+    /// Whether blocks are being finalized.
+    pub progress: Arc<Progress>,
+    /// Record bodies and old versions.
+    pub store: Arc<Store>,
+    /// Finalized state and blocks.
+    pub reads: Reads<E>,
+    application: Application,
+    submissions: mpsc::Sender<Arc<Transaction>>,
+}
+
+/// Why a transaction is not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum SubmitError {
+    /// It breaks a rule for good.
+    #[error(transparent)]
+    Admission(#[from] AdmissionError),
+    /// It does not fit now, or has expired.
+    #[error(transparent)]
+    Mempool(#[from] Refusal),
+}
+
+/// Runs `parts` on `links`; returns once the state is open. The handle ends when consensus ends.
+///
+/// # Errors
+/// When the key is not a validator's.
+///
+/// # Panics
+/// When storage is corrupt.
+pub async fn start<E, S, R, P, B>(
+    context: E,
+    parts: Parts,
+    links: network::Links<S, R, P, B>,
+) -> Result<(Arc<Node<E>>, commonware_runtime::Handle<()>), StartError>
+where
+    E: Environment,
+    S: Sender<PublicKey = PublicKey>,
+    R: Receiver<PublicKey = PublicKey>,
+    P: Provider<PublicKey = PublicKey>,
+    B: Blocker<PublicKey = PublicKey>,
+{
+    let Checked { genesis, keys, .. } = parts.genesis.clone();
+    let genesis_hash = genesis.hash();
+    let me = parts.key.public_key();
+    let place = keys.iter().position(|key| *key == me);
+    let name = place.and_then(|place| genesis.validators.get(place)).map(|validator| validator.name.clone());
+    let scheme = scheme(&genesis_hash, &keys, parts.key);
+    let (Some(name), Some(scheme)) = (name, scheme) else {
+        return Err(StartError::NotAValidator(me.to_string()));
+    };
+
+    let limits = parts.mempool;
+    let mempool = Arc::new(Mempool::new(mempool::Limits {
+        transactions: limits.transactions,
+        bytes: limits.bytes,
+        per_sender: limits.per_sender,
+    }));
+    let genesis_block = parts.genesis.block::<E>();
+    let head = Arc::new(Head::new(genesis_block.header().clone()));
+    let store = Arc::new(parts.store);
+    let peers = Arc::new(Peers::new(me.clone(), keys.len()));
+    let patience = parts.consensus.heartbeat() + parts.consensus.leader_timeout() + GRACE;
+    let progress = Arc::new(Progress::new(peers.clone(), patience));
+    let application = Application::new(genesis.clone(), genesis_block, store.clone(), mempool.clone(), head.clone());
+    let node = engine::Node {
+        scheme,
+        me: me.clone(),
+        application: application.clone(),
+        mempool: mempool.clone(),
+        timing: timing(&parts.consensus),
+        partition: parts.partition,
+    };
+    let blocker = links.blocker.clone();
+    let (engine, channel) = engine::start(context.child("engine"), node, links).await;
+
+    let (submissions, submitted) = mpsc::channel(gossip::QUEUE);
+    let gossip = Gossip { genesis: genesis_hash, mempool: mempool.clone(), peers: peers.clone(), blocker, submitted };
+    context.child("gossip").spawn(|context| gossip.run(context, channel));
+    let others = keys.iter().filter(|key| **key != me).cloned().collect();
+    let reads = Reads::open(context.child("reads"), &engine, head.clone(), others).await;
+    mempool.finalized(head.tip().borrow().height, []);
+    watch(context.child("progress"), head.clone(), progress.clone());
+    let clock = context.child("clock");
+    let node =
+        Node { genesis, genesis_hash, name, keys, clock, mempool, head, peers, progress, store, reads, application, submissions };
+    Ok((Arc::new(node), engine.consensus))
+}
+
+/// What signs and checks votes of this ledger; `None` if the key is not one of the validators'.
+fn scheme(genesis: &Hash, keys: &[PublicKey], key: PrivateKey) -> Option<Scheme> {
+    Scheme::signer(&finality::namespace(genesis), Set::from_iter_dedup(keys.iter().cloned()), key)
+}
+
+fn timing(consensus: &config::Consensus) -> Timing {
+    Timing {
+        pace: Pace { min_interval: consensus.min_interval(), heartbeat: consensus.heartbeat() },
+        leader_timeout: consensus.leader_timeout(),
+    }
+}
+
+fn watch<E: Environment>(context: E, head: Arc<Head>, progress: Arc<Progress>) {
+    context.spawn(|context| async move {
+        let mut tip = head.tip();
+        while tip.changed().await.is_ok() {
+            progress.finalized(context.current());
+        }
+    });
+}
+
+/// How the network of validators is reached, from configuration and genesis.
+///
+/// # Errors
+/// When a peer is unknown or has no address.
+pub fn network_settings(config: &Config, genesis: &Checked, me: &PublicKey) -> Result<network::Settings, StartError> {
+    let names = || genesis.genesis.validators.iter().map(|validator| &validator.name);
+    if let Some(peer) = config.network.peers.iter().find(|peer| !names().any(|name| *name == peer.name)) {
+        return Err(StartError::UnknownPeer(peer.name.clone()));
+    }
+    let mut peers = Vec::new();
+    for (key, name) in genesis.keys.iter().zip(names()) {
+        let configured = config.network.peers.iter().find(|peer| peer.name == *name);
+        let ingress = match configured.and_then(|peer| config::ingress(&peer.address)) {
+            Some(ingress) => ingress,
+            None if key == me => commonware_p2p::Ingress::Socket(config.network.listen),
+            None => return Err(StartError::MissingPeer(name.clone())),
+        };
+        peers.push(network::Peer { key: key.clone(), ingress });
+    }
+    Ok(network::Settings {
+        namespace: finality::namespace(&genesis.genesis.hash()),
+        listen: config.network.listen,
+        peers,
+        allow_private_addresses: config.network.allow_private_addresses,
+    })
+}
+
+impl<E: Environment> Node<E> {
+    /// Takes a transaction from a client and tells the other validators. Taking one twice is taking it once.
+    ///
+    /// # Errors
+    /// When it breaks a rule or does not fit.
+    pub async fn submit(&self, transaction: Transaction) -> Result<TransactionId, SubmitError> {
+        let id = transaction.id();
+        if self.mempool.knows(&id.0) || self.receipt(&id).await.is_some() {
+            return Ok(id);
+        }
+        let candidate = admission::admit(&self.genesis_hash, self.mempool.finalized_height(), transaction)?;
+        let transaction = candidate.transaction.clone();
+        if self.mempool.insert(candidate, Origin::Local)? {
+            // When the queue is full the next sending of what is pending carries it.
+            let _ = self.submissions.try_send(transaction);
+        }
+        Ok(id)
+    }
+
+    /// The receipt of a finalized transaction, once its block is on the disk.
+    pub async fn receipt(&self, id: &TransactionId) -> Option<Receipt> {
+        let cell = self.cell(&Subject::Transaction(*id)).await?;
+        let body = self.application.body(&cell.body);
+        Some(identity::canonical::decode(&body, ledger::limits::MAX_RECORD_BYTES).expect("the state names receipts"))
+    }
+
+    /// The cell of a subject in the finalized state, if its block is on the disk.
+    pub async fn cell(&self, subject: &Subject) -> Option<Cell> {
+        let bytes = self.reads.cell(&subject.key()).await?;
+        let cell = Cell::from_bytes(&bytes).expect("the state holds encoded cells only");
+        (cell.updated_height <= self.head.tip().borrow().height).then_some(cell)
+    }
+
+    /// The record that a cell names.
+    pub fn body(&self, cell: &Cell) -> Arc<[u8]> {
+        self.application.body(&cell.body)
+    }
+}

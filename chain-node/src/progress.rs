@@ -1,0 +1,98 @@
+//! Whether blocks are being finalized, and if not, why: named so that an operator knows what to do.
+
+use crate::peers::Peers;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+/// Why nothing is being finalized.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Stall {
+    /// The node has not opened its storage or seen a block yet.
+    #[error("starting: no block was finalized since this node started")]
+    Starting,
+    /// Too few validators are heard.
+    #[error("quorum away: {here} of {validators} validators are heard and {quorum} are needed")]
+    QuorumAway {
+        /// Validators heard, this one included.
+        here: usize,
+        /// Validators of the epoch.
+        validators: usize,
+        /// How many are needed.
+        quorum: usize,
+    },
+    /// Enough validators are heard, yet no block came for a while.
+    #[error("no progress: the last block was finalized {0} seconds ago")]
+    NoProgress(u64),
+}
+
+/// Watches the finalized tip.
+#[derive(Debug)]
+pub struct Progress {
+    peers: Arc<Peers>,
+    patience: Duration,
+    finalized_at_ms: AtomicU64,
+}
+
+impl Progress {
+    /// `patience` is how long the longest honest gap between two blocks is.
+    pub fn new(peers: Arc<Peers>, patience: Duration) -> Self {
+        Self { peers, patience, finalized_at_ms: AtomicU64::new(0) }
+    }
+
+    /// A block became final on this node.
+    pub fn finalized(&self, now: SystemTime) {
+        self.finalized_at_ms.store(milliseconds(now), Ordering::Relaxed);
+    }
+
+    /// What keeps the ledger from moving, if anything does.
+    ///
+    /// # Errors
+    /// The reason, by name.
+    pub fn check(&self, now: SystemTime) -> Result<(), Stall> {
+        let (here, validators, quorum) = (self.peers.here(now), self.peers.validators(), self.peers.quorum());
+        if here < quorum {
+            return Err(Stall::QuorumAway { here, validators, quorum });
+        }
+        let finalized_at_ms = self.finalized_at_ms.load(Ordering::Relaxed);
+        if finalized_at_ms == 0 {
+            return Err(Stall::Starting);
+        }
+        let age = Duration::from_millis(milliseconds(now).saturating_sub(finalized_at_ms));
+        if age > self.patience { Err(Stall::NoProgress(age.as_secs())) } else { Ok(()) }
+    }
+}
+
+/// Milliseconds since the Unix epoch.
+pub fn milliseconds(time: SystemTime) -> u64 {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use commonware_cryptography::{Signer as _, ed25519::PrivateKey};
+
+    #[test]
+    fn a_missing_quorum_is_named_before_missing_progress() {
+        let key = |seed: u64| PrivateKey::from_seed(seed).public_key();
+        let peers = Arc::new(Peers::new(key(0), 4));
+        let progress = Progress::new(peers.clone(), Duration::from_secs(10));
+        let at = |seconds: u64| UNIX_EPOCH + Duration::from_secs(1_000 + seconds);
+        assert_eq!(progress.check(at(0)), Err(Stall::QuorumAway { here: 1, validators: 4, quorum: 3 }));
+        peers.hear(key(1), at(0));
+        peers.hear(key(2), at(0));
+        assert_eq!(progress.check(at(1)), Err(Stall::Starting));
+        progress.finalized(at(1));
+        assert_eq!(progress.check(at(2)), Ok(()));
+        assert_eq!(progress.check(at(9)), Err(Stall::QuorumAway { here: 1, validators: 4, quorum: 3 }));
+        peers.hear(key(1), at(20));
+        peers.hear(key(2), at(20));
+        assert_eq!(progress.check(at(20)), Err(Stall::NoProgress(19)));
+    }
+}

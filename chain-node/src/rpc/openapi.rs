@@ -1,0 +1,25 @@
+//! The RPC's own description.
+
+use axum::Json;
+use utoipa::OpenApi;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "Yufu ledger node", description = "State with proofs, transactions, DID resolution"),
+    paths(
+        super::transactions::submit,
+        super::transactions::receipt,
+        super::state::state,
+        super::state::genesis,
+        super::state::status,
+        super::blocks::block,
+        super::events::events,
+        super::identifiers::resolve,
+    )
+)]
+struct Description;
+
+/// The OpenAPI document.
+pub(super) async fn document() -> Json<utoipa::openapi::OpenApi> {
+    Json(Description::openapi())
+}

@@ -1,0 +1,117 @@
+//! Submitting a transaction and waiting for what became of it.
+
+use super::{Rpc, hash};
+use crate::{admission::AdmissionError, mempool::Refusal, node::SubmitError};
+use axum::{
+    Json,
+    extract::{Path, State},
+    http::StatusCode,
+};
+use commonware_runtime::Clock as _;
+use data_encoding::BASE64URL_NOPAD;
+use identity::canonical;
+use ledger::{
+    limits::MAX_TRANSACTION_BYTES,
+    receipt::Receipt,
+    transaction::{Transaction, TransactionId},
+};
+use serde::Deserialize;
+use service_kit::{
+    ApiError, Slug,
+    extract::{JsonBody, QueryOf},
+};
+use std::time::Duration;
+use wire::chain::{Submit, Submitted};
+
+/// How long a request for a receipt may wait, in milliseconds.
+const MAX_WAIT_MS: u64 = 10_000;
+
+impl From<SubmitError> for ApiError {
+    fn from(error: SubmitError) -> Self {
+        let slug = match &error {
+            SubmitError::Admission(AdmissionError::TooLarge { .. }) => Slug::TooLarge,
+            SubmitError::Admission(
+                AdmissionError::OtherLedger | AdmissionError::ExpiryTooFar { .. } | AdmissionError::Signature(_),
+            )
+            | SubmitError::Mempool(Refusal::Expired { .. }) => Slug::Refused,
+            SubmitError::Mempool(Refusal::Full) => Slug::Busy,
+            SubmitError::Mempool(Refusal::SenderFull) => Slug::TooManyRequests,
+        };
+        Self::new(slug).detail(error.to_string())
+    }
+}
+
+/// Takes a transaction. It is not final yet: ask for its receipt.
+#[utoipa::path(
+    post, path = "/v1/transactions", tag = "transactions", request_body = Submit,
+    responses(
+        (status = 202, body = Submitted, description = "taken; the same transaction again gives the same answer"),
+        (status = 400, description = "not a transaction", body = wire::problem::Problem),
+        (status = 413, description = "too large", body = wire::problem::Problem),
+        (status = 422, description = "another ledger's, expired, or not signed by its sender", body = wire::problem::Problem),
+        (status = 429, description = "too many requests or waiting transactions", body = wire::problem::Problem),
+        (status = 503, description = "too many transactions wait", body = wire::problem::Problem),
+    )
+)]
+pub(super) async fn submit(
+    State(rpc): State<Rpc>,
+    JsonBody(submit): JsonBody<Submit>,
+) -> Result<(StatusCode, Json<Submitted>), ApiError> {
+    let malformed = || ApiError::new(Slug::BadRequest).detail("the transaction is not base64url of a Borsh-encoded transaction");
+    let bytes = BASE64URL_NOPAD.decode(submit.transaction.as_bytes()).map_err(|_| malformed())?;
+    if bytes.len() > MAX_TRANSACTION_BYTES {
+        return Err(ApiError::new(Slug::TooLarge).detail("the transaction is longer than a transaction may be"));
+    }
+    let transaction: Transaction = canonical::decode(&bytes, MAX_TRANSACTION_BYTES).map_err(|_| malformed())?;
+    let transaction = rpc.node.submit(transaction).await?;
+    Ok((StatusCode::ACCEPTED, Json(Submitted { transaction })))
+}
+
+/// How long to wait.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Wait {
+    /// Milliseconds to wait for the transaction to become final; at most 10 000.
+    #[serde(default)]
+    wait_ms: u64,
+}
+
+/// The receipt of a finalized transaction: it is on this node's disk when this answers.
+#[utoipa::path(
+    get, path = "/v1/transactions/{id}/receipt", tag = "transactions",
+    params(("id" = String, Path, description = "transaction id, base64url"), Wait),
+    responses(
+        (status = 200, description = "what became of the transaction (ledger::receipt::Receipt)", body = serde_json::Value),
+        (status = 404, description = "not final; the detail says whether the ledger moves", body = wire::problem::Problem),
+    )
+)]
+pub(super) async fn receipt(
+    State(rpc): State<Rpc>,
+    Path(id): Path<String>,
+    QueryOf(wait): QueryOf<Wait>,
+) -> Result<Json<Receipt>, ApiError> {
+    let id = TransactionId(hash(&id)?);
+    let node = &rpc.node;
+    let deadline = node.clock.current() + Duration::from_millis(wait.wait_ms.min(MAX_WAIT_MS));
+    let mut tip = node.head.tip();
+    loop {
+        tip.mark_unchanged();
+        if let Some(receipt) = node.receipt(&id).await {
+            return Ok(Json(receipt));
+        }
+        let stopping = tokio::select! {
+            changed = tip.changed() => changed.is_err(),
+            () = node.clock.sleep_until(deadline) => true,
+            () = rpc.shutdown.requested() => true,
+        };
+        if stopping {
+            break;
+        }
+    }
+    let why = match node.progress.check(node.clock.current()) {
+        Ok(()) if node.mempool.knows(&id.0) => "the transaction waits for a block".to_owned(),
+        Ok(()) => "this node does not know the transaction; submit it again".to_owned(),
+        Err(stall) => format!("the transaction is not final: {stall}"),
+    };
+    Err(ApiError::new(Slug::NotFound).detail(why))
+}

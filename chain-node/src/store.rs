@@ -1,0 +1,149 @@
+//! Record bodies by their hash, and every version that a state key ever had.
+//!
+//! The authenticated state holds fixed cells; what they name lies here. Bodies are keyed by their own SHA-256, so a
+//! fork cannot put a wrong one in place. A block's bodies are on the disk before the block is acknowledged.
+//! The file can be thrown away: replaying the blocks fills it again.
+
+use ledger::{Hash, cell::CELL_BYTES};
+use redb::{Builder, Database, ReadableDatabase as _, TableDefinition, backends::InMemoryBackend};
+use std::{path::Path, sync::Arc};
+
+const BODIES: TableDefinition<'_, &[u8; 32], &[u8]> = TableDefinition::new("bodies");
+const VERSIONS: TableDefinition<'_, (&[u8; 32], u32), &[u8; CELL_BYTES]> = TableDefinition::new("versions");
+const FACTS: TableDefinition<'_, &str, u64> = TableDefinition::new("facts");
+const HEIGHT: &str = "height";
+
+/// Bytes of the file kept in memory.
+const CACHE_BYTES: usize = 16 * 1024 * 1024;
+
+/// The store failed. The node stops: it must not acknowledge what it could not write.
+#[derive(Debug, thiserror::Error)]
+#[error("the body store failed")]
+pub struct StoreError(#[source] Box<redb::Error>);
+
+impl<T: Into<redb::Error>> From<T> for StoreError {
+    fn from(error: T) -> Self {
+        Self(Box::new(error.into()))
+    }
+}
+
+/// What a block adds.
+#[derive(Debug, Clone, Default)]
+pub struct Additions {
+    /// Bodies under their hashes.
+    pub bodies: Vec<(Hash, Arc<[u8]>)>,
+    /// State keys that the block wrote, with version and encoded cell.
+    pub cells: Vec<(Hash, u32, [u8; CELL_BYTES])>,
+}
+
+/// The store of one node.
+#[derive(Debug)]
+pub struct Store(Database);
+
+impl Store {
+    /// Opens or creates the store in one file.
+    ///
+    /// # Errors
+    /// When the file cannot be opened, is used by another process, or is corrupt.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        Self::prepare(Builder::new().set_cache_size(CACHE_BYTES).create(path)?)
+    }
+
+    /// A store that ends with the process, for simulations.
+    ///
+    /// # Errors
+    /// Never in practice.
+    pub fn in_memory() -> Result<Self, StoreError> {
+        Self::prepare(Builder::new().create_with_backend(InMemoryBackend::new())?)
+    }
+
+    fn prepare(database: Database) -> Result<Self, StoreError> {
+        let transaction = database.begin_write()?;
+        transaction.open_table(BODIES)?;
+        transaction.open_table(VERSIONS)?;
+        transaction.open_table(FACTS)?;
+        transaction.commit()?;
+        Ok(Self(database))
+    }
+
+    /// The body with this hash.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn body(&self, hash: &Hash) -> Result<Option<Vec<u8>>, StoreError> {
+        let table = self.0.begin_read()?.open_table(BODIES)?;
+        Ok(table.get(hash)?.map(|value| value.value().to_vec()))
+    }
+
+    /// The encoded cell that a key had at a version, from 1.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn version(&self, key: &Hash, version: u32) -> Result<Option<[u8; CELL_BYTES]>, StoreError> {
+        let table = self.0.begin_read()?.open_table(VERSIONS)?;
+        Ok(table.get((key, version))?.map(|value| *value.value()))
+    }
+
+    /// The height of the last block written here.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn height(&self) -> Result<u64, StoreError> {
+        let table = self.0.begin_read()?.open_table(FACTS)?;
+        Ok(table.get(HEIGHT)?.map_or(0, |value| value.value()))
+    }
+
+    /// Writes what a finalized block adds; on the disk when this returns. Writing it again changes nothing.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn record(&self, height: u64, additions: &Additions) -> Result<(), StoreError> {
+        let transaction = self.0.begin_write()?;
+        {
+            let mut bodies = transaction.open_table(BODIES)?;
+            for (hash, body) in &additions.bodies {
+                bodies.insert(hash, &**body)?;
+            }
+            let mut versions = transaction.open_table(VERSIONS)?;
+            for (key, version, cell) in &additions.cells {
+                versions.insert((key, *version), cell)?;
+            }
+            transaction.open_table(FACTS)?.insert(HEIGHT, height)?;
+        }
+        transaction.commit()?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_recorded_is_there_after_reopening_and_twice_is_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("bodies.redb");
+        let additions =
+            Additions { bodies: vec![([1; 32], Arc::from(b"body".as_slice()))], cells: vec![([2; 32], 1, [3; CELL_BYTES])] };
+        let store = Store::open(&path).unwrap();
+        assert_eq!(store.height().unwrap(), 0);
+        store.record(5, &additions).unwrap();
+        store.record(5, &additions).unwrap();
+        drop(store);
+
+        let store = Store::open(&path).unwrap();
+        assert_eq!(store.height().unwrap(), 5);
+        assert_eq!(store.body(&[1; 32]).unwrap().as_deref(), Some(b"body".as_slice()));
+        assert_eq!(store.body(&[9; 32]).unwrap(), None);
+        assert_eq!(store.version(&[2; 32], 1).unwrap(), Some([3; CELL_BYTES]));
+        assert_eq!(store.version(&[2; 32], 2).unwrap(), None);
+    }
+
+    #[test]
+    fn a_file_in_use_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("bodies.redb");
+        let _open = Store::open(&path).unwrap();
+        assert!(Store::open(&path).is_err());
+    }
+}

@@ -1,0 +1,291 @@
+//! A city of validators in a folder of its own, and a client that believes only the genesis.
+
+use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
+use identity::{
+    Localized, PublicKey, SecretKey, Signer as _,
+    canonical::{self, Hash},
+    did::Inception,
+    keys::Algorithm,
+};
+use ledger::{
+    cell::Subject,
+    genesis::{Genesis, Validator},
+    proof::{Answer, Proven, verify_answer},
+    receipt::Receipt,
+    records::AuthorityRecord,
+    transaction::{Body, Sender, Transaction, Unsigned},
+    trust::TrustRoot,
+};
+use reqwest::StatusCode;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+use std::{fs, os::unix::fs::PermissionsExt as _, path::PathBuf, process::Stdio, time::Duration};
+use tempfile::TempDir;
+use tokio::{
+    io::{AsyncBufReadExt as _, BufReader},
+    process::{Child, Command},
+    sync::{Mutex, MutexGuard},
+    time::{Instant, timeout},
+};
+use wire::chain::{BlockAnswer, ProvenState, Status};
+
+/// One city at a time: the machine that runs the tests is small.
+static ALONE: Mutex<()> = Mutex::const_new(());
+/// How long anything here may take.
+pub(crate) const LIMIT: Duration = Duration::from_secs(60);
+
+pub(crate) struct City {
+    pub(crate) root: TrustRoot,
+    nodes: Vec<Node>,
+    http: reqwest::Client,
+    _dir: TempDir,
+    _alone: MutexGuard<'static, ()>,
+}
+
+struct Node {
+    config: PathBuf,
+    log: PathBuf,
+    url: String,
+    admin: String,
+    process: Option<Child>,
+}
+
+/// A key made from a word, so that a test can be run again.
+pub(crate) fn key(word: &str) -> SecretKey {
+    SecretKey::from_bytes(Algorithm::Ed25519, &Sha256::digest(word).into()).unwrap()
+}
+
+impl City {
+    /// Prepares `validators` validators without starting them.
+    pub(crate) async fn prepare(validators: usize) -> Self {
+        let alone = ALONE.lock().await;
+        let dir = tempfile::tempdir().unwrap();
+        let names: Vec<String> = (1..=validators).map(|number| format!("validator-{number}")).collect();
+        let genesis = genesis(&names);
+        fs::write(dir.path().join("genesis.json"), serde_json::to_vec(&genesis).unwrap()).unwrap();
+        let ports = free_ports(validators * 3);
+        let peers: Vec<String> = names
+            .iter()
+            .zip(&ports)
+            .map(|(name, port)| format!("{{ name = \"{name}\", address = \"127.0.0.1:{port}\" }}"))
+            .collect();
+        let mut nodes = Vec::new();
+        for (place, name) in names.iter().enumerate() {
+            let folder = dir.path().join(name);
+            fs::create_dir(&folder).unwrap();
+            let seed = key(name).to_bytes();
+            fs::write(folder.join("key"), HEXLOWER.encode(&*seed)).unwrap();
+            fs::set_permissions(folder.join("key"), fs::Permissions::from_mode(0o600)).unwrap();
+            let (p2p, rpc, admin) = (ports[place], ports[validators + place], ports[2 * validators + place]);
+            let config = format!(
+                "genesis = \"../genesis.json\"\nkey_file = \"key\"\ndata_dir = \"data\"\n\
+                 [network]\nlisten = \"127.0.0.1:{p2p}\"\nallow_private_addresses = true\npeers = [{}]\n\
+                 [rpc]\nlisten = \"127.0.0.1:{rpc}\"\nadmin_listen = \"127.0.0.1:{admin}\"\n",
+                peers.join(", ")
+            );
+            fs::write(folder.join("config.toml"), config).unwrap();
+            nodes.push(Node {
+                config: folder.join("config.toml"),
+                log: folder.join("log"),
+                url: format!("http://127.0.0.1:{rpc}"),
+                admin: format!("http://127.0.0.1:{admin}"),
+                process: None,
+            });
+        }
+        let root = TrustRoot::from_genesis(genesis).unwrap();
+        Self { root, nodes, http: reqwest::Client::new(), _dir: dir, _alone: alone }
+    }
+
+    /// Starts `validators` validators and waits until all serve and a block is final.
+    pub(crate) async fn start(validators: usize) -> Self {
+        let mut city = Self::prepare(validators).await;
+        for place in 0..validators {
+            city.spawn(place).await;
+        }
+        for place in 0..validators {
+            city.wait_until("a first block", async |city| city.height(place).await >= 1).await;
+        }
+        city
+    }
+
+    /// Starts one validator and waits for its READY line.
+    pub(crate) async fn spawn(&mut self, place: usize) {
+        let node = &mut self.nodes[place];
+        let log = fs::OpenOptions::new().create(true).append(true).open(&node.log).unwrap();
+        let mut process = Command::new(env!("CARGO_BIN_EXE_chain-node"))
+            .args(["run", "--config"])
+            .arg(&node.config)
+            .stdout(Stdio::piped())
+            .stderr(log)
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
+        let line = timeout(LIMIT, lines.next_line()).await.expect("READY within the limit").unwrap();
+        let line = line.unwrap_or_else(|| panic!("the node ended: {}", fs::read_to_string(&node.log).unwrap()));
+        assert!(line.starts_with("READY {"), "{line}");
+        node.process = Some(process);
+    }
+
+    /// SIGKILL.
+    pub(crate) async fn kill(&mut self, place: usize) {
+        self.nodes[place].process.take().unwrap().kill().await.unwrap();
+    }
+
+    /// SIGTERM; gives the exit code.
+    pub(crate) async fn terminate(&mut self, place: usize) -> Option<i32> {
+        let mut process = self.nodes[place].process.take().unwrap();
+        let id = process.id().unwrap().to_string();
+        assert!(Command::new("kill").args(["-TERM", &id]).status().await.unwrap().success());
+        timeout(Duration::from_secs(20), process.wait()).await.expect("stops in time").unwrap().code()
+    }
+
+    async fn get(&self, url: String) -> Option<(StatusCode, Vec<u8>)> {
+        let answer = self.http.get(url).timeout(Duration::from_secs(15)).send().await.ok()?;
+        let status = answer.status();
+        Some((status, answer.bytes().await.ok()?.to_vec()))
+    }
+
+    pub(crate) async fn json<T: DeserializeOwned>(&self, place: usize, path: &str) -> (StatusCode, T) {
+        let (status, body) = self.get(format!("{}{path}", self.nodes[place].url)).await.expect("the node answers");
+        let json = serde_json::from_slice(&body);
+        (status, json.unwrap_or_else(|error| panic!("{path}: {status} {error}: {}", String::from_utf8_lossy(&body))))
+    }
+
+    pub(crate) async fn readyz(&self, place: usize) -> (StatusCode, Value) {
+        let (status, body) = self.get(format!("{}/readyz", self.nodes[place].admin)).await.expect("the node answers");
+        (status, serde_json::from_slice(&body).unwrap())
+    }
+
+    pub(crate) async fn status(&self, place: usize) -> Status {
+        self.json(place, "/v1/status").await.1
+    }
+
+    pub(crate) async fn height(&self, place: usize) -> u64 {
+        self.status(place).await.height
+    }
+
+    pub(crate) async fn block(&self, place: usize, height: u64) -> BlockAnswer {
+        self.json(place, &format!("/v1/blocks/{height}")).await.1
+    }
+
+    /// Asks until it is so, or the limit is over.
+    pub(crate) async fn wait_until(&self, what: &str, so: impl AsyncFn(&Self) -> bool) {
+        let deadline = Instant::now() + LIMIT;
+        while !so(self).await {
+            assert!(Instant::now() < deadline, "no {what} within {LIMIT:?}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// A signed transaction of a key; every `sequence` makes another.
+    pub(crate) async fn transaction(&self, signer: &SecretKey, sequence: u64, body: Body) -> Transaction {
+        let alive = (0..self.nodes.len()).find(|place| self.nodes[*place].process.is_some()).unwrap();
+        let height = self.height(alive).await;
+        let sender = Sender::Key(signer.public_key());
+        let unsigned = Unsigned { genesis: *self.root.hash(), sender, sequence, expiry_height: height + 1_000, body };
+        unsigned.sign(signer)
+    }
+
+    /// A transaction that creates an identity, and the identity.
+    pub(crate) async fn new_identity(&self, word: &str) -> (Transaction, Inception) {
+        let device = key(word);
+        let inception = Inception {
+            network: self.root.genesis().network.clone(),
+            device: device.public_key(),
+            recovery_commitment: Sha256::digest(word).into(),
+        };
+        (self.transaction(&device, 1, Body::CreateIdentity(inception.clone())).await, inception)
+    }
+
+    /// Submits to one node; gives status and body.
+    pub(crate) async fn submit_bytes(&self, place: usize, bytes: &[u8]) -> (StatusCode, Value) {
+        let url = format!("{}/v1/transactions", self.nodes[place].url);
+        let body = serde_json::json!({ "transaction": BASE64URL_NOPAD.encode(bytes) });
+        let answer = self.http.post(url).json(&body).timeout(LIMIT).send().await.unwrap();
+        let status = answer.status();
+        (status, answer.json().await.unwrap())
+    }
+
+    pub(crate) async fn submit(&self, place: usize, transaction: &Transaction) {
+        let (status, body) = self.submit_bytes(place, &canonical::encode(transaction)).await;
+        assert_eq!(status, StatusCode::ACCEPTED, "{body}");
+    }
+
+    /// One request for a receipt, waiting up to `wait_ms`.
+    pub(crate) async fn receipt(&self, place: usize, transaction: &Transaction, wait_ms: u64) -> Result<Receipt, Value> {
+        let id = BASE64URL_NOPAD.encode(&transaction.id().0);
+        let (status, body) = self.json::<Value>(place, &format!("/v1/transactions/{id}/receipt?wait_ms={wait_ms}")).await;
+        if status == StatusCode::OK { Ok(serde_json::from_value(body).unwrap()) } else { Err(body) }
+    }
+
+    /// Submits and waits until it is final.
+    pub(crate) async fn finalize(&self, place: usize, transaction: &Transaction) -> Receipt {
+        self.submit(place, transaction).await;
+        for _ in 0..6 {
+            if let Ok(receipt) = self.receipt(place, transaction, 10_000).await {
+                return receipt;
+            }
+        }
+        panic!("not final within a minute")
+    }
+
+    /// What a node proves about a subject, checked with the genesis alone.
+    pub(crate) async fn proven(&self, place: usize, subject: &Subject) -> Proven {
+        let path = format!("/v1/state/{}", BASE64URL_NOPAD.encode(&subject.key()));
+        let (status, answer) = self.json::<Value>(place, &path).await;
+        assert_eq!(status, StatusCode::OK, "{answer}");
+        let answer: ProvenState = serde_json::from_value(answer).unwrap();
+        let decode = |text: &String| BASE64URL_NOPAD.decode(text.as_bytes()).unwrap();
+        let (cell, body) = (answer.cell.as_ref().map(decode), answer.body.as_ref().map(decode));
+        let (header, certificate, proof) = (decode(&answer.header), decode(&answer.certificate), decode(&answer.proof));
+        let answer =
+            Answer { header: &header, certificate: &certificate, cell: cell.as_deref(), body: body.as_deref(), proof: &proof };
+        verify_answer(&self.root, subject, &answer).unwrap()
+    }
+
+    pub(crate) fn log(&self, place: usize) -> String {
+        fs::read_to_string(&self.nodes[place].log).unwrap()
+    }
+}
+
+fn genesis(names: &[String]) -> Genesis {
+    let public = |word: &str| -> PublicKey { key(word).public_key() };
+    Genesis {
+        network: "test".parse().unwrap(),
+        name: Localized::new("测试账本", "Test ledger"),
+        started_at: 1_700_000_000,
+        validators: names
+            .iter()
+            .map(|name| Validator {
+                name: name.clone(),
+                authority: "e-government".parse().unwrap(),
+                key: public(name),
+                cluster: "one".to_owned(),
+            })
+            .collect(),
+        authorities: vec![AuthorityRecord {
+            id: "e-government".parse().unwrap(),
+            name: Localized::new("政务云", "E-government cloud"),
+            ledger_keys: vec![public("e-government")],
+            credential_keys: Vec::new(),
+            reader_key: None,
+            issuer_url: None,
+            accredited_types: Vec::new(),
+            may_sponsor: true,
+        }],
+    }
+}
+
+/// Ports that nobody listens on now.
+fn free_ports(count: usize) -> Vec<u16> {
+    let listeners: Vec<_> = (0..count).map(|_| std::net::TcpListener::bind("127.0.0.1:0").unwrap()).collect();
+    listeners.iter().map(|listener| listener.local_addr().unwrap().port()).collect()
+}
+
+/// The digest that a block's header has.
+pub(crate) fn digest(block: &BlockAnswer) -> Hash {
+    let bytes = BASE64URL_NOPAD.decode(block.block.as_bytes()).unwrap();
+    canonical::decode::<ledger::block::Block>(&bytes, bytes.len()).unwrap().header.digest()
+}

@@ -1,0 +1,161 @@
+//! Four validators: transactions become final, proofs hold, hostile input is refused, and it is quick.
+
+use crate::city::{City, digest, key};
+use identity::canonical;
+use ledger::{
+    cell::{Cell, Subject},
+    receipt::{Outcome, Receipt, Refusal},
+    records::{AuthorityRecord, IdentityRecord},
+    transaction::Body,
+};
+use reqwest::StatusCode;
+use serde_json::Value;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// X053, X055: what one validator took, all finalize; what any of them says is proved to a client that has only the genesis.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transaction_given_to_one_validator_is_final_and_proved_on_every_other() {
+    let city = City::start(4).await;
+    let (transaction, inception) = city.new_identity("citizen").await;
+    let subject = Subject::Identity(inception.id());
+    assert_eq!(city.proven(1, &subject).await.cell, None, "exclusion before");
+
+    let receipt = city.finalize(0, &transaction).await;
+    assert_eq!((receipt.transaction, receipt.outcome), (transaction.id(), Outcome::Applied));
+    for place in 0..4 {
+        city.wait_until("the block on every node", async |city| city.height(place).await >= receipt.height).await;
+        assert_eq!(city.receipt(place, &transaction, 0).await, Ok(receipt.clone()));
+        let proven = city.proven(place, &subject).await;
+        let record: IdentityRecord = canonical::decode(&proven.body.unwrap(), 10_000).unwrap();
+        assert_eq!(record, IdentityRecord { devices: vec![inception.device], inception: inception.clone() });
+        assert_eq!(proven.cell.unwrap().created_height, receipt.height);
+        let proven = city.proven(place, &Subject::Transaction(transaction.id())).await;
+        assert_eq!(canonical::decode::<Receipt>(&proven.body.unwrap(), 10_000).unwrap(), receipt);
+    }
+    let digests = [digest(&city.block(0, receipt.height).await), digest(&city.block(3, receipt.height).await)];
+    assert_eq!(digests[0], digests[1]);
+
+    // Again, and to another node: the same receipt, and no second application.
+    assert_eq!(city.finalize(2, &transaction).await, receipt);
+    let twice = city.transaction(&key("citizen"), 2, transaction.unsigned.body.clone()).await;
+    assert_eq!(city.finalize(2, &twice).await.outcome, Outcome::Refused(Refusal::AlreadyExists));
+    assert_eq!(city.proven(2, &subject).await.cell.unwrap().version, 1);
+}
+
+/// X056: the genesis's authorities are in the proved state.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_validator_alone_finalizes_and_proves_the_genesis() {
+    let city = City::start(1).await;
+    let proven = city.proven(0, &Subject::Authority("e-government".parse().unwrap())).await;
+    let record: AuthorityRecord = canonical::decode(&proven.body.unwrap(), 10_000).unwrap();
+    assert_eq!(record, city.root.genesis().authorities[0]);
+    let Cell { version, created_height, .. } = proven.cell.unwrap();
+    assert_eq!((version, created_height), (1, 0));
+    let (transaction, _) = city.new_identity("citizen").await;
+    assert_eq!(city.finalize(0, &transaction).await.outcome, Outcome::Applied);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_a_transaction_of_this_ledger_is_refused_with_its_reason() {
+    let city = City::start(1).await;
+    let (good, _) = city.new_identity("citizen").await;
+    let slug = |body: &Value| body["type"].as_str().unwrap().trim_start_matches("urn:yufu:problem:").to_owned();
+
+    let (status, body) = city.submit_bytes(0, b"not borsh").await;
+    assert_eq!((status, slug(&body).as_str()), (StatusCode::BAD_REQUEST, "bad-request"));
+    let (status, body) = city.submit_bytes(0, &vec![0; 70_000]).await;
+    assert_eq!((status, slug(&body).as_str()), (StatusCode::PAYLOAD_TOO_LARGE, "too-large"));
+    let mut extra = canonical::encode(&good);
+    extra.push(0);
+    assert_eq!(city.submit_bytes(0, &extra).await.0, StatusCode::BAD_REQUEST);
+
+    let mut unsigned = good.unsigned.clone();
+    unsigned.sequence += 1;
+    let unsigned_by_sender = ledger::transaction::Transaction { unsigned, signature: good.signature };
+    let mut other = good.unsigned.clone();
+    other.genesis = [7; 32];
+    let mut late = good.unsigned.clone();
+    late.expiry_height = 1_000_000;
+    let mut expired = good.unsigned.clone();
+    expired.expiry_height = 0;
+    let signer = key("citizen");
+    let wrong = [unsigned_by_sender, other.sign(&signer), late.sign(&signer), expired.sign(&signer)];
+    for transaction in wrong {
+        let (status, body) = city.submit_bytes(0, &canonical::encode(&transaction)).await;
+        assert_eq!((status, slug(&body).as_str()), (StatusCode::UNPROCESSABLE_ENTITY, "refused"), "{body}");
+        assert!(body["title_zh"].as_str().is_some_and(|title| !title.is_empty()));
+        let missing = city.receipt(0, &transaction, 0).await.unwrap_err();
+        assert_eq!(slug(&missing), "not-found");
+    }
+    for path in ["/v1/state/short", "/v1/blocks/x", "/v1/transactions/x/receipt"] {
+        assert_eq!(city.json::<Value>(0, path).await.0, StatusCode::BAD_REQUEST, "{path}");
+    }
+    for path in ["/v1/blocks/1000000", "/v2/nothing"] {
+        assert_eq!(city.json::<Value>(0, path).await.0, StatusCode::NOT_FOUND, "{path}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_did_resolves_with_its_versions_and_errors_have_their_names() {
+    let city = City::start(1).await;
+    let (transaction, inception) = city.new_identity("citizen").await;
+    let did = inception.did();
+    let missing = city.json::<Value>(0, &format!("/1.0/identifiers/{did}")).await;
+    assert_eq!((missing.0, &missing.1["didResolutionMetadata"]["error"]), (StatusCode::NOT_FOUND, &"notFound".into()));
+    city.finalize(0, &transaction).await;
+    let device = key("second device");
+    let sender = ledger::transaction::Sender::Device { identity: inception.id(), key: inception.device };
+    let mut add = transaction.unsigned.clone();
+    (add.sender, add.body) = (sender, Body::AddDevice(identity::Signer::public_key(&device)));
+    assert_eq!(city.finalize(0, &add.sign(&key("citizen"))).await.outcome, Outcome::Applied);
+
+    let (status, now) = city.json::<Value>(0, &format!("/1.0/identifiers/{did}")).await;
+    assert_eq!(status, StatusCode::OK);
+    assert_eq!(now["didDocument"]["id"], did.to_string());
+    assert_eq!(now["didDocument"]["verificationMethod"].as_array().unwrap().len(), 2);
+    assert_eq!(now["didDocumentMetadata"]["versionId"], "2");
+    let first = city.json::<Value>(0, &format!("/1.0/identifiers/{did}?versionId=1")).await.1;
+    assert_eq!(first["didDocument"]["verificationMethod"].as_array().unwrap().len(), 1);
+    assert_eq!(first["didDocumentMetadata"]["nextVersionId"], "2");
+    let later = city.json::<Value>(0, &format!("/1.0/identifiers/{did}?versionTime=2100-01-01T00:00:00Z")).await.1;
+    assert_eq!(later["didDocumentMetadata"]["versionId"], "2");
+
+    for (path, status, error) in [
+        (format!("{did}?versionId=9"), StatusCode::NOT_FOUND, "notFound"),
+        (format!("{did}?versionTime=2001-01-01T00:00:00Z"), StatusCode::NOT_FOUND, "notFound"),
+        (format!("{did}?versionId=x"), StatusCode::BAD_REQUEST, "invalidOptions"),
+        ("did:yufu:test:short".to_owned(), StatusCode::BAD_REQUEST, "invalidDid"),
+        ("did:key:z6Mk".to_owned(), StatusCode::NOT_IMPLEMENTED, "methodNotSupported"),
+    ] {
+        let answer = city.json::<Value>(0, &format!("/1.0/identifiers/{path}")).await;
+        assert_eq!((answer.0, &answer.1["didResolutionMetadata"]["error"]), (status, &error.into()), "{path}");
+    }
+}
+
+/// An idle ledger makes a block every few seconds at most, and still takes a transaction at once.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_idle_ledger_is_quiet_and_yet_quick() {
+    let city = City::start(4).await;
+    let before = city.height(0).await;
+    let started = Instant::now();
+    tokio::time::sleep(Duration::from_secs(12)).await;
+    let blocks = city.height(0).await - before;
+    assert!((2..=6).contains(&blocks), "{blocks} blocks in {:?}", started.elapsed());
+
+    let mut waits = Vec::new();
+    for number in 0..40 {
+        let (transaction, _) = city.new_identity(&format!("citizen {number}")).await;
+        let started = Instant::now();
+        city.finalize(number % 4, &transaction).await;
+        waits.push(started.elapsed());
+        if number % 8 == 0 {
+            tokio::time::sleep(Duration::from_millis(1_500)).await;
+        }
+    }
+    waits.sort_unstable();
+    let (median, slowest) = (waits[20], waits[39]);
+    // A debug build on a busy machine: the release figures come from the load command.
+    assert!(median < Duration::from_millis(600) && slowest < Duration::from_secs(3), "{waits:?}");
+    println!("client-seen finality: median {median:?}, slowest {slowest:?}");
+}

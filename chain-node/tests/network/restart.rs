@@ -1,0 +1,90 @@
+//! Validators die and come back: nothing acknowledged is lost, and a ledger without quorum says so.
+
+use crate::city::{City, digest};
+use ledger::{cell::Subject, receipt::Outcome};
+use reqwest::StatusCode;
+
+/// REL-A5: one dead validator is survived; with two the ledger waits, says so by name, and goes on when one returns.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_dead_validator_is_survived_and_two_stop_the_ledger_until_one_returns() {
+    let mut city = City::start(4).await;
+    city.kill(3).await;
+    let (during, _) = city.new_identity("while one is away").await;
+    assert_eq!(city.finalize(0, &during).await.outcome, Outcome::Applied);
+
+    city.kill(2).await;
+    city.wait_until("readiness that names the missing quorum", async |city| {
+        let (status, body) = city.readyz(0).await;
+        let consensus = body["checks"]["consensus"].as_str().unwrap_or_default().to_owned();
+        status == StatusCode::SERVICE_UNAVAILABLE && consensus.contains("quorum away: 2 of 4")
+    })
+    .await;
+    assert!(!city.status(0).await.progressing);
+    let (stuck, inception) = city.new_identity("while two are away").await;
+    city.submit(0, &stuck).await;
+    let answer = city.receipt(0, &stuck, 1_000).await.unwrap_err();
+    assert!(answer["detail"].as_str().unwrap().contains("quorum away"), "{answer}");
+    // What was final before is still proved.
+    assert!(city.proven(1, &Subject::Transaction(during.id())).await.cell.is_some());
+
+    city.spawn(2).await;
+    city.wait_until("the waiting transaction", async |city| city.receipt(1, &stuck, 1_000).await.is_ok()).await;
+    city.wait_until("it on the node that was away", async |city| city.receipt(2, &stuck, 1_000).await.is_ok()).await;
+    assert!(city.proven(2, &Subject::Identity(inception.id())).await.cell.is_some());
+    city.wait_until("readiness", async |city| city.readyz(0).await.0 == StatusCode::OK).await;
+}
+
+/// REL-A5, REL-E1: all validators are killed at once and started again.
+#[tokio::test(flavor = "multi_thread")]
+async fn all_validators_killed_at_once_lose_nothing_acknowledged() {
+    let mut city = City::start(4).await;
+    let mut receipts = Vec::new();
+    for number in 0..10 {
+        let (transaction, inception) = city.new_identity(&format!("citizen {number}")).await;
+        receipts.push((city.finalize(number % 4, &transaction).await, transaction, inception));
+    }
+    let height = receipts.last().unwrap().0.height;
+    city.wait_until("the block on node 0", async |city| city.height(0).await >= height).await;
+    let before = digest(&city.block(0, height).await);
+    for place in 0..4 {
+        city.kill(place).await;
+    }
+    for place in 0..4 {
+        city.spawn(place).await;
+    }
+    for place in 0..4 {
+        city.wait_until("the old height", async |city| city.height(place).await >= height).await;
+        assert_eq!(digest(&city.block(place, height).await), before);
+        for (receipt, transaction, inception) in &receipts {
+            assert_eq!(city.receipt(place, transaction, 0).await.as_ref(), Ok(receipt));
+            assert!(city.proven(place, &Subject::Identity(inception.id())).await.cell.is_some());
+        }
+    }
+    let (after, _) = city.new_identity("afterwards").await;
+    assert_eq!(city.finalize(1, &after).await.outcome, Outcome::Applied);
+}
+
+/// A validator that was never there replays the ledger from its peers.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_late_validator_catches_up_from_the_first_block() {
+    let mut city = City::prepare(4).await;
+    for place in 0..3 {
+        city.spawn(place).await;
+    }
+    let (transaction, inception) = city.new_identity("early").await;
+    let receipt = city.finalize(0, &transaction).await;
+    city.spawn(3).await;
+    city.wait_until("the receipt on the late node", async |city| city.receipt(3, &transaction, 1_000).await.is_ok()).await;
+    assert_eq!(digest(&city.block(3, receipt.height).await), digest(&city.block(0, receipt.height).await));
+    assert!(city.proven(3, &Subject::Identity(inception.id())).await.cell.is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sigterm_is_a_clean_stop_and_a_folder_serves_one_process() {
+    let mut city = City::start(1).await;
+    let (transaction, _) = city.new_identity("citizen").await;
+    let receipt = city.finalize(0, &transaction).await;
+    assert_eq!(city.terminate(0).await, Some(0), "{}", city.log(0));
+    city.spawn(0).await;
+    assert_eq!(city.receipt(0, &transaction, 0).await, Ok(receipt));
+}

@@ -1,0 +1,45 @@
+use chain_node::config::{self, Config};
+use std::{fs, path::Path};
+
+fn load(text: &str) -> Result<Config, String> {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("node.toml");
+    fs::write(&file, text).unwrap();
+    config::load(&file).map_err(|error| error.to_string())
+}
+
+fn example() -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("config.example.toml")).unwrap()
+}
+
+#[test]
+fn the_example_loads_and_its_paths_are_relative_to_the_file() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("config.example.toml");
+    let config = config::load(&file).unwrap();
+    assert_eq!(config.data_dir, file.parent().unwrap().join("data"));
+    assert_eq!(config.network.peers.len(), 4);
+    // The example shows the defaults.
+    let defaults = config::Consensus::default();
+    assert_eq!(config.consensus.heartbeat(), defaults.heartbeat());
+    assert_eq!(config.consensus.leader_timeout(), defaults.leader_timeout());
+    assert_eq!(config.mempool.transactions, config::Mempool::default().transactions);
+}
+
+#[test]
+fn an_unknown_field_is_refused_by_name() {
+    let error = load(&example().replace("heartbeat_ms", "hartbeat_ms")).unwrap_err();
+    assert!(error.contains("hartbeat_ms"), "{error}");
+}
+
+#[test]
+fn values_that_contradict_each_other_are_refused() {
+    for (from, to) in [
+        ("leader_timeout_ms = 4000", "leader_timeout_ms = 3200"),
+        ("min_interval_ms = 100", "min_interval_ms = 5000"),
+        ("worker_threads = 2", "worker_threads = 0"),
+        ("requests_per_second = 200", "requests_per_second = 0"),
+        ("10.0.1.1:7100", "10.0.1.1"),
+    ] {
+        assert!(load(&example().replace(from, to)).is_err(), "{to}");
+    }
+}

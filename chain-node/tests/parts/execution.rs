@@ -1,0 +1,81 @@
+use crate::{secret, transaction};
+use chain_node::execution::{self, Found, Place, Replayed};
+use identity::{Localized, Signer as _, canonical};
+use ledger::{
+    cell::Subject,
+    genesis::{Genesis, Validator},
+    receipt::{Outcome, Receipt, Refusal},
+    records::AuthorityRecord,
+    transaction::Transaction,
+};
+
+fn genesis() -> Genesis {
+    Genesis {
+        network: "test".parse().unwrap(),
+        name: Localized::new("测试", "Test"),
+        started_at: 0,
+        validators: vec![Validator {
+            name: "one".to_owned(),
+            authority: "tax".parse().unwrap(),
+            key: secret("one").public_key(),
+            cluster: "c".to_owned(),
+        }],
+        authorities: vec![AuthorityRecord {
+            id: "tax".parse().unwrap(),
+            name: Localized::new("税务", "Tax"),
+            ledger_keys: vec![secret("tax").public_key()],
+            credential_keys: Vec::new(),
+            reader_key: None,
+            issuer_url: None,
+            accredited_types: Vec::new(),
+            may_sponsor: true,
+        }],
+    }
+}
+
+fn signed(word: &str, sequence: u64) -> Transaction {
+    let mut unsigned = transaction(word, sequence).unsigned;
+    unsigned.genesis = genesis().hash();
+    unsigned.sign(&secret(word))
+}
+
+const FIRST: Place = Place { height: 1, timestamp_ms: 1_000 };
+const SECOND: Place = Place { height: 2, timestamp_ms: 2_000 };
+
+#[test]
+fn the_first_block_writes_the_genesis_and_later_ones_do_not() {
+    let authority = Subject::Authority("tax".parse().unwrap()).key();
+    let first = execution::run(&genesis(), FIRST, [], &[]).unwrap();
+    assert!(first.cells.iter().any(|(key, cell)| *key == authority && cell.created_height == 0));
+    assert!(first.cells.iter().all(|(_, cell)| first.bodies.contains_key(&cell.body)));
+    assert!(execution::run(&genesis(), SECOND, [], &[]).unwrap().cells.is_empty());
+}
+
+#[test]
+fn every_transaction_leaves_a_receipt_applied_or_refused() {
+    let transactions = [signed("citizen", 1), signed("citizen", 2)];
+    let executed = execution::run(&genesis(), SECOND, [], &transactions).unwrap();
+    for (index, outcome) in [(0, Outcome::Applied), (1, Outcome::Refused(Refusal::AlreadyExists))] {
+        let id = transactions[index].id();
+        let key = Subject::Transaction(id).key();
+        let (_, cell) = executed.cells.iter().find(|(at, _)| *at == key).unwrap();
+        let receipt: Receipt = canonical::decode(&executed.bodies[&cell.body], 1_000).unwrap();
+        let index = u32::try_from(index).unwrap();
+        assert_eq!(receipt, Receipt { transaction: id, height: 2, index, outcome });
+    }
+}
+
+/// A transaction that an earlier block holds, or that stands twice, makes no block.
+#[test]
+fn a_replay_makes_the_block_invalid_and_is_named() {
+    let one = signed("citizen", 1);
+    let twice = execution::run(&genesis(), SECOND, [], &[one.clone(), one.clone()]);
+    assert_eq!(twice.unwrap_err(), Replayed(vec![one.id().0]));
+
+    let executed = execution::run(&genesis(), FIRST, [], std::slice::from_ref(&one)).unwrap();
+    let reads = execution::reads(std::slice::from_ref(&one));
+    let found = executed.cells.iter().filter(|(key, _)| reads.contains(key));
+    let found: Vec<Found> = found.map(|(key, cell)| (*key, *cell, executed.bodies[&cell.body].clone())).collect();
+    let again = execution::run(&genesis(), SECOND, found, std::slice::from_ref(&one));
+    assert_eq!(again.unwrap_err(), Replayed(vec![one.id().0]));
+}

@@ -1,0 +1,98 @@
+use crate::{GENESIS, secret, transaction, unsigned};
+use chain_node::{
+    admission::admit,
+    mempool::{Candidate, Limits, Mempool, Origin, Refusal},
+};
+use std::collections::HashSet;
+
+const ROOMY: Limits = Limits { transactions: 100, bytes: 1_000_000, per_sender: 100 };
+
+fn candidate(word: &str, sequence: u64) -> Candidate {
+    admit(&GENESIS, 0, transaction(word, sequence)).unwrap()
+}
+
+fn ids(chosen: &[Candidate]) -> Vec<[u8; 32]> {
+    chosen.iter().map(|candidate| candidate.id).collect()
+}
+
+#[test]
+fn what_waits_is_taken_oldest_first_within_count_and_bytes() {
+    let pool = Mempool::new(ROOMY);
+    let waiting: Vec<Candidate> = (0..5).map(|number| candidate("citizen", number)).collect();
+    for candidate in &waiting {
+        assert_eq!(pool.insert(candidate.clone(), Origin::Peer), Ok(true));
+    }
+    let none = HashSet::new();
+    assert_eq!(ids(&pool.select(1, 100, 1_000_000, &none)), ids(&waiting));
+    assert_eq!(ids(&pool.select(1, 2, 1_000_000, &none)), ids(&waiting[..2]));
+    assert_eq!(pool.select(1, 100, waiting[0].bytes * 3, &none).len(), 3);
+    let included: HashSet<_> = ids(&waiting[..3]).into_iter().collect();
+    assert_eq!(ids(&pool.select(1, 100, 1_000_000, &included)), ids(&waiting[3..]));
+    assert!(pool.waits(&included));
+    assert!(!pool.waits(&ids(&waiting).into_iter().collect()));
+}
+
+#[test]
+fn the_same_transaction_waits_once_and_not_again_after_it_was_final() {
+    let pool = Mempool::new(ROOMY);
+    let one = candidate("citizen", 1);
+    assert_eq!(pool.insert(one.clone(), Origin::Local), Ok(true));
+    assert_eq!(pool.insert(one.clone(), Origin::Peer), Ok(false));
+    assert!(pool.holds(&one.id, &one.transaction));
+    pool.finalized(1, [&one.id]);
+    assert_eq!(pool.size(), (0, 0));
+    assert!(pool.knows(&one.id) && !pool.holds(&one.id, &one.transaction));
+    assert_eq!(pool.insert(one, Origin::Peer), Ok(false));
+    assert!(!pool.waits(&HashSet::new()));
+}
+
+#[test]
+fn number_bytes_and_the_share_of_one_sender_are_limited() {
+    let size = candidate("citizen", 0).bytes;
+    let pool = Mempool::new(Limits { per_sender: 2, ..ROOMY });
+    for number in 0..2 {
+        pool.insert(candidate("citizen", number), Origin::Peer).unwrap();
+    }
+    assert_eq!(pool.insert(candidate("citizen", 2), Origin::Peer), Err(Refusal::SenderFull));
+    assert_eq!(pool.insert(candidate("other", 0), Origin::Peer), Ok(true));
+    pool.finalized(1, [&candidate("citizen", 0).id]);
+    assert_eq!(pool.insert(candidate("citizen", 2), Origin::Peer), Ok(true));
+
+    let pool = Mempool::new(Limits { transactions: 1, ..ROOMY });
+    pool.insert(candidate("a", 0), Origin::Peer).unwrap();
+    assert_eq!(pool.insert(candidate("b", 0), Origin::Peer), Err(Refusal::Full));
+    let pool = Mempool::new(Limits { bytes: size * 2, ..ROOMY });
+    pool.insert(candidate("a", 0), Origin::Peer).unwrap();
+    pool.insert(candidate("b", 0), Origin::Peer).unwrap();
+    assert_eq!(pool.insert(candidate("c", 0), Origin::Peer), Err(Refusal::Full));
+}
+
+#[test]
+fn what_can_no_longer_be_in_a_block_leaves_and_is_not_taken() {
+    let pool = Mempool::new(ROOMY);
+    let short = admit(&GENESIS, 0, unsigned("citizen", 1, 10).sign(&secret("citizen"))).unwrap();
+    pool.insert(short.clone(), Origin::Local).unwrap();
+    pool.finalized(9, []);
+    assert_eq!(pool.select(10, 10, 1_000_000, &HashSet::new()).len(), 1, "the last height at which it is valid");
+    pool.finalized(10, []);
+    assert_eq!(pool.size(), (0, 0));
+    assert_eq!(pool.insert(short, Origin::Local), Err(Refusal::Expired { expired_at: 10, height: 10 }));
+}
+
+#[test]
+fn only_the_transactions_of_own_clients_are_sent_again() {
+    let pool = Mempool::new(ROOMY);
+    let mine = candidate("mine", 1);
+    pool.insert(mine.clone(), Origin::Local).unwrap();
+    pool.insert(candidate("theirs", 1), Origin::Peer).unwrap();
+    assert_eq!(pool.local(10), vec![mine.transaction]);
+}
+
+#[tokio::test]
+async fn a_new_transaction_wakes_whoever_waits_for_one() {
+    let pool = Mempool::new(ROOMY);
+    let mut changes = pool.subscribe();
+    assert!(!changes.has_changed().unwrap());
+    pool.insert(candidate("citizen", 1), Origin::Peer).unwrap();
+    changes.changed().await.unwrap();
+}

@@ -1,0 +1,193 @@
+//! Four validators in one deterministic runtime: virtual time, lossy links, a partition, and the same end from the same seed.
+
+use chain_node::{
+    config::{Consensus, Mempool},
+    engine::{
+        self,
+        network::{Channels, Links},
+        types::PublicKey,
+    },
+    genesis::Checked,
+    node::{self, Node, Parts},
+    store::Store,
+};
+use commonware_codec::{Copying, DecodeExt as _};
+use commonware_cryptography::ed25519::PrivateKey;
+use commonware_p2p::{
+    Manager as _,
+    simulated::{self, Link, Network, Oracle},
+};
+use commonware_runtime::{
+    Clock as _, Quota, Runner as _, Supervisor as _,
+    deterministic::{self, Context},
+};
+use commonware_utils::{NZU32, NZUsize, ordered::Set, probability};
+use identity::{Localized, SecretKey, Signer as _, did::Inception, keys::Algorithm};
+use ledger::{
+    Hash,
+    genesis::{Genesis, Validator},
+    records::AuthorityRecord,
+    transaction::{Body, Sender, Transaction, Unsigned},
+};
+use sha2::{Digest as _, Sha256};
+use std::{sync::Arc, time::Duration};
+
+const VALIDATORS: usize = 4;
+
+fn secret(word: &str) -> SecretKey {
+    SecretKey::from_bytes(Algorithm::Ed25519, &Sha256::digest(word).into()).unwrap()
+}
+
+fn validator(place: usize) -> PrivateKey {
+    PrivateKey::decode(Copying(&*secret(&format!("validator {place}")).to_bytes())).unwrap()
+}
+
+fn genesis() -> Genesis {
+    let id: ledger::records::AuthorityId = "e-government".parse().unwrap();
+    Genesis {
+        network: "simulation".parse().unwrap(),
+        name: Localized::new("模拟", "Simulation"),
+        started_at: 0,
+        validators: (0..VALIDATORS)
+            .map(|place| Validator {
+                name: format!("validator-{place}"),
+                authority: id,
+                key: secret(&format!("validator {place}")).public_key(),
+                cluster: "one".to_owned(),
+            })
+            .collect(),
+        authorities: vec![AuthorityRecord {
+            id,
+            name: Localized::new("政务云", "E-government cloud"),
+            ledger_keys: vec![secret("e-government").public_key()],
+            credential_keys: Vec::new(),
+            reader_key: None,
+            issuer_url: None,
+            accredited_types: Vec::new(),
+            may_sponsor: false,
+        }],
+    }
+}
+
+fn create_identity(genesis: Hash, number: u64) -> Transaction {
+    let device = secret(&format!("citizen {number}"));
+    let inception =
+        Inception { network: "simulation".parse().unwrap(), device: device.public_key(), recovery_commitment: [0; 32] };
+    let sender = Sender::Key(device.public_key());
+    let body = Body::CreateIdentity(inception);
+    Unsigned { genesis, sender, sequence: number, expiry_height: 10_000, body }.sign(&device)
+}
+
+/// The links between validators: delays, jitter and lost messages.
+async fn link(oracle: &Oracle<PublicKey, Context>, keys: &[PublicKey], connected: impl Fn(usize, usize) -> bool) {
+    for (from, sender) in keys.iter().enumerate() {
+        for (to, receiver) in keys.iter().enumerate().filter(|(to, _)| *to != from) {
+            let _ = oracle.remove_link(sender.clone(), receiver.clone()).await;
+            if connected(from, to) {
+                let link = Link {
+                    latency: Duration::from_millis(30),
+                    jitter: Duration::from_millis(10),
+                    success_rate: probability!(0.98),
+                };
+                oracle.add_link(sender.clone(), receiver.clone(), link).await.unwrap();
+            }
+        }
+    }
+}
+
+async fn start_validator(
+    context: &Context,
+    oracle: &Oracle<PublicKey, Context>,
+    genesis: &Checked,
+    place: usize,
+) -> Arc<Node<Context>> {
+    let quota = Quota::per_second(NZU32!(256));
+    let control = oracle.control(genesis.keys[place].clone());
+    let channels = Channels {
+        votes: control.register(0, quota).await.unwrap(),
+        certificates: control.register(1, quota).await.unwrap(),
+        resolver: control.register(2, quota).await.unwrap(),
+        backfill: control.register(3, quota).await.unwrap(),
+        broadcast: control.register(4, quota).await.unwrap(),
+        state_sync: control.register(5, quota).await.unwrap(),
+        probe: control.register(6, quota).await.unwrap(),
+        mempool: control.register(7, quota).await.unwrap(),
+    };
+    let links = Links { channels, peers: oracle.manager(), blocker: control };
+    let parts = Parts {
+        genesis: genesis.clone(),
+        key: validator(place),
+        store: Store::in_memory().unwrap(),
+        consensus: Consensus::default(),
+        mempool: Mempool::default(),
+        partition: format!("validator-{place}"),
+    };
+    let context = context.child("validator").with_attribute("place", place);
+    node::start(context, parts, links).await.unwrap().0
+}
+
+async fn wait_for(context: &Context, nodes: &[Arc<Node<Context>>], transaction: &Transaction) {
+    for node in nodes {
+        while node.receipt(&transaction.id()).await.is_none() {
+            context.sleep(Duration::from_millis(100)).await;
+        }
+    }
+}
+
+/// Twenty transactions, half of them while one validator is cut off; gives height, digest and state root of the block in
+/// which the last one became final.
+fn run(seed: u64) -> (u64, Hash, Hash) {
+    let config = deterministic::Config::new().with_seed(seed).with_timeout(Some(Duration::from_secs(600)));
+    deterministic::Runner::new(config).start(|context| async move {
+        let genesis = Checked::new(genesis()).unwrap();
+        let hash = genesis.genesis.hash();
+        let (network, oracle) = Network::new(
+            context.child("network"),
+            simulated::Config {
+                max_size: engine::max_message_size(4),
+                max_peers_per_set: NZUsize!(VALIDATORS),
+                disconnect_on_block: true,
+                tracked_peer_sets: NZUsize!(2),
+            },
+        );
+        network.start();
+        let _ = oracle.manager().track(0, Set::from_iter_dedup(genesis.keys.iter().cloned()));
+        link(&oracle, &genesis.keys, |_, _| true).await;
+        let mut nodes = Vec::new();
+        for place in 0..VALIDATORS {
+            nodes.push(start_validator(&context, &oracle, &genesis, place).await);
+        }
+        for number in 0..10 {
+            let transaction = create_identity(hash, number);
+            nodes[usize::try_from(number).unwrap() % VALIDATORS].submit(transaction.clone()).await.unwrap();
+            wait_for(&context, &nodes, &transaction).await;
+        }
+        link(&oracle, &genesis.keys, |from, to| from != 3 && to != 3).await;
+        for number in 10..20 {
+            nodes[0].submit(create_identity(hash, number)).await.unwrap();
+        }
+        let last = create_identity(hash, 19);
+        wait_for(&context, &nodes[..3], &last).await;
+        assert!(nodes[3].receipt(&last.id()).await.is_none(), "the validator that is cut off cannot know");
+        link(&oracle, &genesis.keys, |_, _| true).await;
+        wait_for(&context, &nodes, &last).await;
+
+        let height = nodes[0].receipt(&last.id()).await.unwrap().height;
+        let mut ends = Vec::new();
+        for node in &nodes {
+            let block = node.reads.block(height).await.unwrap();
+            ends.push((height, block.inner().header().digest(), block.inner().header().state_root));
+        }
+        assert!(ends.iter().all(|end| *end == ends[0]), "seed {seed}: {ends:?}");
+        ends[0]
+    })
+}
+
+/// X057: the same seed gives the same blocks and the same state; every validator has them.
+#[test]
+fn the_same_seed_ends_in_the_same_block_and_state() {
+    for seed in [1, 7] {
+        println!("seed {seed}");
+        assert_eq!(run(seed), run(seed), "seed {seed}");
+    }
+}
