@@ -46,7 +46,7 @@ fn thumbprints_are_those_of_rfc_8037_and_of_another_library() {
     assert_eq!(read(&theirs["keys"]["EdDSA"]["jwk"]).unwrap().key, secret(Algorithm::Ed25519, 0x22).public_key());
 }
 
-/// SEC-K: a private key that somebody publishes by mistake is refused, not stored.
+/// A private key that somebody publishes by mistake is refused, not stored.
 #[test]
 fn a_private_or_symmetric_key_is_refused_where_a_public_key_belongs() {
     let d = json!("ERERERERERERERERERERERERERERERERERERERERERE");
