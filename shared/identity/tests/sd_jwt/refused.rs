@@ -15,8 +15,21 @@ pub(crate) type Refusal = (&'static str, Value, &'static str);
 
 /// Every refusal that is kept in the file.
 pub(crate) fn all() -> Vec<Refusal> {
-    [form(), strictness(), signatures(), hashes(), disclosures(), places(), protected(), validity(), binding(), unbound()]
-        .concat()
+    [
+        form(),
+        strictness(),
+        signatures(),
+        hashes(),
+        disclosures(),
+        places(),
+        protected(),
+        validity(),
+        binding(),
+        binding_tokens(),
+        holder_keys(),
+        unbound(),
+    ]
+    .concat()
 }
 
 fn given_name() -> String {
@@ -385,6 +398,7 @@ fn validity() -> Vec<Refusal> {
     ]
 }
 
+/// Key binding that is missing, or that belongs to another text.
 fn binding() -> Vec<Refusal> {
     let (text, disclosures) = bindable();
     let bound = |binding: Binding| bound_request(&binding.bind(&text));
@@ -392,10 +406,8 @@ fn binding() -> Vec<Refusal> {
     let good = standard().bind(&text);
     let (_, key_binding) = good.rsplit_once('~').unwrap_or_default();
     let fewer = joined(text.split('~').next().unwrap_or_default(), &disclosures[..1]);
-    let unnamed = |cnf: Value| bound_request(&standard().bind(&sd_jwt(&json!({ "cnf": cnf }).to_string(), &[])));
     let mut without_nonce = bound_request(&good);
     without_nonce["nonce"] = Value::Null;
-    let header = |header: &str| bound(Binding { header: header.to_owned(), ..standard() });
     vec![
         ("kb-missing", bound_request(&text), "key-binding-missing"),
         (
@@ -439,6 +451,16 @@ fn binding() -> Vec<Refusal> {
         ),
         ("kb-hash-missing", bound(Binding { sd_hash: Some(Value::Null), ..standard() }), "key-binding-claim"),
         ("kb-hash-is-a-number", bound(Binding { sd_hash: Some(json!(1)), ..standard() }), "key-binding-claim"),
+    ]
+}
+
+/// Key binding JWTs with a wrong signature, header or claim.
+fn binding_tokens() -> Vec<Refusal> {
+    let (text, _) = bindable();
+    let bound = |binding: Binding| bound_request(&binding.bind(&text));
+    let standard = Binding::default;
+    let header = |header: &str| bound(Binding { header: header.to_owned(), ..standard() });
+    vec![
         ("kb-of-a-stranger", bound(Binding { key: stranger(), ..standard() }), "key-binding-signature"),
         ("kb-of-the-issuer", bound(Binding { key: issuer(), ..standard() }), "key-binding-signature"),
         ("kb-alg-none", header(r#"{"alg":"none","typ":"kb+jwt"}"#), "key-binding-alg"),
@@ -467,7 +489,14 @@ fn binding() -> Vec<Refusal> {
         ("kb-not-valid-yet", bound(Binding { extra: r#","nbf":1763600100"#, ..standard() }), "key-binding-from-future"),
         ("kb-nonce-twice", bound(Binding { extra: r#","nonce":"n-0S6_WzA2Mj""#, ..standard() }), "key-binding-payload"),
         ("kb-is-not-a-jwt", bound_request(&format!("{text}a.b")), "key-binding-malformed"),
-        ("kb-without-cnf", bound_request(&standard().bind(&sd_jwt("{}", &[]))), "no-holder-key"),
+    ]
+}
+
+/// Holder keys that cannot be used.
+fn holder_keys() -> Vec<Refusal> {
+    let unnamed = |cnf: Value| bound_request(&Binding::default().bind(&sd_jwt(&json!({ "cnf": cnf }).to_string(), &[])));
+    vec![
+        ("kb-without-cnf", bound_request(&Binding::default().bind(&sd_jwt("{}", &[]))), "no-holder-key"),
         ("kb-with-a-key-by-name-only", unnamed(json!({ "kid": "key-1" })), "no-holder-key"),
         ("kb-with-a-symmetric-key", unnamed(json!({ "jwk": { "kty": "oct", "k": "AAAA" } })), "holder-key"),
         (
