@@ -1,4 +1,4 @@
-//! Transactions between validators, and the sign of life that each gives once a second.
+//! Transactions between validators, and the sign of life that each gives twice a second.
 //!
 //! Every validator is connected to every other, so a transaction goes straight to all and is never passed on; the node
 //! that a client gave it to sends it again until it is final. What no honest node sends gets its sender cut off.
@@ -24,9 +24,9 @@ pub const MAX_MESSAGE_BYTES: usize = 256 * 1024;
 pub const QUEUE: usize = 4_096;
 
 /// How often a node shows that it is alive.
-const TICK: Duration = Duration::from_secs(1);
+const TICK: Duration = Duration::from_millis(500);
 /// Ticks between two sendings of what is still pending.
-const TICKS_BETWEEN_RESENDS: u64 = 2;
+const TICKS_BETWEEN_RESENDS: u64 = 4;
 /// Transactions sent again at a time.
 const RESENT: usize = 256;
 /// The least time between two messages of transactions: keeps a node far under its peers' rate limit.

@@ -157,7 +157,7 @@ where
         partition: parts.partition,
     };
     let blocker = links.blocker.clone();
-    let (engine, channel) = engine::start(context.child("engine"), node, links).await;
+    let (engine, channel) = Box::pin(engine::start(context.child("engine"), node, links)).await;
 
     let (submissions, submitted) = mpsc::channel(gossip::QUEUE);
     let gossip = Gossip { genesis: genesis_hash, mempool: mempool.clone(), peers: peers.clone(), blocker, submitted };

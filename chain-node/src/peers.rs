@@ -7,8 +7,8 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-/// A validator that was silent for longer counts as away. Validators speak once a second.
-pub const AWAY_AFTER: Duration = Duration::from_millis(3_500);
+/// A validator that was silent for longer counts as away. Validators speak twice a second.
+pub const AWAY_AFTER: Duration = Duration::from_millis(1_800);
 
 /// The other validators of the epoch and when each was heard last.
 #[derive(Debug)]

@@ -1,5 +1,7 @@
 //! Four validators in one deterministic runtime: virtual time, lossy links, a partition, and the same end from the same seed.
 
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking, in its helpers too")]
+
 use chain_node::{
     config::{Consensus, Mempool},
     engine::{

@@ -128,6 +128,15 @@ impl City {
         node.process = Some(process);
     }
 
+    /// Starts another process with the same configuration and gives what it says on its way out.
+    pub(crate) async fn second_process(&self, place: usize) -> String {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_chain-node"));
+        command.args(["run", "--config"]).arg(&self.nodes[place].config).kill_on_drop(true);
+        let output = timeout(Duration::from_secs(20), command.output()).await.expect("it ends by itself").unwrap();
+        assert!(!output.status.success());
+        String::from_utf8(output.stderr).unwrap()
+    }
+
     /// SIGKILL.
     pub(crate) async fn kill(&mut self, place: usize) {
         self.nodes[place].process.take().unwrap().kill().await.unwrap();
@@ -243,6 +252,17 @@ impl City {
         let answer =
             Answer { header: &header, certificate: &certificate, cell: cell.as_deref(), body: body.as_deref(), proof: &proof };
         verify_answer(&self.root, subject, &answer).unwrap()
+    }
+
+    /// Resident memory of each running validator, in MiB.
+    pub(crate) fn resident_mib(&self) -> Vec<u64> {
+        let running = self.nodes.iter().filter_map(|node| node.process.as_ref()?.id());
+        let resident = running.map(|id| {
+            let status = fs::read_to_string(format!("/proc/{id}/status")).unwrap();
+            let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap().trim();
+            line.split(' ').next().unwrap().parse::<u64>().unwrap() / 1024
+        });
+        resident.collect()
     }
 
     pub(crate) fn log(&self, place: usize) -> String {

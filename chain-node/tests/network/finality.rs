@@ -1,19 +1,21 @@
 //! Four validators: transactions become final, proofs hold, hostile input is refused, and it is quick.
 
 use crate::city::{City, digest, key};
-use identity::canonical;
+use identity::{Commitment, canonical};
 use ledger::{
     cell::{Cell, Subject},
     receipt::{Outcome, Receipt, Refusal},
-    records::{AuthorityRecord, IdentityRecord},
-    transaction::Body,
+    records::{AuthorityRecord, IdentityRecord, RecordId},
+    transaction::{Anchor, Body},
 };
 use reqwest::StatusCode;
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// X053, X055: what one validator took, all finalize; what any of them says is proved to a client that has only the genesis.
+/// X039, X054, REL-E1: what one validator took, all finalize; what any of them says is proved to a client that has only the
+/// genesis; the same transaction again is the same receipt.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_transaction_given_to_one_validator_is_final_and_proved_on_every_other() {
     let city = City::start(4).await;
@@ -43,7 +45,7 @@ async fn a_transaction_given_to_one_validator_is_final_and_proved_on_every_other
     assert_eq!(city.proven(2, &subject).await.cell.unwrap().version, 1);
 }
 
-/// X056: the genesis's authorities are in the proved state.
+/// The genesis's authorities are in the proved state.
 #[tokio::test(flavor = "multi_thread")]
 async fn one_validator_alone_finalizes_and_proves_the_genesis() {
     let city = City::start(1).await;
@@ -56,6 +58,25 @@ async fn one_validator_alone_finalizes_and_proves_the_genesis() {
     assert_eq!(city.finalize(0, &transaction).await.outcome, Outcome::Applied);
 }
 
+/// X044, X057, N045: the chain holds a salted commitment and the CID of a ciphertext, and proves them.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_anchor_is_final_and_proved_with_its_commitment_and_cid() {
+    let city = City::start(1).await;
+    let anchor = Anchor { id: RecordId([5; 32]), commitment: Commitment([6; 32]), cid: raw_cid(b"ciphertext") };
+    let body = Body::AnchorAttributes(vec![anchor.clone()]);
+    let transaction = city.transaction(&key("a fresh key"), 1, body).await;
+    assert_eq!(city.finalize(0, &transaction).await.outcome, Outcome::Applied);
+    let proven = city.proven(0, &Subject::Anchor(anchor.id)).await;
+    assert_eq!(canonical::decode::<Anchor>(&proven.body.unwrap(), 10_000).unwrap(), anchor);
+    assert_eq!(city.proven(0, &Subject::Anchor(RecordId([7; 32]))).await.cell, None);
+}
+
+/// The CIDv1 of a raw block with a SHA-256 digest.
+fn raw_cid(bytes: &[u8]) -> Vec<u8> {
+    [[1, 0x55, 0x12, 0x20].as_slice(), &Sha256::digest(bytes)].concat()
+}
+
+/// SEC-C2: a transaction of another ledger, expired, forged or malformed is refused and never waits.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_a_transaction_of_this_ledger_is_refused_with_its_reason() {
     let city = City::start(1).await;
@@ -157,5 +178,7 @@ async fn an_idle_ledger_is_quiet_and_yet_quick() {
     let (median, slowest) = (waits[20], waits[39]);
     // A debug build on a busy machine: the release figures come from the load command.
     assert!(median < Duration::from_millis(600) && slowest < Duration::from_secs(3), "{waits:?}");
-    println!("client-seen finality: median {median:?}, slowest {slowest:?}");
+    let memory = city.resident_mib();
+    assert!(memory.iter().all(|mib| *mib < 128), "{memory:?} MiB");
+    println!("resident {memory:?} MiB; client-seen finality: median {median:?}, slowest {slowest:?}");
 }

@@ -1,5 +1,7 @@
 //! Validators as processes, with real sockets, real disks and real kills.
 
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking, in its helpers too")]
+
 mod city;
 mod finality;
 mod restart;

@@ -3,8 +3,10 @@
 use crate::city::{City, digest};
 use ledger::{cell::Subject, receipt::Outcome};
 use reqwest::StatusCode;
+use std::time::Duration;
+use tokio::time::Instant;
 
-/// REL-A5: one dead validator is survived; with two the ledger waits, says so by name, and goes on when one returns.
+/// REL-B1, REL-D7: one dead validator is survived; with two the ledger waits, says so by name, and goes on when one returns.
 #[tokio::test(flavor = "multi_thread")]
 async fn one_dead_validator_is_survived_and_two_stop_the_ledger_until_one_returns() {
     let mut city = City::start(4).await;
@@ -34,7 +36,7 @@ async fn one_dead_validator_is_survived_and_two_stop_the_ledger_until_one_return
     city.wait_until("readiness", async |city| city.readyz(0).await.0 == StatusCode::OK).await;
 }
 
-/// REL-A5, REL-E1: all validators are killed at once and started again.
+/// REL-A5, INV-I1, INV-I2: all validators are killed at once and started again.
 #[tokio::test(flavor = "multi_thread")]
 async fn all_validators_killed_at_once_lose_nothing_acknowledged() {
     let mut city = City::start(4).await;
@@ -52,6 +54,10 @@ async fn all_validators_killed_at_once_lose_nothing_acknowledged() {
     for place in 0..4 {
         city.spawn(place).await;
     }
+    let resumed = Instant::now();
+    let (after, _) = city.new_identity("afterwards").await;
+    assert_eq!(city.finalize(1, &after).await.outcome, Outcome::Applied);
+    assert!(resumed.elapsed() < Duration::from_secs(10), "resumed after {:?}", resumed.elapsed());
     for place in 0..4 {
         city.wait_until("the old height", async |city| city.height(place).await >= height).await;
         assert_eq!(digest(&city.block(place, height).await), before);
@@ -60,8 +66,6 @@ async fn all_validators_killed_at_once_lose_nothing_acknowledged() {
             assert!(city.proven(place, &Subject::Identity(inception.id())).await.cell.is_some());
         }
     }
-    let (after, _) = city.new_identity("afterwards").await;
-    assert_eq!(city.finalize(1, &after).await.outcome, Outcome::Applied);
 }
 
 /// A validator that was never there replays the ledger from its peers.
@@ -79,11 +83,13 @@ async fn a_late_validator_catches_up_from_the_first_block() {
     assert!(city.proven(3, &Subject::Identity(inception.id())).await.cell.is_some());
 }
 
+/// REL-E7, REL-C7: SIGTERM ends with 0 and loses nothing; a second process on the same folder refuses to start.
 #[tokio::test(flavor = "multi_thread")]
 async fn sigterm_is_a_clean_stop_and_a_folder_serves_one_process() {
     let mut city = City::start(1).await;
     let (transaction, _) = city.new_identity("citizen").await;
     let receipt = city.finalize(0, &transaction).await;
+    assert!(city.second_process(0).await.contains("in use"));
     assert_eq!(city.terminate(0).await, Some(0), "{}", city.log(0));
     city.spawn(0).await;
     assert_eq!(city.receipt(0, &transaction, 0).await, Ok(receipt));

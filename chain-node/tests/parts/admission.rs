@@ -20,7 +20,7 @@ fn a_transaction_of_another_ledger_is_refused() {
     assert_eq!(admit(&[1; 32], 0, transaction("citizen", 1)).unwrap_err(), AdmissionError::OtherLedger);
 }
 
-/// SEC-S1: a transaction that somebody else signed, or changed after it was signed, does not even wait.
+/// SEC-C1: a transaction that somebody else signed, or changed after it was signed, does not even wait.
 #[test]
 fn a_signature_of_another_key_or_over_other_bytes_is_refused() {
     let forged = unsigned("citizen", 1, 100).sign(&secret("thief"));

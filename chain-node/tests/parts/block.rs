@@ -45,7 +45,7 @@ fn a_block_comes_back_from_its_bytes_with_the_digest_of_its_header() {
     assert!(Block::decode_cfg(again.encode(), &()).is_ok());
 }
 
-/// SEC-S1: a digest stands for one body. Not even a signature in it can be exchanged.
+/// SEC-C3: a digest stands for one body. Not even a signature in it can be exchanged.
 #[test]
 fn a_body_that_the_header_does_not_commit_to_is_not_a_block() {
     let good = parts(vec![transaction("a", 1), transaction("b", 2)]);

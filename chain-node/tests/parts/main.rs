@@ -1,5 +1,7 @@
 //! The node's parts without a network: admission, mempool, blocks, execution, configuration.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
+
 mod admission;
 mod block;
 mod configuration;
