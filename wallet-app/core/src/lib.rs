@@ -1,1 +1,46 @@
-//! The wallet: one method per story; vault and store.
+//! The wallet: one method per story on [`Wallet`], a vault, and errors in words. No screen, no terminal, no Tauri: those are faces.
+//!
+//! | story | where |
+//! |---|---|
+//! | create an identity, look at its devices | [`identity`] |
+//! | declare attributes, ask for attestation | [`attributes`] |
+//! | receive, look at and kill credentials | [`issuance`] |
+//! | open a link or a picture | [`scan`] |
+//! | see who asks for what and why | [`requests`] |
+//! | consent, decline | [`consent`] |
+//! | look back | [`history`], [`receipts`] |
+//!
+//! It may assume that nobody else writes to its directory. It believes the ledger by proof, certificates by the city's trust
+//! anchors, and nobody else. Nothing leaves the device before the citizen agreed, and a link never acts by itself.
+
+pub mod attributes;
+pub mod chain;
+pub mod config;
+pub mod consent;
+pub mod error;
+pub mod history;
+pub mod identity;
+pub mod issuance;
+pub mod labels;
+pub mod receipts;
+mod records;
+pub mod requests;
+pub mod scan;
+pub mod vault;
+mod wallet;
+
+pub use clients::{Clock, Environment, Random};
+pub use wire::issuer::AttributeKind;
+
+pub use self::attributes::{DeclareFile, DeclarePreview, RequestStage, RequestView};
+pub use self::chain::AsOf;
+pub use self::config::{Language, WalletConfig};
+pub use self::consent::{Consent, ConsentView, Outcome};
+pub use self::error::{Explained, Side, WalletError};
+pub use self::history::{Event, HistoryEntry};
+pub use self::identity::IdentityView;
+pub use self::issuance::{CredentialView, OfferView};
+pub use self::receipts::{ReceiptView, Verdict};
+pub use self::scan::LinkKind;
+pub use self::vault::key::{Passphrase, Strength};
+pub use self::wallet::Wallet;

@@ -1,0 +1,172 @@
+//! Approving and declining.
+
+use std::collections::BTreeMap;
+
+use clients::verifier::VerifierClient;
+use identity::jose::jwe::Recipient;
+use identity::keys::Algorithm;
+use identity::sd_jwt::KeyBinding;
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+use wire::oid4vp::{AuthorizationResponse, CONSENT_CLAIM, ErrorResponse, MATCH_CODE_CLAIM};
+
+use super::deliver::{Digest32, Outgoing};
+use super::open::entry;
+use super::{Chosen, Consent, ConsentError, ConsentRecord, Outcome};
+use crate::error::WalletError;
+use crate::history::{self, Event, HistoryEntry};
+use crate::issuance::{Credential, CredentialCopy};
+use crate::records::base64url;
+use crate::vault::{Batch, Table, VaultError};
+use crate::wallet::Wallet;
+
+/// The presentations of one response, with the digests of their key binding JWTs.
+struct Presented {
+    vp_token: BTreeMap<String, Vec<String>>,
+    key_bindings: Vec<Digest32>,
+}
+
+impl Wallet {
+    /// The citizen agrees: stores the consent with the sentence that was shown, then sends what was chosen, then checks the
+    /// receipt. With match codes, `match_code` is the one that the citizen picked.
+    ///
+    /// # Errors
+    /// [`WalletError::Consent`]. After [`ConsentError::NotDelivered`] the response is kept: see [`Self::resend`].
+    pub async fn approve(&self, consent: &Consent, match_code: Option<&str>) -> Result<Outcome, WalletError> {
+        let id = &consent.view.id;
+        let kept: Option<ConsentRecord> = self.vault.get(Table::Consents, id)?;
+        if kept.is_some() {
+            // Agreed before: a response that was not acknowledged goes out again as it is; anything else is a repetition.
+            let waiting: Option<Outgoing> = self.vault.get(Table::Outbox, id)?;
+            let waiting = waiting.ok_or(ConsentError::AlreadyAnswered)?;
+            return self.deliver(waiting, consent.view.warnings.clone()).await;
+        }
+        if self.now() >= consent.view.expires_at {
+            return Err(ConsentError::Expired.into());
+        }
+        let match_code = check_code(&consent.view.match_codes, match_code)?;
+        let record = self.consent_record(consent, match_code);
+        let outgoing = self.vault.write(|batch| self.agree(batch, consent, &record))?;
+        self.deliver(outgoing, consent.view.warnings.clone()).await
+    }
+
+    /// The citizen declines: the site is told that access was denied, and nothing else. Whether the site could be told.
+    ///
+    /// # Errors
+    /// [`WalletError::Vault`].
+    pub async fn decline(&self, consent: &Consent) -> Result<bool, WalletError> {
+        let declined = HistoryEntry {
+            claims: consent.view.claims.iter().map(|claim| claim.name.clone()).collect(),
+            ..entry(&consent.request, self.now(), Event::Declined)
+        };
+        self.vault.write::<_, VaultError>(|batch| {
+            batch.remove(Table::Outbox, &consent.view.id)?;
+            history::record(batch, &declined)
+        })?;
+        let refusal = ErrorResponse {
+            error: "access_denied".to_owned(),
+            error_description: Some("The holder declined.".to_owned()),
+            state: consent.request.object.state.clone(),
+        };
+        let client = VerifierClient::new(self.http.clone());
+        Ok(client.refuse(&consent.request.object.response_uri, &refusal).await.is_ok())
+    }
+
+    fn consent_record(&self, consent: &Consent, match_code: Option<String>) -> ConsentRecord {
+        let language = self.language();
+        let object = &consent.request.object;
+        let claims = consent.view.claims.iter();
+        ConsentRecord {
+            salt: self.environment.entropy(),
+            language: language.tag().to_owned(),
+            sentence: language.of(&consent.view.sentence).to_owned(),
+            party: consent.view.party,
+            client_id: object.client_id.clone(),
+            origin: consent.view.origin.clone(),
+            purpose: object.registration.purpose.to_string(),
+            claims: claims.map(|claim| (claim.attestation_type.clone(), claim.name.clone())).collect(),
+            nonce: object.nonce.clone(),
+            expires_at: object.expires_at,
+            agreed_at: self.now(),
+            match_code,
+        }
+    }
+
+    /// Within one change of the vault: the copies are used, the consent is kept, and the response waits to be sent.
+    fn agree(&self, batch: &mut Batch<'_>, consent: &Consent, record: &ConsentRecord) -> Result<Outgoing, WalletError> {
+        let presented = self.present(batch, consent, record)?;
+        let id = &consent.view.id;
+        let object = &consent.request.object;
+        let response = AuthorizationResponse { vp_token: presented.vp_token, state: object.state.clone() };
+        let response = serde_json::to_vec(&response).expect("a response of texts is always JSON");
+        let recipient = Recipient { jwk: &object.encryption_key, enc: object.encryption, apu: &[], apv: &[] };
+        let jwe = recipient.encrypt(&response, &self.environment.entropy());
+        let jwe = jwe.map_err(|error| ConsentError::Presentation(error.to_string()))?;
+        let outgoing = Outgoing {
+            consent: id.clone(),
+            response_uri: object.response_uri.clone(),
+            jwe,
+            expires_at: object.expires_at,
+            key_bindings: presented.key_bindings,
+            party: consent.view.party,
+            name: consent.view.name.clone(),
+            origin: consent.request.party.record.origin.clone(),
+            purpose: consent.view.purpose.clone(),
+            claims: consent.view.claims.iter().map(|claim| claim.name.clone()).collect(),
+            unclear: false,
+        };
+        batch.put(Table::Consents, id, record)?;
+        batch.put(Table::Outbox, id, &outgoing)?;
+        history::record(batch, &outgoing.entry(self.now(), Event::Consented))?;
+        Ok(outgoing)
+    }
+
+    fn present(&self, batch: &mut Batch<'_>, consent: &Consent, record: &ConsentRecord) -> Result<Presented, WalletError> {
+        let mut extra = Map::new();
+        extra.insert(CONSENT_CLAIM.to_owned(), Value::String(base64url(&record.hash())));
+        if let Some(code) = &record.match_code {
+            extra.insert(MATCH_CODE_CLAIM.to_owned(), Value::String(code.clone()));
+        }
+        let mut presented = Presented { vp_token: BTreeMap::new(), key_bindings: Vec::new() };
+        for chosen in &consent.chosen {
+            let copy = self.use_copy(batch, chosen)?;
+            let binding = KeyBinding {
+                aud: &consent.request.object.client_id,
+                nonce: &consent.request.object.nonce,
+                issued_at: self.now(),
+                extra: &extra,
+            };
+            let key = copy.key.key(Algorithm::P256).ok_or(VaultError::Tampered("credentials"))?;
+            let presentation = copy.open()?.present_bound(&chosen.paths, &binding, &key);
+            let presentation = presentation.map_err(|error| ConsentError::Presentation(error.to_string()))?;
+            let key_binding = presentation.rsplit('~').next().unwrap_or_default();
+            presented.key_bindings.push(Digest32(Sha256::digest(key_binding.as_bytes()).into()));
+            presented.vp_token.entry(chosen.query_id.clone()).or_default().push(presentation);
+        }
+        Ok(presented)
+    }
+
+    /// Counts the use of a copy: the one that was checked when the request was opened, or the next one if that was shown
+    /// meanwhile.
+    fn use_copy(&self, batch: &mut Batch<'_>, chosen: &Chosen) -> Result<CredentialCopy, WalletError> {
+        let credential: Option<Credential> = batch.get(Table::Credentials, &chosen.credential.id)?;
+        let mut credential = credential.ok_or(ConsentError::CredentialGone)?;
+        let seen = chosen.credential.copies.get(chosen.copy).map_or(0, |copy| copy.uses);
+        let unchanged = credential.copies.get(chosen.copy).is_some_and(|copy| copy.is_live(self.now()) && copy.uses == seen);
+        let number = if unchanged { Some(chosen.copy) } else { credential.next_copy(self.now()) };
+        let copy = number.and_then(|number| credential.copies.get_mut(number)).ok_or(ConsentError::CredentialGone)?;
+        copy.uses = copy.uses.saturating_add(1);
+        let copy = copy.clone();
+        batch.put(Table::Credentials, &credential.id, &credential)?;
+        Ok(copy)
+    }
+}
+
+fn check_code(offered: &[String], picked: Option<&str>) -> Result<Option<String>, ConsentError> {
+    match picked {
+        _ if offered.is_empty() => Ok(None),
+        None => Err(ConsentError::CodeNeeded(offered.to_vec())),
+        Some(code) if offered.iter().any(|offered| offered == code) => Ok(Some(code.to_owned())),
+        Some(_) => Err(ConsentError::CodeNotOffered(offered.to_vec())),
+    }
+}

@@ -1,0 +1,131 @@
+//! What can go wrong between the consent screen and the site's acknowledgement.
+
+use clients::http::HttpError;
+use identity::Localized;
+
+use crate::error::{Explained, Side, explain_http};
+
+/// Why a response was not made or not acknowledged.
+#[derive(Debug, thiserror::Error)]
+pub enum ConsentError {
+    /// The request ended while it was on the screen.
+    #[error("the request is over")]
+    Expired,
+    /// The login page shows a code, and none was picked.
+    #[error("a match code must be picked")]
+    CodeNeeded(Vec<String>),
+    /// The picked code is none of the offered ones.
+    #[error("the picked code is not one of the offered ones")]
+    CodeNotOffered(Vec<String>),
+    /// The wallet has answered this request before.
+    #[error("this request was answered already")]
+    AlreadyAnswered,
+    /// The credential is not usable any more.
+    #[error("the credential to show is not in force any more")]
+    CredentialGone,
+    /// The presentation could not be made.
+    #[error("the presentation could not be made: {0}")]
+    Presentation(String),
+    /// The site could not be reached. The response is kept and can be sent again.
+    #[error("the response could not be delivered")]
+    NotDelivered {
+        /// The consent, to send again.
+        consent: String,
+        /// What happened.
+        #[source]
+        source: HttpError,
+    },
+    /// The site did not take the response.
+    #[error("the site did not take the response")]
+    NotTaken {
+        /// The site.
+        party: Localized,
+        /// What it said.
+        #[source]
+        source: HttpError,
+    },
+    /// An earlier try may have got through, and the site now says that the request was answered.
+    #[error("the site says that the request was answered; an earlier try may have got through")]
+    Unclear {
+        /// The site.
+        party: Localized,
+    },
+    /// No response of this consent waits.
+    #[error("there is no response {0} to send")]
+    NothingToSend(String),
+}
+
+impl ConsentError {
+    /// The error in words.
+    pub fn explain(&self) -> Explained {
+        match self {
+            Self::Expired => Explained::new(
+                "request-expired",
+                Side::You,
+                "请求已过期，未发送任何内容。请回到网站页面刷新，重新扫码。",
+                "The request has expired and nothing was sent. Reload the site's page and scan again.",
+            ),
+            Self::CodeNeeded(codes) => Explained::new(
+                "match-code-needed",
+                Side::You,
+                format!("请选择登录页面上显示的匹配码（{}）。如果页面上没有匹配码，请拒绝。", codes.join("、")),
+                format!("Pick the code that the login page shows ({}). If it shows none, decline.", codes.join(", ")),
+            ),
+            Self::CodeNotOffered(codes) => Explained::new(
+                "match-code-not-offered",
+                Side::You,
+                format!(
+                    "这个匹配码不在可选范围内（{}），未发送任何内容。如果页面上显示的不是其中之一，请拒绝。",
+                    codes.join("、")
+                ),
+                format!(
+                    "That code is not one of {}. Nothing was sent. If the login page shows none of them, decline.",
+                    codes.join(", ")
+                ),
+            ),
+            Self::AlreadyAnswered => Explained::new(
+                "already-answered",
+                Side::You,
+                "这个请求您已经答复过，未再次发送。如需重新登录，请刷新网站页面后扫码。",
+                "You have answered this request before; nothing was sent again. To log in again, reload the site's page and scan.",
+            ),
+            Self::CredentialGone => Explained::new(
+                "credential-not-in-force",
+                Side::You,
+                "要出示的凭证已失效，未发送任何内容。请向签发部门重新领取。",
+                "The credential to show is not in force any more, and nothing was sent. Get a new one from its department.",
+            ),
+            Self::Presentation(why) => Explained::new(
+                "presentation-failed",
+                Side::Wallet,
+                format!("无法生成要出示的内容（{why}），未发送任何内容。请更新钱包后重试。"),
+                format!("The presentation could not be made ({why}), and nothing was sent. Update the wallet and try again."),
+            ),
+            Self::NotDelivered { consent, source } => {
+                let inner = explain_http(Side::Website, source).sentence;
+                Explained::new(
+                    "response-not-delivered",
+                    Side::Website,
+                    format!("{}您的答复已保存（{consent}），请求过期前可以重新发送。", inner.zh),
+                    format!("{} Your response is kept ({consent}) and can be sent again before the request ends.", inner.en),
+                )
+            }
+            Self::NotTaken { source, .. } => explain_http(Side::Website, source),
+            Self::Unclear { party } => Explained::new(
+                "response-unclear",
+                Side::Website,
+                format!("“{}”表示此请求已被答复，您先前的答复可能已送达。请查看网站页面；若未登录，请刷新后重新扫码。", party.zh),
+                format!(
+                    "{} says that the request was answered, so your earlier try may have got through. Look at its page; if you are not logged in, reload and scan again.",
+                    party.en
+                ),
+            ),
+            Self::NothingToSend(_) => Explained::new(
+                "nothing-to-send",
+                Side::You,
+                "没有等待发送的答复。",
+                "There is no response that waits to be sent.",
+            ),
+        }
+    }
+}

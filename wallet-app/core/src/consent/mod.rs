@@ -1,0 +1,166 @@
+//! Stories: see who asks for what and why; approve or decline.
+//!
+//! [`Wallet::open`] gives a [`Consent`]: facts that were verified, in both languages, with the values that would be shown. It is
+//! only on the screen; nothing is stored and nothing sent. [`Wallet::approve`] stores the consent with the exact sentence before
+//! anything leaves (INV-I6), then sends. What was sent is kept until the site acknowledged it, so that a lost answer is asked for
+//! again with the same bytes.
+//!
+//! [`Wallet::open`]: crate::Wallet::open
+//! [`Wallet::approve`]: crate::Wallet::approve
+
+mod approve;
+mod choose;
+mod deliver;
+mod error;
+mod open;
+mod sentence;
+
+use borsh::BorshSerialize;
+use identity::canonical::{self, Hash};
+use identity::dcql::ClaimPath;
+use identity::{Localized, UnixSeconds};
+use ledger::records::PartyId;
+use serde::{Deserialize, Serialize};
+
+pub(crate) use self::deliver::Digest32;
+pub use self::deliver::UnsentView;
+pub use self::error::ConsentError;
+use crate::chain::AsOf;
+use crate::issuance::Credential;
+use crate::receipts::ReceiptView;
+use crate::requests::OpenedRequest;
+
+/// Context string of the hash that the key binding JWT carries.
+pub const CONSENT_CONTEXT: &str = "yufu/consent/v1";
+
+/// A request on the screen. It holds what is needed to answer, and is good until the request ends.
+#[derive(Clone)]
+pub struct Consent {
+    /// What the citizen sees.
+    pub view: ConsentView,
+    request: OpenedRequest,
+    chosen: Vec<Chosen>,
+}
+
+impl std::fmt::Debug for Consent {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Consent {} for {}", self.view.id, self.view.origin)
+    }
+}
+
+/// A credential that answers one part of the query.
+#[derive(Clone)]
+struct Chosen {
+    query_id: String,
+    credential: Credential,
+    copy: usize,
+    paths: Vec<ClaimPath>,
+}
+
+/// What the citizen sees: only verified facts, and the values that would be shown.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ConsentView {
+    /// The consent's id in this wallet.
+    pub id: String,
+    /// The party on the ledger.
+    pub party: PartyId,
+    /// Its registered name.
+    pub name: Localized,
+    /// Its registered origin; the response goes there and nowhere else.
+    pub origin: String,
+    /// The name of the authority that answers for it.
+    pub sponsor: Localized,
+    /// The registered purpose.
+    pub purpose: Localized,
+    /// How long it keeps what it learns, in days.
+    pub retention_days: u32,
+    /// What would be shown, with values.
+    pub claims: Vec<ClaimToShow>,
+    /// The sentence that the citizen agrees to.
+    pub sentence: Localized,
+    /// For a request from another device: what is going on there.
+    pub other_device: Option<Localized>,
+    /// For a request from another device: one of these codes is on the login page; the citizen picks it.
+    pub match_codes: Vec<String>,
+    /// What this site saw last time.
+    pub last_time: Option<LastTime>,
+    /// What the citizen should know beside the sentence.
+    pub warnings: Vec<Localized>,
+    /// When the request ends.
+    pub expires_at: UnixSeconds,
+    /// The block that the party's registration was proven against.
+    pub as_of: AsOf,
+    /// How many seconds ago that block was made.
+    pub seconds_ago: u64,
+    /// The same in words.
+    pub freshness: Localized,
+}
+
+/// One claim that would be shown.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ClaimToShow {
+    /// The credential's type.
+    pub attestation_type: String,
+    /// The type's name.
+    pub type_name: Localized,
+    /// The claim's dotted path.
+    pub name: String,
+    /// Its label.
+    pub label: Localized,
+    /// Its value.
+    pub value: String,
+}
+
+/// What a site saw before.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LastTime {
+    /// When.
+    pub at: UnixSeconds,
+    /// Names of claims.
+    pub claims: Vec<String>,
+    /// The same in words.
+    pub sentence: Localized,
+}
+
+/// What became of an approved request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Outcome {
+    /// The consent.
+    pub consent: String,
+    /// Where a browser on this device goes on.
+    pub redirect_uri: Option<String>,
+    /// The receipt, checked against the ledger.
+    pub receipt: Option<ReceiptView>,
+    /// What the citizen should know.
+    pub warnings: Vec<Localized>,
+}
+
+/// What the citizen consented to: signed by its hash in the key binding JWT, and kept.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ConsentRecord {
+    /// Random, so that the hash tells nothing to who does not have the record.
+    #[serde(with = "identity::keys::base64url_array")]
+    salt: [u8; 32],
+    /// The language that was shown.
+    language: String,
+    /// The exact sentence that was shown.
+    sentence: String,
+    party: PartyId,
+    client_id: String,
+    origin: String,
+    purpose: String,
+    /// Type and dotted path of each claim.
+    claims: Vec<(String, String)>,
+    nonce: String,
+    expires_at: UnixSeconds,
+    agreed_at: UnixSeconds,
+    match_code: Option<String>,
+}
+
+impl ConsentRecord {
+    /// The hash that the key binding JWT carries.
+    pub(crate) fn hash(&self) -> Hash {
+        canonical::hash(CONSENT_CONTEXT, self)
+    }
+}

@@ -1,0 +1,121 @@
+//! The sentence that a citizen agrees to, in both languages from one template, and the other words of the consent screen.
+
+use identity::{Localized, UnixSeconds};
+
+use super::ClaimToShow;
+use crate::chain::AsOf;
+use crate::labels::{self, moment, printable};
+use crate::requests::RegisteredParty;
+
+/// Characters of a name or purpose that are shown at most. The registration allows no more than a few hundred bytes.
+const MAX_CHARACTERS: usize = 200;
+
+/// A text of the ledger, safe to show.
+pub(super) fn shown(text: &Localized) -> Localized {
+    Localized::new(printable(&text.zh, MAX_CHARACTERS), printable(&text.en, MAX_CHARACTERS))
+}
+
+/// The sentence.
+pub(super) fn consent(party: &RegisteredParty, claims: &[ClaimToShow], types: &[Localized]) -> Localized {
+    let (name, sponsor, purpose) = (shown(&party.record.name), shown(&party.sponsor), shown(&party.purpose.text));
+    let origin = printable(&party.record.origin, MAX_CHARACTERS);
+    let days = party.purpose.retention_days;
+    let (what_zh, what_en) = what(claims, types);
+    let keep_zh = if days == 0 { "对方不保存。".to_owned() } else { format!("对方最多保存 {days} 天。") };
+    let keep_en = match days {
+        0 => "It keeps nothing.".to_owned(),
+        1 => "It keeps this for at most 1 day.".to_owned(),
+        days => format!("It keeps this for at most {days} days."),
+    };
+    Localized::new(
+        format!("您同意向“{}”（{origin}，由{}负责）出示：{what_zh}。用途：{}。{keep_zh}", name.zh, sponsor.zh, purpose.zh),
+        format!(
+            "You agree to show {} ({origin}, answered for by {}): {what_en}. Purpose: {}. {keep_en}",
+            name.en, sponsor.en, purpose.en
+        ),
+    )
+}
+
+/// What is shown: the labels of the claims, or that there are none.
+fn what(claims: &[ClaimToShow], types: &[Localized]) -> (String, String) {
+    let join = |zh: Vec<&str>, en: Vec<&str>| (zh.join("、"), en.join(", "));
+    let names = join(types.iter().map(|t| t.zh.as_str()).collect(), types.iter().map(|t| t.en.as_str()).collect());
+    if claims.is_empty() {
+        return (
+            format!("您持有“{}”这一事实，不含其他信息", names.0),
+            format!("that you hold \"{}\", and nothing else", names.1),
+        );
+    }
+    let labels = join(
+        claims.iter().map(|claim| claim.label.zh.as_str()).collect(),
+        claims.iter().map(|claim| claim.label.en.as_str()).collect(),
+    );
+    (format!("{}（来自{}）", labels.0, names.0), format!("{} (from {})", labels.1, names.1))
+}
+
+/// What goes on when the request came from another device.
+pub(super) fn other_device(party: &RegisteredParty) -> Localized {
+    let name = shown(&party.record.name);
+    Localized::new(
+        format!(
+            "您正在另一台设备的浏览器上登录“{}”。请确认那台设备就在您面前，并选择其登录页面上显示的匹配码。如果是别人发给您的二维码，请拒绝。",
+            name.zh
+        ),
+        format!(
+            "You are logging in to {} in a browser on another device. Make sure that device is in front of you, and pick the code that its login page shows. If somebody sent you this QR code, decline.",
+            name.en
+        ),
+    )
+}
+
+/// How fresh the ledger's word is.
+pub(super) fn freshness(as_of: &AsOf, now: UnixSeconds) -> Localized {
+    let (height, seconds) = (as_of.height, as_of.seconds_ago(now));
+    Localized::new(
+        format!("账本核实：截至第 {height} 个区块，{seconds} 秒前。"),
+        format!("Confirmed on the ledger as of block {height}, {seconds} seconds ago."),
+    )
+}
+
+/// What a site saw before.
+pub(super) fn last_time(at: UnixSeconds, claims: &[String]) -> Localized {
+    let zh: Vec<String> = claims.iter().map(|claim| labels::claim(claim).zh).collect();
+    let en: Vec<String> = claims.iter().map(|claim| labels::claim(claim).en).collect();
+    Localized::new(
+        format!("上次（{}）您向其出示了：{}。", moment(at), zh.join("、")),
+        format!("Last time ({}) you showed it: {}.", moment(at), en.join(", ")),
+    )
+}
+
+/// What is asked for now and was not last time.
+pub(super) fn more_than_last_time(claims: &[&ClaimToShow]) -> Localized {
+    let zh: Vec<&str> = claims.iter().map(|claim| claim.label.zh.as_str()).collect();
+    let en: Vec<&str> = claims.iter().map(|claim| claim.label.en.as_str()).collect();
+    Localized::new(
+        format!("这次比上次多要求：{}。", zh.join("、")),
+        format!("It asks for more than last time: {}.", en.join(", ")),
+    )
+}
+
+/// A copy that was shown before will be shown again.
+pub(super) fn copy_reused(credential: &Localized) -> Localized {
+    Localized::new(
+        format!(
+            "“{}”的一次性副本已用完，将重复使用同一份，不同网站可能因此认出是同一个人。建议向签发部门重新领取。",
+            credential.zh
+        ),
+        format!(
+            "The single-use copies of \"{}\" are used up, so one is shown again and sites could tell that it is the same person. Get new copies from the issuing department.",
+            credential.en
+        ),
+    )
+}
+
+/// The ledger's last block is old.
+pub(super) fn ledger_is_old(seconds: u64) -> Localized {
+    let minutes = seconds / 60;
+    Localized::new(
+        format!("账本的最新区块已是 {minutes} 分钟前，登记信息可能已有变化。"),
+        format!("The ledger's latest block is {minutes} minutes old; registrations may have changed since."),
+    )
+}

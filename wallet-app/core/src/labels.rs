@@ -1,0 +1,78 @@
+//! The words for claims and credential types that the pilot's departments attest. What is not listed is shown by its own name.
+
+use identity::Localized;
+
+const CLAIMS: &[(&str, &str, &str)] = &[
+    ("family_name", "姓", "Family name"),
+    ("given_name", "名", "Given name"),
+    ("id_number", "公民身份号码", "Identity number"),
+    ("birth_date", "出生日期", "Date of birth"),
+    ("gender", "性别", "Gender"),
+    ("address", "住址", "Address"),
+    ("portrait_sha256", "照片指纹", "Fingerprint of the portrait"),
+    ("marital_status", "婚姻状况", "Marital status"),
+    ("since", "自何时起", "Since"),
+];
+
+const TYPES: &[(&str, &str, &str)] = &[
+    ("urn:yufu:vct:resident-identity:1", "居民身份凭证", "Resident identity"),
+    ("urn:yufu:vct:marital-status:1", "婚姻状况证明", "Marital status"),
+];
+
+/// The label of a claim, by the dotted names of its path.
+pub fn claim(name: &str) -> Localized {
+    find(CLAIMS, name)
+}
+
+/// The name of a credential type, by its `vct`.
+pub fn attestation_type(vct: &str) -> Localized {
+    find(TYPES, vct)
+}
+
+fn find(table: &[(&str, &str, &str)], name: &str) -> Localized {
+    let known = table.iter().find(|(known, ..)| *known == name);
+    known.map_or_else(|| Localized::new(name, name), |(_, zh, en)| Localized::new(*zh, *en))
+}
+
+/// A moment as people read it, in UTC.
+pub fn moment(at: identity::UnixSeconds) -> String {
+    match jiff::Timestamp::from_second(at) {
+        Ok(time) => time.strftime("%Y-%m-%d %H:%M UTC").to_string(),
+        Err(_) => at.to_string(),
+    }
+}
+
+/// Strips what could reorder or hide text on a screen, and bounds it: for text that a stranger wrote.
+pub fn printable(text: &str, max_characters: usize) -> String {
+    let hidden = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{061c}')
+    };
+    let mut shown: String = text.chars().map(|c| if hidden(c) { '\u{fffd}' } else { c }).take(max_characters).collect();
+    if text.chars().count() > max_characters {
+        shown.push('…');
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unknown_claims_keep_their_names() {
+        assert_eq!(claim("shoe_size").zh, "shoe_size");
+        assert_eq!(claim("birth_date").en, "Date of birth");
+    }
+
+    #[test]
+    fn a_strangers_text_cannot_reorder_the_screen() {
+        assert_eq!(printable("a\u{202e}b\nc\u{200b}", 10), "a\u{fffd}b\u{fffd}c\u{fffd}");
+        assert_eq!(printable("abcdef", 3), "abc…");
+    }
+
+    #[test]
+    fn moments_are_in_utc() {
+        assert_eq!(moment(1_795_226_400), "2026-11-21 02:00 UTC");
+    }
+}

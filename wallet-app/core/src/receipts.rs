@@ -1,0 +1,177 @@
+//! Story: look back. A receipt says that a site recorded on the ledger what it received; the wallet checks it by proof and needs
+//! nobody's word.
+
+use identity::{Localized, UnixSeconds};
+use ledger::cell::Subject;
+use ledger::records::PartyId;
+use ledger::transaction::{NewReceipt, RECEIPT_CONTEXT};
+use serde::{Deserialize, Serialize};
+use wire::oid4vp::ReceiptOpening;
+
+use crate::chain::{self, AsOf, LedgerError};
+use crate::consent::Digest32;
+use crate::error::WalletError;
+use crate::vault::{Table, VaultError};
+use crate::wallet::Wallet;
+
+/// A receipt as it is kept.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Receipt {
+    pub(crate) consent: String,
+    pub(crate) at: UnixSeconds,
+    pub(crate) party: PartyId,
+    pub(crate) name: Localized,
+    pub(crate) origin: String,
+    pub(crate) purpose: Localized,
+    pub(crate) claims: Vec<String>,
+    pub(crate) opening: ReceiptOpening,
+    pub(crate) key_bindings: Vec<Digest32>,
+    /// The last check that reached the ledger.
+    pub(crate) checked: Option<(Verdict, AsOf)>,
+}
+
+/// What a check found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// The ledger holds the receipt, and it is about what this wallet signed.
+    Verified,
+    /// The opening that the site gave does not fit what this wallet signed.
+    AboutSomethingElse,
+    /// The ledger has no such receipt.
+    NotOnLedger,
+    /// The ledger could not be asked.
+    Unchecked,
+}
+
+impl Verdict {
+    /// The verdict in words.
+    pub fn name(self) -> Localized {
+        match self {
+            Self::Verified => Localized::new("已在账本核实", "verified on the ledger"),
+            Self::AboutSomethingElse => Localized::new("回执与您出示的内容不符", "the receipt is not about what you showed"),
+            Self::NotOnLedger => Localized::new("账本上没有这份回执", "the ledger has no such receipt"),
+            Self::Unchecked => Localized::new("暂时无法核实", "could not be checked now"),
+        }
+    }
+
+    pub(crate) fn warning(self) -> Option<Localized> {
+        match self {
+            Self::Verified => None,
+            Self::AboutSomethingElse | Self::NotOnLedger => Some(Localized::new(
+                format!("回执未通过核实：{}。您可以向网站的主管部门反映。", self.name().zh),
+                format!("The receipt did not verify: {}. You can report it to the site's sponsor.", self.name().en),
+            )),
+            Self::Unchecked => Some(Localized::new(
+                "回执已保存，但暂时无法在账本上核实。请稍后再核实。",
+                "The receipt is kept but could not be checked on the ledger now. Verify it later.",
+            )),
+        }
+    }
+}
+
+/// A receipt as a person sees it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ReceiptView {
+    /// The consent that it belongs to.
+    pub consent: String,
+    /// When the data was released.
+    pub at: UnixSeconds,
+    /// The party on the ledger.
+    pub party: PartyId,
+    /// The site's name.
+    pub name: Localized,
+    /// Its origin.
+    pub origin: String,
+    /// The purpose.
+    pub purpose: Localized,
+    /// Names of the claims, never values.
+    pub claims: Vec<String>,
+    /// The receipt's id on the ledger, base64url.
+    pub receipt: String,
+    /// The transaction that recorded it, base64url.
+    pub transaction: String,
+    /// What the check found.
+    pub verdict: Verdict,
+    /// The block that it was proven against; `None` when the ledger was never reached.
+    pub as_of: Option<AsOf>,
+}
+
+impl Receipt {
+    fn view(&self, verdict: Verdict, as_of: Option<AsOf>) -> ReceiptView {
+        ReceiptView {
+            consent: self.consent.clone(),
+            at: self.at,
+            party: self.party,
+            name: self.name.clone(),
+            origin: self.origin.clone(),
+            purpose: self.purpose.clone(),
+            claims: self.claims.clone(),
+            receipt: crate::records::base64url(&self.opening.id.0),
+            transaction: crate::records::base64url(&self.opening.transaction.0),
+            verdict,
+            as_of,
+        }
+    }
+
+    /// Whether the opening is about one of the key binding JWTs that this wallet signed.
+    fn opens(&self) -> bool {
+        let ReceiptOpening { commitment, commitment_key, .. } = &self.opening;
+        self.key_bindings.iter().any(|digest| commitment_key.verify(RECEIPT_CONTEXT, &digest.0, commitment))
+    }
+}
+
+impl Wallet {
+    /// All receipts, oldest first, as they were last checked.
+    ///
+    /// # Errors
+    /// [`WalletError::Vault`].
+    pub fn receipts(&self) -> Result<Vec<ReceiptView>, WalletError> {
+        let mut receipts: Vec<Receipt> = self.vault.list(Table::Receipts)?;
+        receipts.sort_by_key(|receipt| receipt.at);
+        let view = |receipt: Receipt| match receipt.checked {
+            Some((verdict, as_of)) => receipt.view(verdict, Some(as_of)),
+            None => receipt.view(Verdict::Unchecked, None),
+        };
+        Ok(receipts.into_iter().map(view).collect())
+    }
+
+    /// Checks every receipt against the ledger now. One that cannot be checked keeps what was found before.
+    ///
+    /// # Errors
+    /// [`WalletError::Vault`].
+    pub async fn verify_receipts(&self) -> Result<Vec<ReceiptView>, WalletError> {
+        let mut receipts: Vec<Receipt> = self.vault.list(Table::Receipts)?;
+        receipts.sort_by_key(|receipt| receipt.at);
+        let mut views = Vec::new();
+        for receipt in receipts {
+            views.push(self.check_receipt(receipt).await?);
+        }
+        Ok(views)
+    }
+
+    /// Checks one receipt and remembers what was found.
+    pub(crate) async fn check_receipt(&self, mut receipt: Receipt) -> Result<ReceiptView, WalletError> {
+        let subject = Subject::Receipt(receipt.opening.id);
+        let found = match chain::find::<NewReceipt>(self.chain.as_ref(), &subject).await {
+            Ok(found) => found,
+            Err(LedgerError::Unreachable | LedgerError::Unproven(_) | LedgerError::NotFinal { .. }) => {
+                return Ok(match receipt.checked {
+                    Some((verdict, as_of)) => receipt.view(verdict, Some(as_of)),
+                    None => receipt.view(Verdict::Unchecked, None),
+                });
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let verdict = match found.record {
+            _ if !receipt.opens() => Verdict::AboutSomethingElse,
+            None => Verdict::NotOnLedger,
+            Some((_, record)) if record.commitment != receipt.opening.commitment => Verdict::AboutSomethingElse,
+            Some(_) => Verdict::Verified,
+        };
+        receipt.checked = Some((verdict, found.as_of));
+        self.vault.write::<_, VaultError>(|batch| batch.put(Table::Receipts, &receipt.consent, &receipt))?;
+        Ok(receipt.view(verdict, Some(found.as_of)))
+    }
+}

@@ -1,0 +1,142 @@
+//! Who asks, by the ledger: the registered party, its sponsor, the purpose, and whether everything that is asked for is allowed.
+
+use identity::Localized;
+use identity::dcql::{ClaimPath, PathPart, Query};
+use ledger::cell::Subject;
+use ledger::records::{AuthorityRecord, PartyId, PartyRecord, Purpose};
+use url::Url;
+
+use super::{RequestError, RequestObject};
+use crate::chain::{self, AsOf, Chain};
+use crate::error::WalletError;
+
+/// The registered party behind a request.
+#[derive(Clone, Debug)]
+pub(crate) struct RegisteredParty {
+    pub(crate) record: PartyRecord,
+    pub(crate) sponsor: Localized,
+    pub(crate) purpose: Purpose,
+    pub(crate) as_of: AsOf,
+}
+
+/// Finds the party by the client identifier that its certificate proved, and checks that it may ask for this.
+pub(super) async fn find(chain: &dyn Chain, object: &RequestObject) -> Result<RegisteredParty, WalletError> {
+    let unregistered = || RequestError::Unregistered {
+        claimed_name: object.certificate.organization.clone().or_else(|| object.certificate.common_name.clone()),
+    };
+    let client = chain::find::<PartyId>(chain, &Subject::Client(object.client_id.clone())).await?;
+    let (_, id) = client.record.ok_or_else(unregistered)?;
+    let party = chain::find::<PartyRecord>(chain, &Subject::Party(id)).await?;
+    let (_, record) = party.record.ok_or_else(unregistered)?;
+    if record.client_id != object.client_id || record.id != id {
+        return Err(unregistered().into());
+    }
+    if object.registration.party != id {
+        return Err(RequestError::OtherParty.into());
+    }
+    check_address(&record, &object.response_uri)?;
+    let purpose = record.purposes.iter().find(|purpose| purpose.id == object.registration.purpose);
+    let purpose = purpose.cloned().ok_or_else(|| RequestError::UnknownPurpose { party: record.name.clone() })?;
+    check_entitlement(&record, &purpose, &object.query)?;
+    let sponsor = chain::find::<AuthorityRecord>(chain, &Subject::Authority(record.sponsor)).await?;
+    let as_of = client.as_of.older(party.as_of).older(sponsor.as_of);
+    let (_, sponsor) = sponsor.record.ok_or_else(unregistered)?;
+    Ok(RegisteredParty { record, sponsor: sponsor.name, purpose, as_of })
+}
+
+/// The response goes to the registered origin and nowhere else.
+fn check_address(party: &PartyRecord, response_uri: &Url) -> Result<(), RequestError> {
+    let registered = Url::parse(&party.origin).ok().map(|url| url.origin());
+    if registered.is_some_and(|origin| origin.is_tuple() && origin == response_uri.origin()) {
+        return Ok(());
+    }
+    let found = response_uri.origin().ascii_serialization();
+    Err(RequestError::ForeignAddress { found, registered: party.origin.clone() })
+}
+
+/// Everything that the query asks for, in whatever combination, is allowed by the purpose.
+fn check_entitlement(party: &PartyRecord, purpose: &Purpose, query: &Query) -> Result<(), RequestError> {
+    let mut beyond = Vec::new();
+    for credential in &query.credentials {
+        for vct in credential.types() {
+            let claims = credential.claims.as_deref().unwrap_or_default();
+            if !purpose.data.iter().any(|allowed| allowed.attestation_type == vct) {
+                beyond.push(vct.to_owned());
+            }
+            let not_allowed = claims.iter().filter(|claim| !allows(purpose, vct, &claim.path));
+            beyond.extend(not_allowed.map(|claim| dotted(&claim.path)));
+        }
+    }
+    beyond.dedup();
+    if beyond.is_empty() { Ok(()) } else { Err(RequestError::OverAsking { party: party.name.clone(), claims: beyond }) }
+}
+
+/// Whether a purpose allows a claim of a type: the claim itself, or an object that contains it.
+pub(crate) fn allows(purpose: &Purpose, vct: &str, path: &ClaimPath) -> bool {
+    // A name with a dot in it could pass for a path.
+    if path.parts().iter().any(|part| matches!(part, PathPart::Name(name) if name.contains('.'))) {
+        return false;
+    }
+    let asked = dotted(path);
+    let covers =
+        |allowed: &String| asked.strip_prefix(allowed.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+    let of_type = purpose.data.iter().filter(|allowed| allowed.attestation_type == vct);
+    of_type.flat_map(|allowed| &allowed.claims).any(covers)
+}
+
+/// The path with its names joined by dots, up to the first array element.
+pub(crate) fn dotted(path: &ClaimPath) -> String {
+    let names = path.parts().iter().map_while(|part| match part {
+        PathPart::Name(name) => Some(name.as_str()),
+        PathPart::Index(_) | PathPart::All => None,
+    });
+    names.collect::<Vec<_>>().join(".")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ledger::records::AllowedData;
+
+    fn purpose(claims: &[&str]) -> Purpose {
+        Purpose {
+            id: "login".parse().unwrap(),
+            text: Localized::new("登录", "log in"),
+            data: vec![AllowedData {
+                attestation_type: "t".to_owned(),
+                claims: claims.iter().map(|claim| (*claim).to_owned()).collect(),
+            }],
+            retention_days: 1,
+        }
+    }
+
+    fn path(names: &[&str]) -> ClaimPath {
+        ClaimPath::names(names).unwrap()
+    }
+
+    /// SEC-P7: a claim is allowed by its own name or by an object around it, of the same type, and not by a common beginning.
+    #[test]
+    fn a_purpose_allows_what_it_names_and_what_lies_below() {
+        let purpose = purpose(&["address", "name.family"]);
+        assert!(allows(&purpose, "t", &path(&["address"])));
+        assert!(allows(&purpose, "t", &path(&["address", "street"])));
+        assert!(allows(&purpose, "t", &path(&["name", "family"])));
+        assert!(!allows(&purpose, "t", &path(&["name"])));
+        assert!(!allows(&purpose, "t", &path(&["address2"])));
+        assert!(!allows(&purpose, "other", &path(&["address"])));
+    }
+
+    /// SEC-P7: a name that contains a dot must not pass for a path below an allowed claim.
+    #[test]
+    fn a_name_with_a_dot_is_not_a_path() {
+        assert!(!allows(&purpose(&["address"]), "t", &path(&["address.x"])));
+        assert!(!allows(&purpose(&["address.x"]), "t", &path(&["address.x"])));
+    }
+
+    #[test]
+    fn an_element_of_an_array_is_as_much_as_the_array() {
+        let list: ClaimPath = serde_json::from_str(r#"["address",null,"x"]"#).unwrap();
+        assert!(allows(&purpose(&["address"]), "t", &list));
+        assert!(!allows(&purpose(&["address.x"]), "t", &list));
+    }
+}

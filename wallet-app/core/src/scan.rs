@@ -1,0 +1,162 @@
+//! What a wallet can be handed: a link as text, or a picture with a QR code. Reading one never acts; it says which screen to open.
+
+use std::fs::File;
+use std::io::{BufReader, Read as _, Seek as _};
+use std::path::{Path, PathBuf};
+
+use image::{ImageFormat, ImageReader, Limits};
+use wire::link::{Link, LinkError};
+
+use crate::error::{Explained, Side, WalletError};
+use crate::wallet::Wallet;
+
+/// Bytes of a picture file at most.
+pub const MAX_PICTURE_BYTES: u64 = 16 * 1024 * 1024;
+/// Pixels of a picture's side at most.
+pub const MAX_PICTURE_SIDE: u32 = 8192;
+/// Bytes that decoding a picture may take.
+const MAX_DECODED_BYTES: u64 = 256 * 1024 * 1024;
+/// QR codes in one picture that are looked at.
+const MAX_CODES: usize = 16;
+
+/// Why a link or picture cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ScanError {
+    /// The link is not one of a wallet.
+    #[error("the link is not understood")]
+    Link(#[from] LinkError),
+    /// A link of the other kind: an offer where a request was expected, or the other way round.
+    #[error("the link is of the other kind")]
+    OtherKind(LinkKind),
+    /// The picture cannot be read.
+    #[error("{path} cannot be read")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Not a PNG or JPEG within the limits.
+    #[error("the picture is not a PNG or JPEG of a reasonable size")]
+    Picture,
+    /// No QR code with a link for a wallet.
+    #[error("the picture has no QR code with a link for a wallet")]
+    NoCode,
+    /// Several different ones.
+    #[error("the picture has several different QR codes for a wallet")]
+    SeveralCodes,
+}
+
+/// What a link opens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LinkKind {
+    /// A credential that is offered: review it, then receive it.
+    Offer,
+    /// A request for data: open it, then approve or decline.
+    Request,
+}
+
+impl ScanError {
+    /// The error in words.
+    pub fn explain(&self) -> Explained {
+        let (slug, zh, en) = match self {
+            Self::Link(error) => (
+                "link-not-understood",
+                format!("钱包无法识别这个链接（{error}）。请确认是从登录页面或部门获得的完整链接。"),
+                format!(
+                    "The wallet does not understand this link: {error}. Check that it is the whole link of the login page or department."
+                ),
+            ),
+            Self::OtherKind(LinkKind::Offer) => (
+                "link-is-an-offer",
+                "这是领取凭证的链接，请使用“领取凭证”。".to_owned(),
+                "This link offers a credential. Use \"receive\".".to_owned(),
+            ),
+            Self::OtherKind(LinkKind::Request) => (
+                "link-is-a-request",
+                "这是请求出示信息的链接，请使用“扫一扫”。".to_owned(),
+                "This link asks for data. Use \"scan\".".to_owned(),
+            ),
+            Self::File { path, source } => (
+                "picture-unreadable",
+                format!("无法读取图片 {}（{source}）。请检查路径。", path.display()),
+                format!("The picture {} cannot be read ({source}). Check the path.", path.display()),
+            ),
+            Self::Picture => (
+                "picture-refused",
+                format!("图片必须是 PNG 或 JPEG，且不超过 {} MiB。", MAX_PICTURE_BYTES / 1024 / 1024),
+                format!("The picture must be a PNG or JPEG of at most {} MiB.", MAX_PICTURE_BYTES / 1024 / 1024),
+            ),
+            Self::NoCode => (
+                "no-qr-code",
+                "图片中没有找到可用的二维码。请让二维码清晰完整地显示在画面中。".to_owned(),
+                "No usable QR code was found in the picture. Make sure that the whole code is sharp and visible.".to_owned(),
+            ),
+            Self::SeveralCodes => (
+                "several-qr-codes",
+                "图片中有多个不同的二维码。请只截取您要使用的那一个。".to_owned(),
+                "The picture has several different QR codes. Crop it to the one that you mean.".to_owned(),
+            ),
+        };
+        Explained::new(slug, Side::You, zh, en)
+    }
+}
+
+impl Wallet {
+    /// What a link would open.
+    ///
+    /// # Errors
+    /// [`ScanError::Link`].
+    pub fn read_link(text: &str) -> Result<LinkKind, WalletError> {
+        Ok(match text.parse::<Link>().map_err(ScanError::Link)? {
+            Link::CredentialOfferUri(_) | Link::CredentialOffer(_) => LinkKind::Offer,
+            Link::PresentationRequest { .. } => LinkKind::Request,
+        })
+    }
+
+    /// The one link for a wallet that the QR codes of a PNG or JPEG file hold.
+    ///
+    /// # Errors
+    /// [`ScanError::File`], [`ScanError::Picture`], [`ScanError::NoCode`], [`ScanError::SeveralCodes`].
+    pub fn link_from_picture(path: &Path) -> Result<String, WalletError> {
+        Ok(link_from_picture(path)?)
+    }
+}
+
+fn link_from_picture(path: &Path) -> Result<String, ScanError> {
+    let unreadable = |source| ScanError::File { path: path.to_owned(), source };
+    let file = File::open(path).map_err(unreadable)?;
+    if file.metadata().map_err(unreadable)?.len() > MAX_PICTURE_BYTES {
+        return Err(ScanError::Picture);
+    }
+    let mut file = BufReader::new(file);
+    let mut start = Vec::new();
+    file.by_ref().take(16).read_to_end(&mut start).map_err(unreadable)?;
+    file.rewind().map_err(unreadable)?;
+    let format = image::guess_format(&start).map_err(|_| ScanError::Picture)?;
+    if !matches!(format, ImageFormat::Png | ImageFormat::Jpeg) {
+        return Err(ScanError::Picture);
+    }
+    let mut reader = ImageReader::with_format(file, format);
+    let mut limits = Limits::default();
+    limits.max_image_width = Some(MAX_PICTURE_SIDE);
+    limits.max_image_height = Some(MAX_PICTURE_SIDE);
+    limits.max_alloc = Some(MAX_DECODED_BYTES);
+    reader.limits(limits);
+    let picture = reader.decode().map_err(|_| ScanError::Picture)?.to_luma8();
+    let mut found: Vec<String> = Vec::new();
+    for code in rqrr::PreparedImage::prepare(picture).detect_grids().iter().take(MAX_CODES) {
+        let Ok((_, text)) = code.decode() else { continue };
+        if text.parse::<Link>().is_ok() && !found.contains(&text) {
+            found.push(text);
+        }
+    }
+    let mut found = found.into_iter();
+    match (found.next(), found.next()) {
+        (Some(link), None) => Ok(link),
+        (None, _) => Err(ScanError::NoCode),
+        (Some(_), Some(_)) => Err(ScanError::SeveralCodes),
+    }
+}

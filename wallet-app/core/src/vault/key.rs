@@ -1,0 +1,148 @@
+//! The data key, wrapped by a passphrase: Argon2id (RFC 9106), then XChaCha20-Poly1305.
+//!
+//! The parameters are kept beside the wrapped key and are part of its associated data. They are bounded when they are read, so
+//! that a changed file can neither weaken them unnoticed nor eat the memory of the machine.
+
+use argon2::{Algorithm, Argon2, Params, Version};
+use borsh::BorshSerialize;
+use chacha20poly1305::aead::{Aead, Payload};
+use chacha20poly1305::{KeyInit, XChaCha20Poly1305, XNonce};
+use clients::Random;
+use identity::canonical;
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use super::{SCHEMA_VERSION, VaultError};
+
+/// Characters of a new passphrase at least.
+pub const MIN_PASSPHRASE_CHARACTERS: usize = 8;
+/// Bytes of a passphrase at most.
+pub const MAX_PASSPHRASE_BYTES: usize = 1024;
+
+/// Context string of the wrapped key's associated data.
+const CONTEXT: &str = "yufu/vault/data-key/v1";
+/// The bounds of what a file may ask for: 1 GiB, 16 passes.
+const MAX_MEMORY_KIB: u32 = 1024 * 1024;
+const MAX_PASSES: u32 = 16;
+
+/// A passphrase; wiped when dropped, and shown by nobody.
+#[derive(Clone)]
+pub struct Passphrase(Zeroizing<String>);
+
+impl Passphrase {
+    /// Takes the text as it is: no trimming, no normalisation.
+    pub fn new(text: String) -> Self {
+        Self(Zeroizing::new(text))
+    }
+}
+
+impl std::fmt::Debug for Passphrase {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Passphrase(…)")
+    }
+}
+
+/// What a guess costs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Strength {
+    memory_kib: u32,
+    passes: u32,
+}
+
+impl Strength {
+    /// 64 MiB and 4 passes: 0.3 to 1 second on an ordinary machine. RFC 9106 section 4 recommends 64 MiB and 3 passes where
+    /// memory is scarce.
+    pub const fn normal() -> Self {
+        Self { memory_kib: 64 * 1024, passes: 4 }
+    }
+
+    /// Next to nothing, for tests only. The vault says of itself that it is weak.
+    pub const fn weak_for_tests() -> Self {
+        Self { memory_kib: 64, passes: 1 }
+    }
+}
+
+/// The wrapped key as it stands in the vault's header, unsealed.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WrappedKey {
+    /// The format of the vault.
+    pub(super) schema: u32,
+    memory_kib: u32,
+    passes: u32,
+    #[serde(with = "identity::keys::base64url_array")]
+    salt: [u8; 32],
+    #[serde(with = "identity::keys::base64url_array")]
+    nonce: [u8; 24],
+    #[serde(with = "identity::keys::base64url_array")]
+    wrapped: [u8; 48],
+}
+
+/// Why the data key does not come out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum UnwrapError {
+    /// The passphrase is wrong, or the header was changed: nothing can tell these apart.
+    Wrong,
+    /// The derivation itself failed.
+    Derivation,
+}
+
+#[derive(BorshSerialize)]
+struct Parameters {
+    schema: u32,
+    memory_kib: u32,
+    passes: u32,
+    salt: [u8; 32],
+}
+
+impl WrappedKey {
+    /// Wraps the data key.
+    pub(super) fn wrap(
+        data_key: &[u8; 32],
+        passphrase: &Passphrase,
+        strength: Strength,
+        random: &Random,
+    ) -> Result<Self, VaultError> {
+        if passphrase.0.chars().count() < MIN_PASSPHRASE_CHARACTERS {
+            return Err(VaultError::PassphraseTooShort);
+        }
+        let Strength { memory_kib, passes } = strength;
+        let nonce = random.bytes::<24>();
+        let mut key = Self { schema: SCHEMA_VERSION, memory_kib, passes, salt: random.entropy(), nonce, wrapped: [0; 48] };
+        let cipher = key.cipher(passphrase).map_err(|_| VaultError::Derivation)?;
+        let message = Payload { msg: data_key, aad: &key.associated_data() };
+        let wrapped = cipher.encrypt(&XNonce::from(nonce), message).map_err(|_| VaultError::Derivation)?;
+        key.wrapped = wrapped.try_into().expect("a key of 32 bytes and a tag of 16 make 48");
+        Ok(key)
+    }
+
+    /// Unwraps the data key.
+    pub(super) fn unwrap(&self, passphrase: &Passphrase) -> Result<Zeroizing<[u8; 32]>, UnwrapError> {
+        let cipher = self.cipher(passphrase)?;
+        let message = Payload { msg: &self.wrapped, aad: &self.associated_data() };
+        let opened = cipher.decrypt(&XNonce::from(self.nonce), message).map(Zeroizing::new);
+        let opened = opened.map_err(|_| UnwrapError::Wrong)?;
+        let key: &[u8; 32] = opened.as_slice().try_into().map_err(|_| UnwrapError::Wrong)?;
+        Ok(Zeroizing::new(*key))
+    }
+
+    fn associated_data(&self) -> Vec<u8> {
+        let Self { schema, memory_kib, passes, salt, .. } = *self;
+        canonical::with_context(CONTEXT, &Parameters { schema, memory_kib, passes, salt })
+    }
+
+    fn cipher(&self, passphrase: &Passphrase) -> Result<XChaCha20Poly1305, UnwrapError> {
+        if self.memory_kib > MAX_MEMORY_KIB || self.passes > MAX_PASSES {
+            return Err(UnwrapError::Derivation);
+        }
+        if passphrase.0.len() > MAX_PASSPHRASE_BYTES {
+            return Err(UnwrapError::Wrong);
+        }
+        let parameters = Params::new(self.memory_kib, self.passes, 1, Some(32)).map_err(|_| UnwrapError::Derivation)?;
+        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, parameters);
+        let mut key = Zeroizing::new([0; 32]);
+        let derived = argon2.hash_password_into(passphrase.0.as_bytes(), &self.salt, key.as_mut());
+        derived.map_err(|_| UnwrapError::Derivation)?;
+        Ok(XChaCha20Poly1305::new((&*key).into()))
+    }
+}

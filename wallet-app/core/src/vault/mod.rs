@@ -1,0 +1,515 @@
+//! The vault: one file in which every record is sealed under a random data key, which a passphrase unwraps.
+//!
+//! Each record is XChaCha20-Poly1305 under the data key, with table, key and schema version as associated data, so that a record
+//! moved to another place does not open. Several records change together or not at all ([`Vault::write`]): a commit is on the
+//! disk before it returns. The directory belongs to one process at a time.
+//!
+//! It may assume that the operating system keeps other users out of the directory (mode 0700). It does not notice when the whole
+//! file is put back to an earlier state, and it does not hide how many records there are or how long they are. It refuses a
+//! wrong passphrase, slowly (see [`attempts`]), and every record that was changed.
+
+pub mod attempts;
+pub mod key;
+mod lock;
+
+use std::path::{Path, PathBuf};
+
+use borsh::BorshSerialize;
+use chacha20poly1305::aead::{Aead, Payload};
+use chacha20poly1305::{KeyInit, XChaCha20Poly1305, XNonce};
+use clients::{Environment, Random};
+use identity::canonical;
+use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use zeroize::Zeroizing;
+
+use self::attempts::Attempts;
+use self::key::{Passphrase, Strength, WrappedKey};
+use self::lock::DirectoryLock;
+use crate::error::{Explained, Side};
+
+/// The vault's file in the wallet's directory.
+pub const FILE: &str = "vault.redb";
+/// The format of the records. A change of any record's shape that older code would misread raises it.
+pub const SCHEMA_VERSION: u32 = 1;
+/// Most bytes of one sealed record: the ciphertext of the largest declared picture, and then some.
+pub const MAX_RECORD_BYTES: usize = 16 * 1024 * 1024;
+
+/// Context string of a record's associated data.
+const RECORD_CONTEXT: &str = "yufu/vault/record/v1";
+const NONCE_BYTES: usize = 24;
+/// What is not sealed: the wrapped key and the counter of attempts.
+const HEADER: TableDefinition<'static, &str, &[u8]> = TableDefinition::new("header");
+const HEADER_KEY: &str = "key";
+const HEADER_ATTEMPTS: &str = "attempts";
+
+/// The tables of sealed records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Table {
+    /// What the wallet began with: the trust root and the identity's keys.
+    Identity,
+    /// Declarations under way and done.
+    Declarations,
+    /// The citizen's own copies of what they declared, by CID.
+    Documents,
+    /// Ciphertexts that still have to be uploaded, by CID.
+    Uploads,
+    /// Issuances under way: keys that exist before the credential does.
+    Issuances,
+    /// Credentials, each with its keys.
+    Credentials,
+    /// What the citizen consented to.
+    Consents,
+    /// Responses that were not acknowledged yet.
+    Outbox,
+    /// Receipts of what was released.
+    Receipts,
+    /// What happened, in order.
+    History,
+}
+
+impl Table {
+    const ALL: [Self; 10] = [
+        Self::Identity,
+        Self::Declarations,
+        Self::Documents,
+        Self::Uploads,
+        Self::Issuances,
+        Self::Credentials,
+        Self::Consents,
+        Self::Outbox,
+        Self::Receipts,
+        Self::History,
+    ];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Identity => "identity",
+            Self::Declarations => "declarations",
+            Self::Documents => "documents",
+            Self::Uploads => "uploads",
+            Self::Issuances => "issuances",
+            Self::Credentials => "credentials",
+            Self::Consents => "consents",
+            Self::Outbox => "outbox",
+            Self::Receipts => "receipts",
+            Self::History => "history",
+        }
+    }
+
+    fn definition(self) -> TableDefinition<'static, &'static str, &'static [u8]> {
+        TableDefinition::new(self.name())
+    }
+}
+
+/// What is wrong with the vault.
+#[derive(Debug, thiserror::Error)]
+pub enum VaultError {
+    /// The directory holds no wallet.
+    #[error("there is no wallet in {0}")]
+    NotFound(PathBuf),
+    /// The directory holds one already.
+    #[error("there is a wallet in {0} already")]
+    Exists(PathBuf),
+    /// Another process has it open.
+    #[error("the wallet in {0} is open in another process")]
+    InUse(PathBuf),
+    /// The passphrase does not unwrap the data key.
+    #[error("the passphrase is wrong; attempts left before a wait: {attempts_left}, seconds to wait now: {wait_seconds}")]
+    WrongPassphrase {
+        /// Further attempts before the wallet makes one wait.
+        attempts_left: u32,
+        /// Seconds until the next attempt is looked at.
+        wait_seconds: u64,
+    },
+    /// Too many wrong attempts: this one was not looked at.
+    #[error("too many wrong passphrases; wait {wait_seconds} seconds")]
+    LockedOut {
+        /// Seconds until the next attempt is looked at.
+        wait_seconds: u64,
+    },
+    /// A new passphrase is too short.
+    #[error("the passphrase has fewer than {} characters", key::MIN_PASSPHRASE_CHARACTERS)]
+    PassphraseTooShort,
+    /// Made by a newer version of this software.
+    #[error("the vault has schema version {0}, this software knows {SCHEMA_VERSION}")]
+    NewerSchema(u32),
+    /// A record was changed, moved, or does not decode.
+    #[error("a record of the table {0} was changed or is damaged")]
+    Tampered(&'static str),
+    /// The header is not one of ours.
+    #[error("the vault's header is damaged")]
+    Header,
+    /// The key derivation failed: not enough memory, or parameters out of range.
+    #[error("the key could not be derived from the passphrase")]
+    Derivation,
+    /// A record is larger than a vault takes.
+    #[error("a record has {0} bytes, more than the {MAX_RECORD_BYTES} allowed")]
+    TooLarge(usize),
+    /// The disk failed or is full.
+    #[error("the wallet's file could not be read or written")]
+    Disk(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl VaultError {
+    fn disk(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Disk(error.into())
+    }
+
+    /// The error in words.
+    pub fn explain(&self) -> Explained {
+        let (slug, zh, en) = match self {
+            Self::NotFound(dir) => (
+                "wallet-not-found",
+                format!("目录 {} 中没有钱包。请先创建钱包，或检查目录是否正确。", dir.display()),
+                format!("There is no wallet in {}. Create one first, or check the directory.", dir.display()),
+            ),
+            Self::Exists(dir) => (
+                "wallet-exists",
+                format!("目录 {} 中已有钱包，未作任何更改。请打开它，或选择另一个目录。", dir.display()),
+                format!("There is a wallet in {} already; nothing was changed. Open it, or choose another directory.", dir.display()),
+            ),
+            Self::InUse(_) => (
+                "wallet-in-use",
+                "钱包正在被另一个程序使用。请先关闭那个程序，然后重试。".to_owned(),
+                "The wallet is open in another program. Close that one, then try again.".to_owned(),
+            ),
+            Self::WrongPassphrase { attempts_left: 0, wait_seconds } => (
+                "wrong-passphrase",
+                format!("口令不正确。请等待 {wait_seconds} 秒后再试。钱包内容不会被删除。"),
+                format!("The passphrase is wrong. Wait {wait_seconds} seconds before the next try. Nothing is ever wiped."),
+            ),
+            Self::WrongPassphrase { attempts_left, .. } => (
+                "wrong-passphrase",
+                format!("口令不正确。还可尝试 {attempts_left} 次，之后每次都需要等待。钱包内容不会被删除。"),
+                format!("The passphrase is wrong. {attempts_left} more tries before you have to wait. Nothing is ever wiped."),
+            ),
+            Self::LockedOut { wait_seconds } => (
+                "wallet-locked-out",
+                format!("口令错误次数过多，本次未作检查。请等待 {wait_seconds} 秒后再试。"),
+                format!("Too many wrong passphrases; this one was not looked at. Wait {wait_seconds} seconds and try again."),
+            ),
+            Self::PassphraseTooShort => (
+                "passphrase-too-short",
+                format!("口令太短，请使用至少 {} 个字符。", key::MIN_PASSPHRASE_CHARACTERS),
+                format!("The passphrase is too short. Use at least {} characters.", key::MIN_PASSPHRASE_CHARACTERS),
+            ),
+            Self::NewerSchema(_) => (
+                "wallet-too-new",
+                "此钱包由更新版本的软件创建。请更新软件后再打开。".to_owned(),
+                "This wallet was made by a newer version of the software. Update, then open it.".to_owned(),
+            ),
+            Self::Tampered(_) | Self::Header => (
+                "wallet-damaged",
+                "钱包文件已损坏或被改动，相关内容未被使用。请从备份恢复。".to_owned(),
+                "The wallet's file is damaged or was changed; the affected record was not used. Restore a backup.".to_owned(),
+            ),
+            Self::Derivation => (
+                "wallet-derivation-failed",
+                "无法由口令计算密钥，可能是内存不足。请关闭其他程序后重试。".to_owned(),
+                "The key could not be computed from the passphrase, perhaps for lack of memory. Close other programs and try again.".to_owned(),
+            ),
+            Self::TooLarge(_) => (
+                "wallet-record-too-large",
+                "内容过大，钱包无法保存。请选择较小的文件。".to_owned(),
+                "This is too large for the wallet to keep. Choose a smaller file.".to_owned(),
+            ),
+            Self::Disk(_) => (
+                "wallet-disk",
+                "无法读写钱包文件，刚才的操作未完成。请检查磁盘空间和权限后重试。".to_owned(),
+                "The wallet's file could not be read or written; the last step did not happen. Check disk space and permissions, then try again.".to_owned(),
+            ),
+        };
+        let side = match self {
+            Self::NotFound(_)
+            | Self::Exists(_)
+            | Self::InUse(_)
+            | Self::WrongPassphrase { .. }
+            | Self::LockedOut { .. }
+            | Self::PassphraseTooShort => Side::You,
+            Self::NewerSchema(_) | Self::Tampered(_) | Self::Header | Self::Derivation | Self::TooLarge(_) | Self::Disk(_) => {
+                Side::Wallet
+            }
+        };
+        Explained::new(slug, side, zh, en)
+    }
+}
+
+/// An open vault.
+pub struct Vault {
+    database: Database,
+    cipher: XChaCha20Poly1305,
+    random: Random,
+    _lock: DirectoryLock,
+}
+
+impl std::fmt::Debug for Vault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Vault(…)")
+    }
+}
+
+#[derive(BorshSerialize)]
+struct Place<'a> {
+    table: &'a str,
+    key: &'a str,
+    schema: u32,
+}
+
+fn associated_data(table: Table, key: &str) -> Vec<u8> {
+    canonical::with_context(RECORD_CONTEXT, &Place { table: table.name(), key, schema: SCHEMA_VERSION })
+}
+
+impl Vault {
+    /// Makes a vault in `dir`, which is created if need be, with its first record of the table [`Table::Identity`]. Takes as long
+    /// as the passphrase's derivation.
+    ///
+    /// # Errors
+    /// [`VaultError::Exists`], [`VaultError::InUse`], [`VaultError::PassphraseTooShort`], [`VaultError::Disk`].
+    pub fn create<T: Serialize>(
+        dir: &Path,
+        passphrase: &Passphrase,
+        strength: Strength,
+        environment: &Environment,
+        first: (&str, &T),
+    ) -> Result<Self, VaultError> {
+        let lock = DirectoryLock::create(dir)?;
+        let path = dir.join(FILE);
+        let database = Database::create(&path).map_err(VaultError::disk)?;
+        lock::restrict(&path, 0o600)?;
+        if header(&database, HEADER_KEY)?.is_some() {
+            return Err(VaultError::Exists(dir.to_owned()));
+        }
+        let data_key = Zeroizing::new(environment.entropy());
+        let wrapped = WrappedKey::wrap(&data_key, passphrase, strength, &environment.random)?;
+        let vault = Self::with_key(database, &data_key, environment, lock);
+        vault.write::<_, VaultError>(|batch| {
+            for table in Table::ALL {
+                batch.transaction.open_table(table.definition()).map_err(VaultError::disk)?;
+            }
+            let (key, record) = first;
+            batch.put(Table::Identity, key, record)?;
+            put_header(&batch.transaction, HEADER_KEY, &wrapped)?;
+            put_header(&batch.transaction, HEADER_ATTEMPTS, &Attempts::default())
+        })?;
+        Ok(vault)
+    }
+
+    /// Opens the vault in `dir`. A wrong passphrase takes as long as a right one, is counted before it is looked at, and after
+    /// some of them the next attempts are not looked at for a while.
+    ///
+    /// # Errors
+    /// [`VaultError::NotFound`], [`VaultError::InUse`], [`VaultError::WrongPassphrase`], [`VaultError::LockedOut`] and those of the
+    /// disk.
+    pub fn unlock(dir: &Path, passphrase: &Passphrase, environment: &Environment) -> Result<Self, VaultError> {
+        let path = dir.join(FILE);
+        if !path.is_file() {
+            return Err(VaultError::NotFound(dir.to_owned()));
+        }
+        let lock = DirectoryLock::take(dir)?;
+        let database = Database::open(&path).map_err(VaultError::disk)?;
+        let Some(wrapped) = header(&database, HEADER_KEY)? else { return Err(VaultError::NotFound(dir.to_owned())) };
+        let wrapped: WrappedKey = serde_json::from_slice(&wrapped).map_err(|_| VaultError::Header)?;
+        if wrapped.schema > SCHEMA_VERSION {
+            return Err(VaultError::NewerSchema(wrapped.schema));
+        }
+        let attempts: Attempts = match header(&database, HEADER_ATTEMPTS)? {
+            Some(bytes) => serde_json::from_slice(&bytes).map_err(|_| VaultError::Header)?,
+            None => return Err(VaultError::Header),
+        };
+        let now = environment.now();
+        let counted = attempts.begin(now).map_err(|refused| {
+            // A clock that was set back starts the wait anew; that has to be remembered too.
+            let remembered = save_attempts(&database, &refused.attempts);
+            remembered.err().unwrap_or(VaultError::LockedOut { wait_seconds: refused.wait_seconds })
+        })?;
+        save_attempts(&database, &counted)?;
+        let data_key = match wrapped.unwrap(passphrase) {
+            Ok(key) => key,
+            Err(key::UnwrapError::Derivation) => return Err(VaultError::Derivation),
+            Err(key::UnwrapError::Wrong) => {
+                return Err(VaultError::WrongPassphrase {
+                    attempts_left: counted.left(),
+                    wait_seconds: counted.wait_seconds(now),
+                });
+            }
+        };
+        save_attempts(&database, &counted.succeeded())?;
+        Ok(Self::with_key(database, &data_key, environment, lock))
+    }
+
+    fn with_key(database: Database, key: &[u8; 32], environment: &Environment, lock: DirectoryLock) -> Self {
+        let cipher = XChaCha20Poly1305::new(key.into());
+        Self { database, cipher, random: environment.random.clone(), _lock: lock }
+    }
+
+    /// A record, if it is there.
+    ///
+    /// # Errors
+    /// [`VaultError::Tampered`] when it does not open, [`VaultError::Disk`].
+    pub fn get<T: DeserializeOwned>(&self, table: Table, key: &str) -> Result<Option<T>, VaultError> {
+        let transaction = self.database.begin_read().map_err(VaultError::disk)?;
+        let rows = transaction.open_table(table.definition()).map_err(VaultError::disk)?;
+        let Some(sealed) = rows.get(key).map_err(VaultError::disk)? else { return Ok(None) };
+        open(&self.cipher, table, key, sealed.value()).map(Some)
+    }
+
+    /// All records of a table, in the order of their keys.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    pub fn list<T: DeserializeOwned>(&self, table: Table) -> Result<Vec<T>, VaultError> {
+        let transaction = self.database.begin_read().map_err(VaultError::disk)?;
+        let rows = transaction.open_table(table.definition()).map_err(VaultError::disk)?;
+        let mut records = Vec::new();
+        for row in rows.iter().map_err(VaultError::disk)? {
+            let (key, sealed) = row.map_err(VaultError::disk)?;
+            records.push(open(&self.cipher, table, key.value(), sealed.value())?);
+        }
+        Ok(records)
+    }
+
+    /// Changes records: all that `change` does, or nothing. Once this returns, it is on the disk. Changes wait for one another.
+    ///
+    /// # Errors
+    /// What `change` returns, with nothing changed; [`VaultError::Disk`].
+    pub fn write<T, E: From<VaultError>>(&self, change: impl FnOnce(&mut Batch<'_>) -> Result<T, E>) -> Result<T, E> {
+        let transaction = self.database.begin_write().map_err(VaultError::disk)?;
+        let mut batch = Batch { vault: self, transaction };
+        // An error drops the transaction, which undoes it.
+        let value = change(&mut batch)?;
+        batch.transaction.commit().map_err(VaultError::disk)?;
+        Ok(value)
+    }
+}
+
+/// Changes that are made together.
+pub struct Batch<'v> {
+    vault: &'v Vault,
+    transaction: WriteTransaction,
+}
+
+impl std::fmt::Debug for Batch<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Batch(…)")
+    }
+}
+
+impl Batch<'_> {
+    /// A record as this batch sees it.
+    ///
+    /// # Errors
+    /// As [`Vault::get`].
+    pub fn get<T: DeserializeOwned>(&self, table: Table, key: &str) -> Result<Option<T>, VaultError> {
+        let rows = self.transaction.open_table(table.definition()).map_err(VaultError::disk)?;
+        let Some(sealed) = rows.get(key).map_err(VaultError::disk)? else { return Ok(None) };
+        open(&self.vault.cipher, table, key, sealed.value()).map(Some)
+    }
+
+    /// Writes a record, new or not.
+    ///
+    /// # Errors
+    /// [`VaultError::TooLarge`], [`VaultError::Disk`].
+    pub fn put<T: Serialize>(&mut self, table: Table, key: &str, record: &T) -> Result<(), VaultError> {
+        let sealed = seal(&self.vault.cipher, &self.vault.random, table, key, record)?;
+        let mut rows = self.transaction.open_table(table.definition()).map_err(VaultError::disk)?;
+        rows.insert(key, sealed.as_slice()).map_err(VaultError::disk)?;
+        Ok(())
+    }
+
+    /// Writes a record under a new key that sorts after all others; gives the key.
+    ///
+    /// # Errors
+    /// As [`Self::put`].
+    pub fn append<T: Serialize>(&mut self, table: Table, record: &T) -> Result<String, VaultError> {
+        let last = {
+            let rows = self.transaction.open_table(table.definition()).map_err(VaultError::disk)?;
+            let last = rows.last().map_err(VaultError::disk)?;
+            last.map(|(key, _)| key.value().parse::<u64>()).transpose().map_err(|_| VaultError::Tampered(table.name()))?
+        };
+        let key = format!("{:020}", last.map_or(0, |last| last.saturating_add(1)));
+        self.put(table, &key, record)?;
+        Ok(key)
+    }
+
+    /// Removes a record; whether there was one.
+    ///
+    /// # Errors
+    /// [`VaultError::Disk`].
+    pub fn remove(&mut self, table: Table, key: &str) -> Result<bool, VaultError> {
+        let mut rows = self.transaction.open_table(table.definition()).map_err(VaultError::disk)?;
+        let removed = rows.remove(key).map_err(VaultError::disk)?;
+        Ok(removed.is_some())
+    }
+}
+
+fn seal<T: Serialize>(
+    cipher: &XChaCha20Poly1305,
+    random: &Random,
+    table: Table,
+    key: &str,
+    record: &T,
+) -> Result<Vec<u8>, VaultError> {
+    // The buffer is sized first, so that no grown-out-of copy of the plaintext stays in memory.
+    let mut size = Length::default();
+    serde_json::to_writer(&mut size, record).expect("records are maps with text keys, and counting does not fail");
+    if size.0 > MAX_RECORD_BYTES {
+        return Err(VaultError::TooLarge(size.0));
+    }
+    let mut plaintext = Zeroizing::new(Vec::with_capacity(size.0));
+    serde_json::to_writer(&mut *plaintext, record).expect("records are maps with text keys, and memory does not fail");
+    let nonce: [u8; NONCE_BYTES] = random.bytes();
+    let message = Payload { msg: &plaintext, aad: &associated_data(table, key) };
+    let ciphertext = cipher.encrypt(&XNonce::from(nonce), message).map_err(|_| VaultError::TooLarge(size.0))?;
+    let mut sealed = nonce.to_vec();
+    sealed.extend_from_slice(&ciphertext);
+    Ok(sealed)
+}
+
+fn open<T: DeserializeOwned>(cipher: &XChaCha20Poly1305, table: Table, key: &str, sealed: &[u8]) -> Result<T, VaultError> {
+    let tampered = || VaultError::Tampered(table.name());
+    let (nonce, ciphertext) = sealed.split_first_chunk::<NONCE_BYTES>().ok_or_else(tampered)?;
+    let message = Payload { msg: ciphertext, aad: &associated_data(table, key) };
+    let plaintext = cipher.decrypt(&XNonce::from(*nonce), message).map(Zeroizing::new).map_err(|_| tampered())?;
+    serde_json::from_slice(&plaintext).map_err(|_| tampered())
+}
+
+fn header(database: &Database, key: &str) -> Result<Option<Vec<u8>>, VaultError> {
+    let transaction = database.begin_read().map_err(VaultError::disk)?;
+    let rows = match transaction.open_table(HEADER) {
+        Ok(rows) => rows,
+        Err(redb::TableError::TableDoesNotExist(_)) => return Ok(None),
+        Err(error) => return Err(VaultError::disk(error)),
+    };
+    let value = rows.get(key).map_err(VaultError::disk)?;
+    Ok(value.map(|value| value.value().to_vec()))
+}
+
+fn put_header<T: Serialize>(transaction: &WriteTransaction, key: &str, value: &T) -> Result<(), VaultError> {
+    let bytes = serde_json::to_vec(value).expect("the header's parts are plain structures");
+    let mut rows = transaction.open_table(HEADER).map_err(VaultError::disk)?;
+    rows.insert(key, bytes.as_slice()).map_err(VaultError::disk)?;
+    Ok(())
+}
+
+fn save_attempts(database: &Database, attempts: &Attempts) -> Result<(), VaultError> {
+    let transaction = database.begin_write().map_err(VaultError::disk)?;
+    put_header(&transaction, HEADER_ATTEMPTS, attempts)?;
+    transaction.commit().map_err(VaultError::disk)
+}
+
+/// Counts bytes and keeps none.
+#[derive(Default)]
+struct Length(usize);
+
+impl std::io::Write for Length {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0 = self.0.saturating_add(bytes.len());
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}

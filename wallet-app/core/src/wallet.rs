@@ -1,0 +1,152 @@
+//! The open wallet: what its stories share.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clients::Environment;
+use clients::chain::ChainClient;
+use identity::UnixSeconds;
+use identity::canonical::Hash;
+use identity::did::Network;
+use identity::jose::TrustAnchors;
+use ledger::TrustRoot;
+
+use crate::chain::Chain;
+use crate::config::{ConfigError, Language, TrustFiles, TrustPin, WalletConfig};
+use crate::error::WalletError;
+use crate::vault::key::{Passphrase, Strength};
+use crate::vault::{self, Table, Vault, VaultError};
+
+/// The vault's record of the trust root.
+const TRUST: &str = "trust";
+
+/// An open wallet. Its stories are in the modules of their names; each is a method.
+pub struct Wallet {
+    pub(crate) vault: Vault,
+    pub(crate) chain: Arc<dyn Chain>,
+    pub(crate) http: reqwest::Client,
+    pub(crate) anchors: TrustAnchors,
+    pub(crate) network: Network,
+    pub(crate) genesis: Hash,
+    pub(crate) environment: Environment,
+    config: WalletConfig,
+    dir: PathBuf,
+}
+
+impl std::fmt::Debug for Wallet {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Wallet in {}", self.dir.display())
+    }
+}
+
+impl Wallet {
+    /// Makes a wallet in `dir`, which is created if need be, and writes `config` there. Takes as long as the passphrase's
+    /// derivation: call it where blocking is allowed.
+    ///
+    /// # Errors
+    /// [`WalletError::Config`] when the trust root cannot be loaded, [`WalletError::Vault`] when there is a wallet already, the
+    /// passphrase is too short, or the disk refuses.
+    pub fn create(
+        dir: &Path,
+        passphrase: &Passphrase,
+        config: WalletConfig,
+        strength: Strength,
+        environment: Environment,
+    ) -> Result<Self, WalletError> {
+        Self::create_with(dir, passphrase, config, strength, environment, None)
+    }
+
+    /// As [`Self::create`], on another view of the ledger than the configured nodes: for tests.
+    ///
+    /// # Errors
+    /// As [`Self::create`].
+    pub fn create_with(
+        dir: &Path,
+        passphrase: &Passphrase,
+        config: WalletConfig,
+        strength: Strength,
+        environment: Environment,
+        chain: Option<Arc<dyn Chain>>,
+    ) -> Result<Self, WalletError> {
+        let trust = config.load_trust(dir)?;
+        if !dir.join(vault::FILE).exists() {
+            std::fs::create_dir_all(dir).map_err(|source| ConfigError::Unreadable { path: dir.to_owned(), source })?;
+            config.save(dir)?;
+        }
+        let vault = Vault::create(dir, passphrase, strength, &environment, (TRUST, &trust.pin))?;
+        // A vault that a crash left without its key kept an older configuration.
+        config.save(dir)?;
+        Self::assemble(dir, vault, config, trust, environment, chain)
+    }
+
+    /// Opens the wallet in `dir`. Takes as long as the passphrase's derivation: call it where blocking is allowed.
+    ///
+    /// # Errors
+    /// [`WalletError::Vault`] for a wrong passphrase among others, [`WalletError::Config`] when the trust root is not the one that
+    /// the wallet was created with.
+    pub fn unlock(dir: &Path, passphrase: &Passphrase, environment: Environment) -> Result<Self, WalletError> {
+        Self::unlock_with(dir, passphrase, environment, None)
+    }
+
+    /// As [`Self::unlock`], on another view of the ledger than the configured nodes: for tests.
+    ///
+    /// # Errors
+    /// As [`Self::unlock`].
+    pub fn unlock_with(
+        dir: &Path,
+        passphrase: &Passphrase,
+        environment: Environment,
+        chain: Option<Arc<dyn Chain>>,
+    ) -> Result<Self, WalletError> {
+        if !dir.join(vault::FILE).is_file() {
+            return Err(VaultError::NotFound(dir.to_owned()).into());
+        }
+        let config = WalletConfig::load(dir)?;
+        let trust = config.load_trust(dir)?;
+        let vault = Vault::unlock(dir, passphrase, &environment)?;
+        let remembered: Option<TrustPin> = vault.get(Table::Identity, TRUST)?;
+        let remembered = remembered.ok_or(VaultError::Tampered("identity"))?;
+        config.check_pin(dir, &trust.pin, &remembered)?;
+        Self::assemble(dir, vault, config, trust, environment, chain)
+    }
+
+    fn assemble(
+        dir: &Path,
+        vault: Vault,
+        config: WalletConfig,
+        trust: TrustFiles,
+        environment: Environment,
+        chain: Option<Arc<dyn Chain>>,
+    ) -> Result<Self, WalletError> {
+        let TrustFiles { root, anchors, .. } = trust;
+        let (network, genesis) = (root.genesis().network.clone(), *root.hash());
+        let http = clients::http::client().map_err(|error| ConfigError::Malformed {
+            path: dir.join(crate::config::FILE),
+            why: format!("no HTTP client: {error}"),
+        })?;
+        let chain = match chain {
+            Some(chain) => chain,
+            None => connect(&http, &config, root, &environment),
+        };
+        Ok(Self { vault, chain, http, anchors, network, genesis, environment, config, dir: dir.to_owned() })
+    }
+
+    /// The wallet's directory.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The wallet's language.
+    pub fn language(&self) -> Language {
+        self.config.language
+    }
+
+    /// Seconds since the Unix epoch.
+    pub(crate) fn now(&self) -> UnixSeconds {
+        self.environment.now()
+    }
+}
+
+fn connect(http: &reqwest::Client, config: &WalletConfig, root: TrustRoot, environment: &Environment) -> Arc<dyn Chain> {
+    Arc::new(ChainClient::new(http.clone(), config.nodes.clone(), root, environment.random.clone()))
+}
