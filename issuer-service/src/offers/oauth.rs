@@ -1,0 +1,90 @@
+//! Errors of the OAuth and OpenID4VCI endpoints: their own codes (RFC 6749 section 5.2, RFC 6750 section 3, OpenID4VCI sections 6.3 and
+//! 8.3.1), `no-store`, and the request's id in the response header.
+
+use std::borrow::Cow;
+
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use service_kit::ApiError;
+use wire::oid4vci::OAuthError;
+
+use crate::failure::Failure;
+
+/// An error of such an endpoint.
+#[derive(Debug)]
+pub struct OAuthFailure {
+    status: StatusCode,
+    code: &'static str,
+    /// ASCII without `"` and `\`.
+    description: Cow<'static, str>,
+    retry_after_seconds: Option<u64>,
+    bearer: bool,
+}
+
+impl OAuthFailure {
+    /// Status 400 with a code.
+    pub fn bad(code: &'static str, description: impl Into<Cow<'static, str>>) -> Self {
+        let status = StatusCode::BAD_REQUEST;
+        Self { status, code, description: description.into(), retry_after_seconds: None, bearer: false }
+    }
+
+    /// An authorization error of a protected resource (RFC 6750 section 3).
+    pub fn bearer(status: StatusCode, code: &'static str, description: &'static str) -> Self {
+        Self { status, code, description: description.into(), retry_after_seconds: None, bearer: true }
+    }
+
+    /// Try again in some seconds.
+    pub fn later(description: &'static str, seconds: u64) -> Self {
+        let status = StatusCode::SERVICE_UNAVAILABLE;
+        let description = description.into();
+        Self { status, code: "temporarily_unavailable", description, retry_after_seconds: Some(seconds), bearer: false }
+    }
+}
+
+impl From<Failure> for OAuthFailure {
+    fn from(failure: Failure) -> Self {
+        ApiError::from(failure).into()
+    }
+}
+
+impl From<ApiError> for OAuthFailure {
+    fn from(error: ApiError) -> Self {
+        error.log();
+        let status = error.status();
+        let code = match status.as_u16() {
+            429 | 503 | 507 => "temporarily_unavailable",
+            500..=599 => "server_error",
+            _ => "invalid_request",
+        };
+        let description = error.slug().sentence().en.into();
+        Self { status, code, description, retry_after_seconds: error.retry_after_seconds(), bearer: false }
+    }
+}
+
+impl From<sqlx::Error> for OAuthFailure {
+    fn from(error: sqlx::Error) -> Self {
+        Failure::Database(error).into()
+    }
+}
+
+impl IntoResponse for OAuthFailure {
+    fn into_response(self) -> Response {
+        tracing::info!(code = self.code, description = %self.description, "an OAuth request was refused");
+        let description: String =
+            self.description.chars().map(|c| if matches!(c, ' '..='~') && c != '"' && c != '\\' { c } else { '\'' }).collect();
+        let challenge = self.bearer.then(|| format!("Bearer error=\"{}\", error_description=\"{description}\"", self.code));
+        let body = OAuthError { error: self.code.to_owned(), error_description: Some(description) };
+        let mut response = (self.status, Json(body)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if let Some(seconds) = self.retry_after_seconds {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if let Some(challenge) = challenge {
+            let value = HeaderValue::try_from(challenge).expect("code and description are visible ASCII");
+            headers.insert(header::WWW_AUTHENTICATE, value);
+        }
+        response
+    }
+}

@@ -1,0 +1,150 @@
+//! What an attribute request must be, decided without asking anybody.
+
+use identity::UnixSeconds;
+use identity::jose::jwk;
+use identity::jose::jws::{self, JwsAlg, JwsError, Parsed, Presence, Typ};
+use identity::{PublicKey, json};
+use ledger::records::IdentityRecord;
+use serde_json::Value;
+use service_kit::{ApiError, Slug};
+use wire::issuer::{ATTRIBUTE_REQUEST_TYPE, AttributeKind, AttributeRequest};
+
+use crate::config::AttestationConfig;
+
+/// How long after `iat` a request is taken.
+pub const FRESH_SECONDS: i64 = 5 * 60;
+/// By how much clocks may differ.
+pub const SKEW_SECONDS: i64 = 60;
+
+const POLICY: jws::Policy = jws::Policy {
+    typ: Typ::OneOf(&[ATTRIBUTE_REQUEST_TYPE]),
+    algs: JwsAlg::ALL,
+    jwk: Presence::Refused,
+    x5c: Presence::Refused,
+    max_bytes: 64 * 1024,
+};
+
+/// Why a request is not taken.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RequestError {
+    /// Not a JWS of the right kind.
+    #[error("the request is not a signed attribute request: {0}")]
+    Jws(#[from] JwsError),
+    /// The payload has other members, or values of other types.
+    #[error("the payload of the request is not an attribute request")]
+    Payload,
+    /// `kid` is not a DID URL of `iss`.
+    #[error("the header's kid is not a verification method of the DID in iss")]
+    Kid,
+    /// The DID is of another ledger.
+    #[error("the DID belongs to another ledger network")]
+    OtherNetwork,
+    /// The identity has no such device now.
+    #[error("no live device of the identity has this key")]
+    NoSuchDevice,
+    /// `aud` names somebody else.
+    #[error("the request is addressed to another department")]
+    Audience,
+    /// Too old, or from the future.
+    #[error("the request was not signed within the last five minutes, or the device's clock is wrong")]
+    NotFresh,
+    /// `jti` is too short or too long.
+    #[error("jti must have 16 to 128 characters")]
+    Jti,
+    /// The type is not attested here.
+    #[error("this department does not attest this type")]
+    UnknownType,
+    /// Not the attributes that the type needs, once each.
+    #[error("the declared attributes are not those that the type needs, once each")]
+    Attributes,
+    /// The media type does not fit.
+    #[error("the media type of an attribute is not accepted")]
+    MediaType,
+}
+
+impl From<RequestError> for ApiError {
+    fn from(error: RequestError) -> Self {
+        let slug = match &error {
+            RequestError::Jws(JwsError::BadSignature) | RequestError::NoSuchDevice => Slug::NotAllowed,
+            RequestError::Jws(_) | RequestError::Payload | RequestError::Kid | RequestError::Jti => Slug::BadRequest,
+            RequestError::OtherNetwork
+            | RequestError::Audience
+            | RequestError::NotFresh
+            | RequestError::UnknownType
+            | RequestError::Attributes
+            | RequestError::MediaType => Slug::Refused,
+        };
+        Self::new(slug).detail(error.to_string())
+    }
+}
+
+/// A request whose signature was not checked yet.
+pub struct Unverified {
+    parsed: Parsed,
+    /// What it says.
+    pub request: AttributeRequest,
+    thumbprint: String,
+}
+
+impl Unverified {
+    /// Reads a compact JWS.
+    pub fn parse(jws: &str) -> Result<Self, RequestError> {
+        let parsed = Parsed::parse(jws, &POLICY)?;
+        let request = read_payload(parsed.unverified_payload())?;
+        let kid = parsed.header().kid.as_deref().ok_or(RequestError::Kid)?;
+        let (did, thumbprint) = kid.split_once('#').ok_or(RequestError::Kid)?;
+        if did != request.iss.to_string() {
+            return Err(RequestError::Kid);
+        }
+        let thumbprint = thumbprint.to_owned();
+        Ok(Self { parsed, request, thumbprint })
+    }
+
+    /// Checks the signature with the live device that `kid` names.
+    pub fn verify(self, identity: Option<&IdentityRecord>) -> Result<AttributeRequest, RequestError> {
+        let devices: &[PublicKey] = identity.map_or(&[], |record| &record.devices);
+        let device = devices.iter().find(|key| jwk::thumbprint_text(key) == self.thumbprint);
+        self.parsed.verify(device.ok_or(RequestError::NoSuchDevice)?)?;
+        Ok(self.request)
+    }
+}
+
+/// Reads the payload of a request that was verified before.
+pub fn stored(jws: &str) -> Result<AttributeRequest, RequestError> {
+    Unverified::parse(jws).map(|unverified| unverified.request)
+}
+
+fn read_payload(payload: &[u8]) -> Result<AttributeRequest, RequestError> {
+    let object = json::parse_object(payload).map_err(|_| RequestError::Payload)?;
+    serde_json::from_value(Value::Object(object)).map_err(|_| RequestError::Payload)
+}
+
+/// Checks what a verified request says, other than its anchors and blobs.
+pub fn check(
+    request: &AttributeRequest,
+    issuer: &str,
+    attestation: Option<&AttestationConfig>,
+    now: UnixSeconds,
+) -> Result<(), RequestError> {
+    if request.aud != issuer {
+        return Err(RequestError::Audience);
+    }
+    let age = now.saturating_sub(request.iat);
+    if !(-SKEW_SECONDS..=FRESH_SECONDS + SKEW_SECONDS).contains(&age) {
+        return Err(RequestError::NotFresh);
+    }
+    if !(16..=128).contains(&request.jti.len()) {
+        return Err(RequestError::Jti);
+    }
+    let attestation = attestation.ok_or(RequestError::UnknownType)?;
+    let declared = &request.attributes;
+    let once = |kind: &AttributeKind| declared.iter().filter(|a| a.kind == *kind).count() == 1;
+    if declared.len() != attestation.needs.len() || !attestation.needs.iter().all(once) {
+        return Err(RequestError::Attributes);
+    }
+    let fits = declared.iter().all(|attribute| match attribute.kind {
+        AttributeKind::Claims => attribute.media_type == "application/json",
+        AttributeKind::Portrait => matches!(attribute.media_type.as_str(), "image/jpeg" | "image/png"),
+    });
+    if fits { Ok(()) } else { Err(RequestError::MediaType) }
+}
