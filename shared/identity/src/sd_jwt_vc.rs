@@ -21,8 +21,7 @@ use crate::status_list::StatusReference;
 pub const FORMAT: &str = "dc+sd-jwt";
 
 /// Claims that must not be in disclosures, nor anything in them (section 2.2.2.3), with `aud` of RFC 9901 section 9.7.
-pub const PROTECTED: &[&str] =
-    &["iss", "aud", "exp", "nbf", "cnf", "vct", "vct#integrity", "aka_vcts", "status"];
+pub const PROTECTED: &[&str] = &["iss", "aud", "exp", "nbf", "cnf", "vct", "vct#integrity", "aka_vcts", "status"];
 
 /// Claims that [`issue`] writes, so that they must not be among the subject's.
 const OWN_CLAIMS: [&str; 7] = ["iss", "iat", "nbf", "exp", "vct", "cnf", "status"];
