@@ -5,10 +5,9 @@
 //! but their one canonical form and everything over the limits below before it asks for another block.
 
 use bytes::{Bytes, BytesMut};
-use multihash_codetable::Code;
-use rust_unixfs::file::adder::{FileBranchLink, parse_file_branch, rebuild_file_branch};
 
 use crate::cid::{Cid, Codec};
+use crate::node::{Link, Node};
 
 /// The size of every chunk but the last, in bytes; also the largest raw block.
 pub const CHUNK_BYTES: usize = 1 << 20;
@@ -146,10 +145,10 @@ pub fn build(blob: &Bytes) -> Result<Dag, DagError> {
     while !rest.is_empty() {
         blocks.push(Block::raw(rest.split_to(rest.len().min(CHUNK_BYTES))));
     }
-    let links: Vec<_> = blocks.iter().map(|chunk| (chunk.cid, length(&chunk.bytes))).map(leaf_link).collect();
-    let root = node(length(blob), &links);
-    let cid = root.cid;
-    blocks.push(root);
+    let link = |chunk: &Block| Link { cid: chunk.cid, length: length(&chunk.bytes), total: length(&chunk.bytes) };
+    let root = Node { length: length(blob), links: blocks.iter().map(link).collect() };
+    let (cid, bytes) = root.write();
+    blocks.push(Block { cid, bytes });
     Ok(Dag { blocks, root: cid })
 }
 
@@ -163,16 +162,6 @@ pub fn cid_of(blob: &Bytes) -> Result<Cid, DagError> {
 
 fn length(bytes: &Bytes) -> u64 {
     u64::try_from(bytes.len()).expect("lengths in memory fit 64 bits")
-}
-
-fn leaf_link((cid, length): (Cid, u64)) -> FileBranchLink {
-    FileBranchLink { cid: cid.into(), blocksize: length, tsize: length }
-}
-
-fn node(filesize: u64, links: &[FileBranchLink]) -> Block {
-    let (cid, bytes) = rebuild_file_branch(filesize, links, ::cid::Version::V1, Code::Sha2_256);
-    let cid = Cid::try_from(cid).expect("the node is dag-pb with SHA-256 by these arguments");
-    Block { cid, bytes: bytes.into() }
 }
 
 /// A block that a walk still has to see.
@@ -265,26 +254,21 @@ impl Walk {
 
     fn node(&mut self, expected: Pending, bytes: &Bytes) -> Result<(), DagError> {
         let cid = expected.cid;
-        let branch = parse_file_branch(bytes).ok_or(DagError::NotAFileNode { cid })?;
-        let too_many = self.seen_blocks + self.pending.len() + branch.links.len() > MAX_BLOCKS;
-        if branch.links.len() > MAX_LINKS || expected.depth >= MAX_DEPTH || too_many {
+        let node = Node::read(bytes).ok_or(DagError::NotAFileNode { cid })?;
+        let too_many = self.seen_blocks + self.pending.len() + node.links.len() > MAX_BLOCKS;
+        if node.links.len() > MAX_LINKS || expected.depth >= MAX_DEPTH || too_many {
             return Err(DagError::TooManyBlocks { cid });
         }
-        // One node, one encoding: whatever the parser skipped (data beside links, names, unknown fields) is refused here.
-        if node(branch.filesize, &branch.links).bytes != *bytes {
-            return Err(DagError::NotAFileNode { cid });
-        }
-        let sum = branch.links.iter().try_fold(0_u64, |sum, link| sum.checked_add(link.blocksize));
-        if sum != Some(branch.filesize) || expected.length.is_some_and(|given| given != branch.filesize) {
+        let sum = node.links.iter().try_fold(0_u64, |sum, link| sum.checked_add(link.length));
+        if sum != Some(node.length) || expected.length.is_some_and(|given| given != node.length) {
             return Err(DagError::WrongLength { cid });
         }
         // A child's length is checked against its parent's, so the root's bounds the whole blob.
-        if usize::try_from(branch.filesize).map_or(true, |size| size > MAX_BLOB_BYTES) {
+        if usize::try_from(node.length).map_or(true, |size| size > MAX_BLOB_BYTES) {
             return Err(DagError::BlobTooLarge);
         }
-        for link in branch.links.iter().rev() {
-            let child = Cid::try_from(link.cid).map_err(|_| DagError::NotAFileNode { cid })?;
-            self.pending.push(Pending { cid: child, depth: expected.depth + 1, length: Some(link.blocksize) });
+        for link in node.links.iter().rev() {
+            self.pending.push(Pending { cid: link.cid, depth: expected.depth + 1, length: Some(link.length) });
         }
         Ok(())
     }
@@ -307,9 +291,8 @@ pub fn links(block: &Block) -> Result<Vec<Cid>, DagError> {
     match block.cid.codec() {
         Codec::Raw => Ok(Vec::new()),
         Codec::DagPb => {
-            let refused = DagError::NotAFileNode { cid: block.cid };
-            let branch = parse_file_branch(&block.bytes).ok_or(refused)?;
-            branch.links.into_iter().map(|link| Cid::try_from(link.cid).map_err(|_| refused)).collect()
+            let node = Node::read(&block.bytes).ok_or(DagError::NotAFileNode { cid: block.cid })?;
+            Ok(node.links.into_iter().map(|link| link.cid).collect())
         }
     }
 }

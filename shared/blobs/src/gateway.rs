@@ -246,7 +246,9 @@ impl Form {
     /// The form that a request asks for. The URL wins over `Accept`.
     fn asked(parameters: &ReadParameters, headers: &HeaderMap) -> Result<Self, Refusal> {
         let accept = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
-        let mut media_types = accept.flat_map(|value| value.split(',')).map(MediaType::parse).peekable();
+        // `*/*` says no more than no header at all.
+        let media_types = accept.flat_map(|value| value.split(',')).map(MediaType::parse);
+        let mut media_types = media_types.filter(|media_type| media_type.name != "*/*").peekable();
         let accepted = match parameters.format.as_deref() {
             Some("raw") => MediaType { name: RAW_MEDIA_TYPE, parameters: "" },
             Some("car") => media_types

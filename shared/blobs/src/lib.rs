@@ -20,6 +20,7 @@ pub mod embedded;
 pub mod envelope;
 pub mod gateway;
 pub mod kubo;
+mod node;
 pub mod reader_key;
 pub mod remote;
 pub mod seal;

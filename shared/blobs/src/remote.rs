@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use identity::Localized;
-use reqwest::header::{ACCEPT, CONTENT_TYPE};
+use reqwest::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE};
 use reqwest::{RequestBuilder, Response, StatusCode, Url};
 
 use crate::answer::{self, AnswerError};
@@ -16,7 +16,7 @@ use crate::cid::{Cid, Codec};
 use crate::dag::{self, Block, DagError};
 use crate::gateway::{CAR_MEDIA_TYPE, RAW_MEDIA_TYPE};
 
-/// How long a gateway may send nothing in the middle of an answer.
+/// How long a gateway may send nothing in the middle of an answer, unless the client is told otherwise.
 pub const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a whole exchange may take.
 pub const TOTAL_TIMEOUT: Duration = Duration::from_secs(60);
@@ -142,6 +142,7 @@ pub struct GatewayClient {
     http: reqwest::Client,
     base: Url,
     name: String,
+    idle: Duration,
 }
 
 impl GatewayClient {
@@ -154,7 +155,12 @@ impl GatewayClient {
         base.set_fragment(None);
         let port = base.port().map(|port| format!(":{port}")).unwrap_or_default();
         let name = format!("{}{port}", base.host_str().unwrap_or("?"));
-        Self { http, base, name }
+        Self { http, base, name, idle: IDLE_TIMEOUT }
+    }
+
+    /// The same client with another patience for silences.
+    pub fn with_idle_timeout(self, idle: Duration) -> Self {
+        Self { idle, ..self }
     }
 
     /// Fetches a whole blob and verifies it: a small one as a raw block, a larger one as a CAR.
@@ -195,7 +201,7 @@ impl GatewayClient {
             return Err(RemoteError::Unfit(DagError::WrongBytes { cid }));
         }
         let request = self.http.put(self.url(&format!("blobs/{cid}"))?).timeout(TOTAL_TIMEOUT).bearer_auth(upload_token);
-        let request = request.header(CONTENT_TYPE, "application/octet-stream").body(blob);
+        let request = request.header(CONTENT_TYPE, "application/octet-stream").header(CONTENT_LENGTH, blob.len()).body(blob);
         self.answer(cid, request).await.map(drop)
     }
 
@@ -224,7 +230,7 @@ impl GatewayClient {
     }
 
     async fn body(&self, cid: Cid, response: Response, limit: usize) -> Result<Bytes, RemoteError> {
-        answer::read(response, limit, IDLE_TIMEOUT).await.map_err(|e| match e {
+        answer::read(response, limit, self.idle).await.map_err(|e| match e {
             AnswerError::Idle => RemoteError::TimedOut { gateway: self.name.clone() },
             AnswerError::TooLong => self.bad(cid, CarError::TooLarge),
             AnswerError::Transfer(e) => self.failed(e),

@@ -1,4 +1,5 @@
-//! The pinned CIDs, in a redb database: each change is durable when it returns.
+//! The pinned CIDs, in a redb database: each change is durable when it returns. All of its checksums are verified when it is opened,
+//! so that a bit that flipped on the disk cannot unpin a blob in silence.
 
 use std::path::PathBuf;
 
@@ -17,13 +18,18 @@ pub(super) struct Pins {
 impl Pins {
     pub(super) fn open(path: PathBuf) -> Result<Self, StoreError> {
         let create = || {
-            let database = Database::create(&path)?;
+            let mut database = Database::create(&path)?;
+            if !database.check_integrity()? {
+                tracing::warn!(path = %path.display(), "the database of pins was damaged and went back to its last good state");
+            }
             let transaction = database.begin_write()?;
             transaction.open_table(PINS)?;
             transaction.commit()?;
             Ok(database)
         };
-        let database: Result<_, redb::Error> = create();
+        // On a damaged file redb can panic where it should fail: both are the same to whoever opens the store.
+        let database: Result<_, redb::Error> = std::panic::catch_unwind(create)
+            .unwrap_or_else(|_| Err(redb::Error::Corrupted("the file cannot be read as a database".to_owned())));
         match database {
             Ok(database) => Ok(Self { database, path }),
             Err(source) => Err(StoreError::Pins { path, source: Box::new(source) }),
@@ -65,8 +71,9 @@ impl Pins {
             let table = self.database.begin_read()?.open_table(PINS)?;
             let mut cids = Vec::new();
             for entry in table.iter()? {
-                let (key, ()) = entry.map(|(key, value)| (key.value(), value.value()))?;
-                cids.extend(Cid::from_bytes(&key));
+                let (key, _) = entry?;
+                let cid = Cid::from_bytes(&key.value());
+                cids.push(cid.map_err(|e| redb::Error::Corrupted(format!("a pin is not a CID: {e}")))?);
             }
             Ok(cids)
         };
