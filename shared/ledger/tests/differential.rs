@@ -1,0 +1,593 @@
+//! Our verification of certificates and state proofs against the engine's own: whatever the engine proves we accept, and on every
+//! changed byte both say the same.
+
+use commonware_codec::{Decode as _, DecodeExt as _, Encode as _, varint::UInt};
+use commonware_consensus::simplex::scheme::ed25519::Scheme;
+use commonware_consensus::simplex::types::{Finalization, Finalize, Notarize, Proposal};
+use commonware_consensus::types::{Epoch, Round, View};
+use commonware_cryptography::{Hasher as _, Sha256, Signer as _, ed25519, sha256};
+use commonware_parallel::Sequential;
+use commonware_runtime::{Runner as _, Supervisor as _, buffer::paged::CacheRef, deterministic};
+use commonware_storage::merkle::{Location, Proof};
+use commonware_storage::qmdb::any::value::FixedEncoding;
+use commonware_storage::qmdb::current::FixedConfig;
+use commonware_storage::qmdb::current::grafting::Verifier;
+use commonware_storage::qmdb::current::ordered::fixed;
+use commonware_storage::qmdb::current::ordered::proof::constant::{ExclusionProof, KeyValueProof};
+use commonware_storage::qmdb::current::proof::RangeProof;
+use commonware_storage::qmdb::current::proof::constant::OperationProof;
+use commonware_storage::qmdb::floor::{Hold, Proportional};
+use commonware_storage::translator::EightCap;
+use commonware_storage::{journal::contiguous::fixed::Config as LogConfig, mmr, mmr::full::Config as TreeConfig};
+use commonware_utils::sequence::FixedBytes;
+use commonware_utils::{NZU16, NZU64, NZUsize, ordered::Set, test_rng};
+use identity::keys::{Algorithm, PublicKey};
+use identity::{Localized, SecretKey, Signer as _};
+use ledger::TrustRoot;
+use ledger::block::{Context, Header, Operations};
+use ledger::finality::{FinalityError, namespace, verify_certificate};
+use ledger::genesis::{Genesis, Validator};
+use ledger::proof::{ProofError, verify_cell};
+use proptest::prelude::*;
+
+type Family = mmr::Family;
+type Digest = sha256::Digest;
+type Value = FixedBytes<64>;
+type Encoding = FixedEncoding<Value>;
+type State = fixed::Db<Family, deterministic::Context, Digest, Value, Sha256, EightCap, 32, Sequential>;
+type Inclusion = KeyValueProof<Family, Digest, Digest, 32>;
+type Exclusion = ExclusionProof<Family, Digest, Encoding, Digest, 32>;
+type Final = Finalization<Scheme, Digest>;
+
+/// Hashes that the engine allows in a proof of one operation.
+const MAX_HASHES: usize = mmr::MAX_PROOF_DIGESTS_PER_ELEMENT;
+
+/// Numbers that look random and are the same in every run.
+struct Numbers(u64);
+
+impl Numbers {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    fn below(&mut self, limit: u64) -> u64 {
+        self.next() % limit
+    }
+
+    fn array<const N: usize>(&mut self) -> [u8; N] {
+        std::array::from_fn(|_| self.next().to_le_bytes()[0])
+    }
+}
+
+// ---- state proofs ----
+
+fn engine_accepts(root: &Digest, key: &[u8; 32], cell: Option<&[u8; 64]>, proof: &[u8]) -> bool {
+    let key = sha256::Digest(*key);
+    match cell {
+        Some(cell) => Inclusion::decode_cfg(proof.to_vec(), &(MAX_HASHES, ()))
+            .is_ok_and(|proof| proof.verify::<Sha256, Encoding>(key, Value::new(*cell), root)),
+        None => {
+            Exclusion::decode_cfg(proof.to_vec(), &(MAX_HASHES, (), ())).is_ok_and(|proof| proof.verify::<Sha256>(&key, root))
+        }
+    }
+}
+
+fn we_accept(root: &Digest, key: &[u8; 32], cell: Option<&[u8; 64]>, proof: &[u8]) -> bool {
+    verify_cell(&root.0, key, cell, proof).is_ok()
+}
+
+/// Both say the same of these bytes, and it is what we expect.
+fn both(expected: bool, root: &Digest, key: &[u8; 32], cell: Option<&[u8; 64]>, proof: &[u8]) {
+    let (engine, we) = (engine_accepts(root, key, cell, proof), we_accept(root, key, cell, proof));
+    assert_eq!(engine, we, "engine {engine}, we {we}: {proof:02x?}");
+    assert_eq!(we, expected, "{:?}", verify_cell(&root.0, key, cell, proof));
+}
+
+/// The proof is accepted by both, and no longer after any change of a byte of proof, value or root, cut or appended to.
+fn mutate(numbers: &mut Numbers, root: &Digest, key: &[u8; 32], cell: Option<&[u8; 64]>, proof: &[u8]) {
+    both(true, root, key, cell, proof);
+    for place in 0..proof.len() {
+        let mut changed = proof.to_vec();
+        changed[place] ^= 1 << numbers.below(8);
+        // A neighbour's key may move and still enclose the absent key; then the hashes must refuse it.
+        both(false, root, key, cell, &changed);
+        if place % 16 == 0 {
+            both(false, root, key, cell, &proof[..place]);
+            changed.remove(place);
+            both(false, root, key, cell, &changed);
+        }
+    }
+    both(false, root, key, cell, &[proof, &[0]].concat());
+    for place in 0..32 {
+        let mut other = *root;
+        other.0[place] ^= 1 << numbers.below(8);
+        both(false, &other, key, cell, proof);
+    }
+    if let Some(cell) = cell {
+        for place in 0..64 {
+            let mut other = *cell;
+            other[place] ^= 1 << numbers.below(8);
+            both(false, root, key, Some(&other), proof);
+        }
+        for place in 0..32 {
+            let mut other = *key;
+            other[place] ^= 1 << numbers.below(8);
+            both(false, root, &other, Some(cell), proof);
+        }
+    }
+}
+
+fn config(prefix: &str) -> FixedConfig<EightCap, Sequential> {
+    let cache = CacheRef::new(NZU16!(4_096), NZUsize!(64));
+    FixedConfig {
+        merkle_config: TreeConfig {
+            journal_partition: format!("{prefix}-tree"),
+            metadata_partition: format!("{prefix}-peaks"),
+            items_per_blob: NZU64!(1_024),
+            write_buffer: NZUsize!(4_096),
+            replay_buffer: NZUsize!(4_096),
+            strategy: Sequential,
+            page_cache: cache.clone(),
+        },
+        journal_config: LogConfig {
+            partition: format!("{prefix}-log"),
+            items_per_blob: NZU64!(1_024),
+            page_cache: cache,
+            write_buffer: NZUsize!(4_096),
+            replay_buffer: NZUsize!(4_096),
+        },
+        grafted_metadata_partition: format!("{prefix}-grafted"),
+        translator: EightCap,
+        init_cache: Some(NZUsize!(1_024)),
+        init_buffer: NZUsize!(1 << 16),
+        init_concurrency: (),
+    }
+}
+
+type Writes = Vec<([u8; 32], Option<[u8; 64]>)>;
+
+async fn write(state: State, writes: &Writes, hold: bool) -> State {
+    let mut batch = state.new_batch();
+    for (key, value) in writes {
+        batch = batch.write(sha256::Digest(*key), value.map(Value::new));
+    }
+    let merkleized = if hold {
+        batch.merkleize(&state, None, &mut Hold).await.unwrap()
+    } else {
+        batch.merkleize(&state, None, &mut Proportional).await.unwrap()
+    };
+    state.apply_batch(merkleized).await.unwrap()
+}
+
+async fn inclusion(state: &State, key: &[u8; 32]) -> ([u8; 64], Vec<u8>) {
+    let key = sha256::Digest(*key);
+    let value = state.get(&key).await.unwrap().unwrap();
+    (value.as_ref().try_into().unwrap(), state.key_value_proof(key).await.unwrap().encode().to_vec())
+}
+
+async fn exclusion(state: &State, key: &[u8; 32]) -> Vec<u8> {
+    state.exclusion_proof(&sha256::Digest(*key)).await.unwrap().encode().to_vec()
+}
+
+/// Checks `samples` keys of the state, present and absent, and every byte of a few of the proofs.
+async fn check(numbers: &mut Numbers, state: &State, present: &[[u8; 32]], samples: u64, mutated: u64) {
+    let root = state.root();
+    for sample in 0..samples.min(present.len() as u64) {
+        let key = present[usize::try_from(numbers.below(present.len() as u64)).unwrap()];
+        let (value, proof) = inclusion(state, &key).await;
+        both(true, &root, &key, Some(&value), &proof);
+        both(false, &root, &key, None, &proof);
+        if sample < mutated {
+            mutate(numbers, &root, &key, Some(&value), &proof);
+        }
+        // The neighbour's proof shows nothing of a key that exists.
+        let mut beside = key;
+        beside[31] ^= 1;
+        let absent = exclusion(state, &beside).await;
+        both(false, &root, &key, None, &absent);
+    }
+    let extremes = [[0; 32], [0xff; 32]];
+    for sample in 0..samples + 2 {
+        let key = extremes.get(usize::try_from(sample).unwrap()).copied().unwrap_or_else(|| numbers.array());
+        let proof = exclusion(state, &key).await;
+        both(true, &root, &key, None, &proof);
+        both(false, &root, &key, Some(&[0; 64]), &proof);
+        if sample < mutated {
+            mutate(numbers, &root, &key, None, &proof);
+        }
+    }
+}
+
+/// C8: states of many sizes, with updates and deletions, before and after pruning.
+#[test]
+fn whatever_the_engine_proves_of_a_state_we_accept_and_whatever_it_refuses_we_refuse() {
+    deterministic::Runner::default().start(|context| async move {
+        let mut numbers = Numbers(7);
+        let mut state = State::init(context.child("state"), config("state"), None).await.unwrap();
+        let mut present: Vec<[u8; 32]> = Vec::new();
+        check(&mut numbers, &state, &present, 2, 1).await;
+        // Writes per block: the sizes of the log cross those of a chunk and of several peaks.
+        let blocks = [1, 1, 2, 5, 50, 90, 60, 30, 1, 1, 40, 200, 300, 7, 1, 500];
+        for (block, new) in blocks.into_iter().enumerate() {
+            let mut writes: Writes = (0..new).map(|_| (numbers.array(), Some(numbers.array()))).collect();
+            let old = present.len() as u64 / 3;
+            for _ in 0..old.min(40) {
+                let place = usize::try_from(numbers.below(present.len() as u64)).unwrap();
+                let deleted = numbers.below(4) == 0;
+                let key = if deleted { present.swap_remove(place) } else { present[place] };
+                if writes.iter().all(|(written, _)| *written != key) {
+                    writes.push((key, (!deleted).then(|| numbers.array())));
+                } else if deleted {
+                    present.push(key);
+                }
+            }
+            present.extend(writes.iter().take(new).map(|(key, _)| *key));
+            state = write(state, &writes, block % 3 == 1).await;
+            check(&mut numbers, &state, &present, 12, u64::from(block % 4 == 0)).await;
+        }
+        let boundary = state.sync_boundary();
+        state = state.prune(boundary).await.unwrap();
+        check(&mut numbers, &state, &present, 20, 1).await;
+
+        // All gone: the commit proves it.
+        state = write(state, &present.iter().map(|key| (*key, None)).collect(), false).await;
+        check(&mut numbers, &state, &[], 2, 2).await;
+    });
+}
+
+/// Chunks of 256 operations exactly full, and one operation less and more.
+#[test]
+fn the_last_chunk_is_right_when_it_is_full_and_around_it() {
+    deterministic::Runner::default().start(|context| async move {
+        let mut numbers = Numbers(11);
+        let mut state = State::init(context.child("state"), config("chunks"), None).await.unwrap();
+        let mut present = Vec::new();
+        for _ in 0..270 {
+            let key = numbers.array();
+            present.push(key);
+            // Each block has an update, its neighbour's new link and a commit.
+            state = write(state, &vec![(key, Some(numbers.array()))], true).await;
+            let size = *state.bounds().end;
+            if size % 256 < 3 || size % 256 > 253 {
+                check(&mut numbers, &state, &present, 6, u64::from(size % 256 == 0)).await;
+            }
+        }
+    });
+}
+
+/// Proofs about logs of any length up to 2⁶² and any number of inactive peaks, made up around random hashes: the root that the
+/// engine derives is the one that we derive.
+#[test]
+fn we_derive_the_engines_root_for_any_shape_of_log() {
+    let mut numbers = Numbers(23);
+    let (mut proven, mut refused) = (0, 0);
+    for round in 0..4_000_u64 {
+        let operations = match round % 4 {
+            0 => 1 + numbers.below(2_000),
+            1 => 1 + numbers.below(1 << 62),
+            2 => (1 << numbers.below(63)) - u64::from(numbers.below(2) == 0 && round > 8),
+            _ => 256 * (1 + numbers.below(1 << 20)),
+        }
+        .clamp(1, 1 << 62);
+        let location = numbers.below(operations);
+        let peaks = u64::from(operations.count_ones());
+        let inactive = numbers.below(peaks + 2);
+        let mut chunk: [u8; 32] = numbers.array();
+        chunk[usize::try_from(location / 8 % 32).unwrap()] |= 1 << (location % 8);
+        let (key, value, next_key): ([u8; 32], [u8; 64], [u8; 32]) = (numbers.array(), numbers.array(), numbers.array());
+        let operation = [&[0xd2][..], &key, &value, &next_key].concat();
+        let hashes = 1 + peaks + 62;
+        let merkle = |count: u64, numbers: &mut Numbers| Proof::<Family, Digest> {
+            leaves: Location::new(operations),
+            inactive_peaks: usize::try_from(inactive).unwrap(),
+            digests: (0..count).map(|_| sha256::Digest(numbers.array())).collect(),
+        };
+        let verifier = Verifier::<Family, Sha256>::new(8, location / 256, vec![&chunk], operations / 256);
+        // The right number of hashes is the one that the engine takes.
+        let found = (0..hashes).find_map(|count| {
+            let proof = merkle(count, &mut numbers);
+            let root = proof.reconstruct_root(&verifier, &[&operation], Location::new(location)).ok()?;
+            Some((proof, root))
+        });
+        let shaped = found.is_some();
+        let (proof, grafted_root) = match found {
+            Some((proof, root)) => (proof, root),
+            None => (merkle(3, &mut numbers), sha256::Digest(numbers.array())),
+        };
+        let log_root = sha256::Digest(numbers.array());
+        let last_bits = operations % 256;
+        let last = (last_bits > 0)
+            .then(|| if location / 256 == operations / 256 { Sha256::hash(&[&chunk]) } else { sha256::Digest(numbers.array()) });
+        let root = match &last {
+            Some(last) => Sha256::hash(&[&log_root, &grafted_root, &last_bits.to_be_bytes(), last]),
+            None => Sha256::hash(&[&log_root, &grafted_root]),
+        };
+        let range_proof =
+            RangeProof { proof, pending_chunk_digest: Default::default(), partial_chunk_digest: last, ops_root: log_root };
+        let proof = OperationProof::<Family, Digest, 32> { loc: Location::new(location), chunk, range_proof };
+        let proof = KeyValueProof { proof, next_key: sha256::Digest(next_key) }.encode().to_vec();
+        assert_eq!(shaped, inactive <= peaks, "{operations} {inactive}");
+        both(inactive <= peaks, &root, &key, Some(&value), &proof);
+        if inactive <= peaks {
+            proven += 1
+        } else {
+            refused += 1
+        }
+        if round % 100 == 0 && inactive <= peaks {
+            mutate(&mut numbers, &root, &key, Some(&value), &proof);
+        }
+    }
+    assert!(proven > 2_000 && refused > 100);
+}
+
+#[test]
+fn an_exclusion_proof_speaks_of_the_keys_between_its_two_and_of_no_other() {
+    deterministic::Runner::default().start(|context| async move {
+        let state = State::init(context.child("state"), config("between"), None).await.unwrap();
+        let key = |first: u8| [first; 32];
+        let state = write(state, &[10, 20, 30].map(|first| (key(first), Some([first; 64]))).to_vec(), false).await;
+        let root = state.root();
+        let (middle, around) = (exclusion(&state, &key(25)).await, exclusion(&state, &key(5)).await);
+        for (proof, of, shown) in [
+            (&middle, 25, true),
+            (&middle, 15, false),
+            (&middle, 20, false),
+            (&middle, 30, false),
+            (&around, 5, true),
+            (&around, 35, true),
+            (&around, 25, false),
+            (&around, 10, false),
+            (&around, 30, false),
+        ] {
+            both(shown, &root, &key(of), None, proof);
+        }
+        assert_eq!(verify_cell(&root.0, &key(15), None, &middle), Err(ProofError::OtherKey));
+        assert_eq!(verify_cell(&root.0, &key(20), None, &middle), Err(ProofError::OtherKey));
+    });
+}
+
+/// A proof of yesterday's value, by a node that hides today's.
+#[test]
+fn a_superseded_value_is_not_proven_to_the_new_root() {
+    deterministic::Runner::default().start(|context| async move {
+        let state = State::init(context.child("state"), config("superseded"), None).await.unwrap();
+        let state = write(state, &vec![([1; 32], Some([1; 64])), ([2; 32], Some([2; 64]))], true).await;
+        let (old, old_proof) = inclusion(&state, &[1; 32]).await;
+        let old_root = state.root();
+        let state = write(state, &vec![([1; 32], Some([9; 64]))], true).await;
+        both(true, &old_root, &[1; 32], Some(&old), &old_proof);
+        both(false, &state.root(), &[1; 32], Some(&old), &old_proof);
+        // Even with the activity bit set back and the current hashes, the root does not follow.
+        let (_, new_proof) = inclusion(&state, &[1; 32]).await;
+        both(false, &state.root(), &[1; 32], Some(&old), &new_proof);
+    });
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn arbitrary_bytes_are_refused_as_the_engine_refuses_them(
+        root: [u8; 32], key: [u8; 32], proof in prop::collection::vec(any::<u8>(), 0..1_200), absent: bool,
+    ) {
+        let cell = (!absent).then_some([7; 64]);
+        both(false, &sha256::Digest(root), &key, cell.as_ref(), &proof);
+    }
+
+    #[test]
+    fn varints_are_read_as_the_engine_reads_them(bytes in prop::collection::vec(any::<u8>(), 1..12)) {
+        // The epoch of a certificate is its first field: the error names the field that does not decode.
+        let engine = UInt::<u64>::decode(bytes.clone()).is_ok();
+        let root = trust(1, 1).0;
+        let error = verify_certificate(&root, &header(&root, 0, 1, 0), &bytes).unwrap_err();
+        let refused = matches!(error, FinalityError::Malformed(ledger::Malformed("epoch")));
+        // What decodes alone is followed by missing fields; what does not may have decoded in part.
+        prop_assert!(!(engine && refused));
+    }
+}
+
+// ---- certificates ----
+
+/// A trust root of `n` validators with their secret keys in the order of the public ones.
+fn trust(n: u8, seed: u8) -> (TrustRoot, Vec<ed25519::PrivateKey>) {
+    let secrets: Vec<[u8; 32]> = (0..n).map(|i| Sha256::hash(&[&[seed, i]]).0).collect();
+    let validator = |secret: &[u8; 32]| {
+        let key: PublicKey = SecretKey::from_bytes(Algorithm::Ed25519, secret).unwrap().public_key();
+        Validator { name: key.to_string(), authority: "bureau".parse().unwrap(), key, cluster: "a".to_owned() }
+    };
+    let genesis = Genesis {
+        network: "test".parse().unwrap(),
+        name: Localized::new("测试", "Test"),
+        started_at: 1_700_000_000,
+        validators: secrets.iter().map(validator).collect(),
+        authorities: Vec::new(),
+    };
+    let mut keys: Vec<_> = secrets.iter().map(|secret| ed25519::PrivateKey::decode(secret.to_vec()).unwrap()).collect();
+    keys.sort_by_key(|key| key.public_key());
+    (TrustRoot::from_genesis(genesis).unwrap(), keys)
+}
+
+fn header(root: &TrustRoot, epoch: u64, view: u64, parent_view: u64) -> Header {
+    Header {
+        genesis: *root.hash(),
+        height: 9,
+        parent: [3; 32],
+        context: Context { epoch, view, leader: root.validators()[0], parent_view },
+        timestamp_ms: 1_700_000_000_000,
+        transactions_root: [4; 32],
+        state_root: [5; 32],
+        operations: Operations { root: [6; 32], start: 0, end: 10 },
+    }
+}
+
+fn proposal(header: &Header) -> Proposal<Digest> {
+    let round = Round::new(Epoch::new(header.context.epoch), View::new(header.context.view));
+    Proposal::new(round, View::new(header.context.parent_view), sha256::Digest(header.digest()))
+}
+
+fn participants(keys: &[ed25519::PrivateKey]) -> Set<ed25519::PublicKey> {
+    Set::from_iter_dedup(keys.iter().map(|key| key.public_key()))
+}
+
+/// A certificate by the validators with these numbers, whether or not they are a quorum.
+fn certificate(base: &[u8], keys: &[ed25519::PrivateKey], proposal: Proposal<Digest>, signers: &[usize]) -> Vec<u8> {
+    let message = proposal.encode();
+    let sign = |number: &usize| (*number, keys[*number].sign(&[base, b"_FINALIZE"].concat(), &message).to_vec());
+    assemble(&message, keys.len(), &signers.iter().map(sign).collect::<Vec<_>>())
+}
+
+/// The engine's wire form from its parts, right or wrong.
+fn assemble(proposal: &[u8], validators: usize, signatures: &[(usize, Vec<u8>)]) -> Vec<u8> {
+    let mut bitmap = vec![0; validators.div_ceil(8)];
+    signatures.iter().for_each(|(number, _)| bitmap[number / 8] |= 1 << (number % 8));
+    let mut bytes = [proposal, &(validators as u64).to_be_bytes(), &bitmap].concat();
+    bytes.extend_from_slice(&UInt(u32::try_from(signatures.len()).unwrap()).encode());
+    signatures.iter().for_each(|(_, signature)| bytes.extend_from_slice(signature));
+    bytes
+}
+
+/// What the engine says: the certificate decodes, verifies, and is for this header.
+fn engine_finalizes(root: &TrustRoot, keys: &[ed25519::PrivateKey], header: &Header, certificate: &[u8]) -> bool {
+    let verifier = Scheme::verifier(&namespace(root.hash()), participants(keys));
+    Final::decode_cfg(certificate.to_vec(), &keys.len())
+        .is_ok_and(|parsed| parsed.proposal == proposal(header) && parsed.verify(&mut test_rng(), &verifier, &Sequential))
+}
+
+fn both_finalize(expected: bool, root: &TrustRoot, keys: &[ed25519::PrivateKey], header: &Header, certificate: &[u8]) {
+    let we = verify_certificate(root, header, certificate);
+    assert_eq!(engine_finalizes(root, keys, header, certificate), we.is_ok(), "{we:?}");
+    assert_eq!(we.is_ok(), expected, "{we:?}");
+}
+
+#[test]
+fn certificates_that_the_engine_makes_are_accepted_for_every_number_of_validators() {
+    for n in [1, 2, 3, 4, 5, 6, 7, 8, 9, 16, 20, 22] {
+        let (root, keys) = trust(n, 1);
+        let base = namespace(root.hash());
+        let header = header(&root, 0, 300 + u64::from(n), 299);
+        let scheme = |key: &ed25519::PrivateKey| Scheme::signer(&base, participants(&keys), key.clone()).unwrap();
+        let votes: Vec<_> =
+            keys.iter().take(root.quorum()).map(|key| Finalize::sign(&scheme(key), proposal(&header)).unwrap()).collect();
+        let made = Final::from_finalizes(&scheme(&keys[0]), commonware_utils::non_empty![@&votes], &Sequential).unwrap().encode();
+        both_finalize(true, &root, &keys, &header, &made);
+        // Our own assembly is the engine's, so that the forged ones below differ only where they mean to.
+        let signers: Vec<usize> = (0..root.quorum()).collect();
+        assert_eq!(certificate(&base, &keys, proposal(&header), &signers), made.to_vec());
+        // Any quorum will do, and more than a quorum.
+        let last: Vec<usize> = (keys.len() - root.quorum()..keys.len()).collect();
+        both_finalize(true, &root, &keys, &header, &certificate(&base, &keys, proposal(&header), &last));
+        let all: Vec<usize> = (0..keys.len()).collect();
+        both_finalize(true, &root, &keys, &header, &certificate(&base, &keys, proposal(&header), &all));
+    }
+}
+
+#[test]
+fn every_changed_byte_of_a_certificate_is_refused_as_the_engine_refuses_it() {
+    let mut numbers = Numbers(31);
+    for n in [1, 4, 7, 22] {
+        let (root, keys) = trust(n, 2);
+        let header = header(&root, 0, 1_000_000, 999_999);
+        let signers: Vec<usize> = (0..root.quorum()).collect();
+        let made = certificate(&namespace(root.hash()), &keys, proposal(&header), &signers);
+        both_finalize(true, &root, &keys, &header, &made);
+        for place in 0..made.len() {
+            let mut changed = made.clone();
+            changed[place] ^= 1 << numbers.below(8);
+            both_finalize(false, &root, &keys, &header, &changed);
+            if place % 8 == 0 {
+                both_finalize(false, &root, &keys, &header, &made[..place]);
+            }
+        }
+        both_finalize(false, &root, &keys, &header, &[made.as_slice(), &[0]].concat());
+    }
+}
+
+/// C8, B5: what a lying node might show.
+#[test]
+fn forged_certificates_are_refused_and_the_error_says_why() {
+    let (root, keys) = trust(7, 3);
+    let base = namespace(root.hash());
+    let header_9 = header(&root, 0, 12, 11);
+    let make = |base: &[u8], header: &Header, signers: &[usize]| certificate(base, &keys, proposal(header), signers);
+    let refused = |header: &Header, bytes: &[u8]| {
+        both_finalize(false, &root, &keys, header, bytes);
+        verify_certificate(&root, header, bytes).unwrap_err()
+    };
+    // One vote short of a quorum of 5.
+    assert_eq!(refused(&header_9, &make(&base, &header_9, &[0, 1, 2, 3])), FinalityError::NoQuorum { signers: 4, quorum: 5 });
+    // One signature counted twice, under another's number, or twice under the same.
+    let message = proposal(&header_9).encode();
+    let sign = |number: usize| keys[number].sign(&[&base[..], b"_FINALIZE"].concat(), &message).to_vec();
+    let mut votes: Vec<_> = (0..4).map(|number| (number, sign(number))).collect();
+    votes.push((4, sign(3)));
+    assert_eq!(refused(&header_9, &assemble(&message, 7, &votes)), FinalityError::Signature(4));
+    votes[4] = (3, sign(3));
+    assert_eq!(refused(&header_9, &assemble(&message, 7, &votes)), FinalityError::Committee);
+    // A bit for an eighth validator of seven; a set of eight.
+    let five: Vec<_> = (0..5).map(|number| (number, sign(number))).collect();
+    let mut spare = assemble(&message, 7, &five);
+    spare[message.len() + 8] |= 0x80;
+    assert_eq!(refused(&header_9, &spare), FinalityError::Malformed(ledger::Malformed("signers")));
+    assert_eq!(refused(&header_9, &assemble(&message, 8, &five)), FinalityError::Committee);
+    // Signatures in another order than their signers.
+    let mut swapped = assemble(&message, 7, &five);
+    let (a, b) = (swapped.len() - 128, swapped.len() - 64);
+    swapped[a..].rotate_left(b - a);
+    assert!(matches!(refused(&header_9, &swapped), FinalityError::Signature(_)));
+    // Votes for another ledger with the same validators; votes that notarize only.
+    let other = [ledger::finality::NAMESPACE, &[0; 32]].concat();
+    assert_eq!(refused(&header_9, &make(&other, &header_9, &[0, 1, 2, 3, 4])), FinalityError::Signature(0));
+    let scheme = |key: &ed25519::PrivateKey| Scheme::signer(&base, participants(&keys), key.clone()).unwrap();
+    let notarize = |number: usize| Notarize::sign(&scheme(&keys[number]), proposal(&header_9)).unwrap().attestation.signature;
+    let notarized: Vec<_> = (0..5).map(|number| (number, notarize(number).get().unwrap().to_vec())).collect();
+    assert_eq!(refused(&header_9, &assemble(&message, 7, &notarized)), FinalityError::Signature(0));
+    // The certificate of another header, of the same header in another round, of an epoch that is not known.
+    let five = [0, 1, 2, 3, 4];
+    let another = Header { height: 10, ..header_9.clone() };
+    assert_eq!(refused(&header_9, &make(&base, &another, &five)), FinalityError::OtherHeader);
+    let digest = sha256::Digest(header_9.digest());
+    let elsewhere = Proposal::new(Round::new(Epoch::new(0), View::new(13)), View::new(11), digest);
+    assert_eq!(refused(&header_9, &certificate(&base, &keys, elsewhere, &five)), FinalityError::OtherRound);
+    let orphan = Proposal::new(Round::new(Epoch::new(0), View::new(12)), View::new(10), digest);
+    assert_eq!(refused(&header_9, &certificate(&base, &keys, orphan, &five)), FinalityError::OtherRound);
+    let later = header(&root, 1, 12, 11);
+    let of_later = make(&base, &later, &five);
+    assert_eq!(verify_certificate(&root, &later, &of_later), Err(FinalityError::UnknownEpoch(1)));
+    assert_eq!(refused(&header_9, &of_later), FinalityError::OtherHeader);
+    // A header of another ledger, and validators that nobody named.
+    let foreign = Header { genesis: [1; 32], ..header_9.clone() };
+    assert_eq!(verify_certificate(&root, &foreign, &make(&base, &foreign, &five)), Err(FinalityError::OtherLedger));
+    let (_, strangers) = trust(7, 99);
+    let by_strangers = certificate(&base, &strangers, proposal(&header_9), &five);
+    assert_eq!(refused(&header_9, &by_strangers), FinalityError::Signature(0));
+    // Too long to look at.
+    assert_eq!(refused(&header_9, &[0; 20_000]), FinalityError::TooLong(20_000));
+}
+
+/// The engine's signatures are ZIP-215: a signature of small-order parts that strict verifiers refuse is still one vote to everybody.
+#[test]
+fn a_signature_is_judged_by_the_engines_rule_and_not_by_a_stricter_one() {
+    let (root, keys) = trust(1, 5);
+    let header = header(&root, 0, 1, 0);
+    let made = certificate(&namespace(root.hash()), &keys, proposal(&header), &[0]);
+    // Adding the group order to S makes a second encoding, which ZIP-215 refuses.
+    let order: [u8; 32] = {
+        let mut order = [0; 32];
+        let low = [0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58, 0xd6, 0x9c, 0xf7, 0xa2, 0xde, 0xf9, 0xde, 0x14];
+        order[..16].copy_from_slice(&low);
+        order[31] = 0x10;
+        order
+    };
+    let mut changed = made.clone();
+    let start = changed.len() - 32;
+    let mut carry = 0_u16;
+    for (place, add) in order.iter().enumerate() {
+        let sum = u16::from(changed[start + place]) + u16::from(*add) + carry;
+        changed[start + place] = sum.to_le_bytes()[0];
+        carry = sum >> 8;
+    }
+    both_finalize(false, &root, &keys, &header, &changed);
+}
