@@ -82,3 +82,51 @@ pub(crate) fn write_varint(value: u64, to: &mut Vec<u8>) {
         to.push(low | 0x80);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(bytes: &[u8]) -> Result<u64, Malformed> {
+        let mut reader = Reader::new(bytes);
+        let value = reader.varint("value")?;
+        reader.finish()?;
+        Ok(value)
+    }
+
+    #[test]
+    fn a_varint_is_read_back_and_has_no_other_encoding() {
+        for value in [0, 1, 0x7f, 0x80, 0x3fff, 0x4000, u64::from(u32::MAX), u64::MAX - 1, u64::MAX] {
+            let mut bytes = Vec::new();
+            write_varint(value, &mut bytes);
+            assert_eq!(read(&bytes), Ok(value));
+            // Longer by a zero, cut, and followed by something.
+            let mut longer = bytes.clone();
+            *longer.last_mut().unwrap() |= 0x80;
+            longer.push(0);
+            assert!(read(&longer).is_err());
+            assert!(read(&bytes[..bytes.len() - 1]).is_err());
+            assert_eq!(read(&[bytes.as_slice(), &[0]].concat()), Err(Malformed("end")));
+        }
+    }
+
+    #[test]
+    fn a_varint_that_does_not_fit_its_type_is_refused() {
+        assert!(read(&[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x02]).is_err());
+        assert!(read(&[0xff; 11]).is_err());
+        let count = |bytes: &[u8], most| Reader::new(bytes).count(most, "count");
+        assert_eq!(count(&[0xff, 0xff, 0xff, 0xff, 0x0f], usize::MAX), Ok(0xffff_ffff));
+        assert!(count(&[0xff, 0xff, 0xff, 0xff, 0x1f], usize::MAX).is_err());
+        assert!(count(&[0x80, 0x80, 0x80, 0x80, 0x80, 0x01], usize::MAX).is_err());
+        assert_eq!(count(&[10], 10), Ok(10));
+        assert!(count(&[11], 10).is_err());
+    }
+
+    #[test]
+    fn a_truth_value_is_0_or_1() {
+        assert_eq!(Reader::new(&[0]).bool("b"), Ok(false));
+        assert_eq!(Reader::new(&[1]).bool("b"), Ok(true));
+        assert_eq!(Reader::new(&[2]).bool("b"), Err(Malformed("b")));
+        assert_eq!(Reader::new(&[]).bool("b"), Err(Malformed("b")));
+    }
+}

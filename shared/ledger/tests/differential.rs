@@ -1,6 +1,8 @@
 //! Our verification of certificates and state proofs against the engine's own: whatever the engine proves we accept, and on every
 //! changed byte both say the same.
 
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking, in its helpers too")]
+
 use commonware_codec::{Decode as _, DecodeExt as _, Encode as _, varint::UInt};
 use commonware_consensus::simplex::scheme::ed25519::Scheme;
 use commonware_consensus::simplex::types::{Finalization, Finalize, Notarize, Proposal};
@@ -22,13 +24,16 @@ use commonware_storage::{journal::contiguous::fixed::Config as LogConfig, mmr, m
 use commonware_utils::sequence::FixedBytes;
 use commonware_utils::{NZU16, NZU64, NZUsize, ordered::Set, test_rng};
 use identity::keys::{Algorithm, PublicKey};
-use identity::{Localized, SecretKey, Signer as _};
+use identity::{Localized, SecretKey, Signature, Signer as _};
 use ledger::TrustRoot;
 use ledger::block::{Context, Header, Operations};
+use ledger::canonical::encode;
+use ledger::cell::{Cell, Subject, body_hash};
 use ledger::finality::{FinalityError, namespace, verify_certificate};
 use ledger::genesis::{Genesis, Validator};
-use ledger::proof::{ProofError, verify_cell};
+use ledger::proof::{Answer, AnswerError, ProofError, verify_answer, verify_cell};
 use proptest::prelude::*;
+use sha2::{Digest as _, Sha512};
 
 type Family = mmr::Family;
 type Digest = sha256::Digest;
@@ -377,15 +382,21 @@ proptest! {
         both(false, &sha256::Digest(root), &key, cell.as_ref(), &proof);
     }
 
+    /// The epoch is a varint and a certificate's first field: what the engine reads there, we read, of any length and value.
     #[test]
-    fn varints_are_read_as_the_engine_reads_them(bytes in prop::collection::vec(any::<u8>(), 1..12)) {
-        // The epoch of a certificate is its first field: the error names the field that does not decode.
-        let engine = UInt::<u64>::decode(bytes.clone()).is_ok();
-        let root = trust(1, 1).0;
-        let error = verify_certificate(&root, &header(&root, 0, 1, 0), &bytes).unwrap_err();
-        let refused = matches!(error, FinalityError::Malformed(ledger::Malformed("epoch")));
-        // What decodes alone is followed by missing fields; what does not may have decoded in part.
-        prop_assert!(!(engine && refused));
+    fn varints_are_read_as_the_engine_reads_them(
+        bytes in prop::collection::vec(prop_oneof![Just(0_u8), Just(0x80), Just(0xff), Just(1), any::<u8>()], 1..11)
+    ) {
+        let (root, keys) = trust(1, 1);
+        let header = header(&root, 0, 1, 0);
+        let made = certificate(&namespace(root.hash()), &keys, proposal(&header), &[0]);
+        let changed = [&bytes, &made[1..]].concat();
+        let engine = Final::decode_cfg(changed.clone(), &1).is_ok();
+        let refused = matches!(
+            verify_certificate(&root, &header, &changed),
+            Err(FinalityError::Malformed(_) | FinalityError::Committee)
+        );
+        prop_assert_eq!(engine, !refused);
     }
 }
 
@@ -567,27 +578,127 @@ fn forged_certificates_are_refused_and_the_error_says_why() {
     assert_eq!(refused(&header_9, &[0; 20_000]), FinalityError::TooLong(20_000));
 }
 
-/// The engine's signatures are ZIP-215: a signature of small-order parts that strict verifiers refuse is still one vote to everybody.
+/// Arithmetic modulo the order of the curve's group, only as fast as a test needs: four words, lowest first.
+mod scalar {
+    pub(super) type Scalar = [u64; 4];
+
+    pub(super) const ORDER: Scalar = [0x5812_631a_5cf5_d3ed, 0x14de_f9de_a2f7_9cd6, 0, 0x1000_0000_0000_0000];
+
+    /// `a + b` and whether a bit was carried out; with `invert`, `a - b` and whether one was borrowed.
+    fn step(a: &Scalar, b: &Scalar, invert: bool) -> (Scalar, bool) {
+        let mut carry = false;
+        let words = std::array::from_fn(|i| {
+            let apply = |x: u64, y: u64| if invert { x.overflowing_sub(y) } else { x.overflowing_add(y) };
+            let (word, first) = apply(a[i], b[i]);
+            let (word, second) = apply(word, u64::from(carry));
+            carry = first | second;
+            word
+        });
+        (words, carry)
+    }
+
+    pub(super) fn plain_sum(a: &Scalar, b: &Scalar) -> Scalar {
+        step(a, b, false).0
+    }
+
+    fn sum(a: &Scalar, b: &Scalar) -> Scalar {
+        let sum = plain_sum(a, b);
+        let (less, borrowed) = step(&sum, &ORDER, true);
+        if borrowed { sum } else { less }
+    }
+
+    /// The number of these little-endian bytes times `b`, which is below the order.
+    pub(super) fn times(bytes: &[u8], b: &Scalar) -> Scalar {
+        let bits = bytes.iter().rev().flat_map(|byte| (0..8).rev().map(move |bit| byte >> bit & 1 == 1));
+        bits.fold([0; 4], |product, bit| {
+            let doubled = sum(&product, &product);
+            if bit { sum(&doubled, b) } else { doubled }
+        })
+    }
+
+    pub(super) fn from_bytes(bytes: &[u8]) -> Scalar {
+        std::array::from_fn(|i| u64::from_le_bytes(bytes[8 * i..8 * i + 8].try_into().unwrap()))
+    }
+
+    pub(super) fn to_bytes(scalar: &Scalar) -> Vec<u8> {
+        scalar.iter().flat_map(|word| word.to_le_bytes()).collect()
+    }
+}
+
+/// Signatures are judged by ZIP-215, as the engine judges them: what it accepts and strict rules refuse is still a vote to everybody.
 #[test]
 fn a_signature_is_judged_by_the_engines_rule_and_not_by_a_stricter_one() {
     let (root, keys) = trust(1, 5);
     let header = header(&root, 0, 1, 0);
-    let made = certificate(&namespace(root.hash()), &keys, proposal(&header), &[0]);
-    // Adding the group order to S makes a second encoding, which ZIP-215 refuses.
-    let order: [u8; 32] = {
-        let mut order = [0; 32];
-        let low = [0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58, 0xd6, 0x9c, 0xf7, 0xa2, 0xde, 0xf9, 0xde, 0x14];
-        order[..16].copy_from_slice(&low);
-        order[31] = 0x10;
-        order
-    };
-    let mut changed = made.clone();
-    let start = changed.len() - 32;
-    let mut carry = 0_u16;
-    for (place, add) in order.iter().enumerate() {
-        let sum = u16::from(changed[start + place]) + u16::from(*add) + carry;
-        changed[start + place] = sum.to_le_bytes()[0];
-        carry = sum >> 8;
-    }
-    both_finalize(false, &root, &keys, &header, &changed);
+    let proposed = proposal(&header).encode();
+    let base = namespace(root.hash());
+    let made = certificate(&base, &keys, proposal(&header), &[0]);
+    let (start, message) = (made.len() - 64, commonware_utils::union_unique(&[&base[..], b"_FINALIZE"].concat(), &proposed));
+
+    // R of order two, and S = k · a: the equation holds only after multiplication by the cofactor.
+    let small: [u8; 32] = std::array::from_fn(|place| [0xec, 0xff, 0x7f][usize::from(place > 0) + usize::from(place == 31)]);
+    let expanded = Sha512::digest(Sha256::hash(&[&[5, 0]]).0);
+    let mut clamped: [u8; 32] = expanded[..32].try_into().unwrap();
+    clamped[0] &= 0xf8;
+    clamped[31] = clamped[31] & 0x7f | 0x40;
+    let secret = scalar::times(&clamped, &[1, 0, 0, 0]);
+    let challenge = Sha512::new().chain_update(small).chain_update(root.validators()[0]).chain_update(&message).finalize();
+    let challenge = scalar::to_bytes(&scalar::times(&challenge, &[1, 0, 0, 0]));
+    let signature = [&small[..], &scalar::to_bytes(&scalar::times(&challenge, &secret))].concat();
+    let strict = Signature { algorithm: Algorithm::Ed25519, bytes: signature.clone().try_into().unwrap() };
+    assert!(root.genesis().validators[0].key.verify(&message, &strict).is_err());
+    both_finalize(true, &root, &keys, &header, &assemble(&proposed, 1, &[(0, signature)]));
+
+    // S plus the order of the group is the same number written otherwise: refused.
+    let larger = scalar::plain_sum(&scalar::from_bytes(&made[start + 32..]), &scalar::ORDER);
+    both_finalize(false, &root, &keys, &header, &[&made[..start + 32], &scalar::to_bytes(&larger)].concat());
+    both_finalize(true, &root, &keys, &header, &made);
+}
+
+/// A whole answer as a node gives it, and what a lying node might put together from honest parts.
+#[test]
+fn an_answer_is_believed_only_when_all_its_parts_belong_together() {
+    deterministic::Runner::default().start(|context| async move {
+        let (root, keys) = trust(4, 6);
+        let subject = |name: &str| Subject::Authority(name.parse().unwrap());
+        let (tax, police, nobody) = (subject("tax"), subject("police"), subject("nobody"));
+        let bodies = [b"the record of tax".to_vec(), b"the record of police".to_vec()];
+        let cell = |body: &[u8]| Cell { version: 1, status: 0, created_height: 1, updated_height: 1, body: body_hash(body) };
+        let cells = [cell(&bodies[0]).to_bytes(), cell(&bodies[1]).to_bytes()];
+        let state = State::init(context.child("state"), config("answer"), None).await.unwrap();
+        let state = write(state, &vec![(tax.key(), Some(cells[0])), (police.key(), Some(cells[1]))], false).await;
+        let proofs = [inclusion(&state, &tax.key()).await.1, inclusion(&state, &police.key()).await.1];
+        let absent = exclusion(&state, &nobody.key()).await;
+        let header = Header { state_root: state.root().0, ..header(&root, 0, 9, 8) };
+        let older = Header { state_root: [0; 32], ..header.clone() };
+        let signed = |header: &Header| certificate(&namespace(root.hash()), &keys, proposal(header), &[0, 1, 2]);
+        let (bytes, made, older_bytes, older_made) = (encode(&header), signed(&header), encode(&older), signed(&older));
+
+        let good =
+            Answer { header: &bytes, certificate: &made, cell: Some(&cells[0]), body: Some(&bodies[0]), proof: &proofs[0] };
+        let proven = verify_answer(&root, &tax, &good).unwrap();
+        assert_eq!((proven.header, proven.cell, proven.body), (header, Some(cell(&bodies[0])), Some(bodies[0].clone())));
+        let nothing = Answer { cell: None, body: None, proof: &absent, ..good };
+        let proven = verify_answer(&root, &nobody, &nothing).unwrap();
+        assert_eq!((proven.cell, proven.body), (None, None));
+
+        let ask = |subject: &Subject, answer: Answer<'_>| verify_answer(&root, subject, &answer).unwrap_err();
+        assert!(matches!(ask(&police, good), AnswerError::Proof(ProofError::Root)));
+        assert!(matches!(ask(&tax, nothing), AnswerError::Proof(_)), "hides what exists");
+        assert!(matches!(ask(&nobody, good), AnswerError::Proof(_)), "invents what does not exist");
+        assert!(matches!(ask(&tax, Answer { body: Some(&bodies[1]), ..good }), AnswerError::Body));
+        assert!(matches!(ask(&tax, Answer { body: None, ..good }), AnswerError::Body));
+        assert!(matches!(ask(&nobody, Answer { body: Some(&bodies[0]), ..nothing }), AnswerError::Body));
+        assert!(matches!(ask(&tax, Answer { cell: Some(&cells[1]), ..good }), AnswerError::Proof(ProofError::Root)));
+        assert!(matches!(ask(&tax, Answer { cell: Some(&cells[0][..63]), ..good }), AnswerError::Cell));
+        assert!(matches!(ask(&tax, Answer { header: &older_bytes, ..good }), AnswerError::Finality(FinalityError::OtherHeader)));
+        let stale = Answer { header: &older_bytes, certificate: &older_made, ..good };
+        assert!(matches!(ask(&tax, stale), AnswerError::Proof(ProofError::Root)));
+        assert!(matches!(ask(&tax, Answer { certificate: &older_made, ..good }), AnswerError::Finality(_)));
+        assert!(matches!(ask(&tax, Answer { header: &bytes[1..], ..good }), AnswerError::Header(_)));
+        let longer = [bytes.as_slice(), &[0]].concat();
+        assert!(matches!(ask(&tax, Answer { header: &longer, ..good }), AnswerError::Header(_)));
+        assert!(matches!(ask(&tax, Answer { header: &[0; 5_000], ..good }), AnswerError::Header(_)));
+        assert!(matches!(ask(&tax, Answer { proof: &[0; 20_000], ..good }), AnswerError::Proof(ProofError::TooLong(20_000))));
+    });
 }

@@ -13,7 +13,9 @@ use ledger::canonical::{self, Hash, encode};
 use ledger::cell::{Cell, Subject};
 use ledger::genesis::{Genesis, Validator};
 use ledger::receipt::{Outcome, Receipt, Refusal};
-use ledger::records::{AllowedData, AttestationRecord, AttestationStatus, AuthorityRecord, IdentityRecord, PartyRecord, Purpose, RecordId};
+use ledger::records::{
+    AllowedData, AttestationRecord, AttestationStatus, AuthorityRecord, IdentityRecord, PartyRecord, Purpose, RecordId,
+};
 use ledger::transaction::{Anchor, Body, NewAttestation, NewReceipt, Sender, StatusChange, Transaction, Unsigned};
 
 const RESIDENT: &str = "urn:yufu:vct:resident-identity:1";
@@ -166,7 +168,8 @@ fn header() -> Header {
 }
 
 fn genesis() -> Genesis {
-    let validator = Validator { name: "v1".to_owned(), authority: "police".parse().unwrap(), key: edwards(), cluster: "a".to_owned() };
+    let validator =
+        Validator { name: "v1".to_owned(), authority: "police".parse().unwrap(), key: edwards(), cluster: "a".to_owned() };
     Genesis {
         network: "pilot".parse().unwrap(),
         name: Localized::new("试点城市", "Pilot city"),
