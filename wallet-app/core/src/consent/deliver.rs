@@ -7,6 +7,7 @@ use clients::verifier::VerifierClient;
 use identity::{Localized, UnixSeconds};
 use ledger::records::PartyId;
 use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
 use url::Url;
 use wire::oid4vp::ResponseAccepted;
 
@@ -17,10 +18,12 @@ use crate::receipts::Receipt;
 use crate::vault::{Table, VaultError};
 use crate::wallet::Wallet;
 
-/// Tries of one call.
-const TRIES: u32 = 3;
-/// The pause between them.
-const PAUSE: Duration = Duration::from_millis(400);
+/// How long one call tries. A verifier that waits for the ledger answers 503 meanwhile.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// The shortest and longest pause between two tries.
+const PAUSE: (Duration, Duration) = (Duration::from_millis(400), Duration::from_secs(3));
+/// Tries without any answer.
+const UNANSWERED_TRIES: u32 = 3;
 
 /// A SHA-256 digest in a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -104,9 +107,9 @@ impl Wallet {
             return Err(ConsentError::Expired.into());
         }
         let client = VerifierClient::new(self.http.clone());
-        let mut tries = 0;
+        let give_up = Instant::now() + PATIENCE;
+        let mut unanswered = 0;
         loop {
-            tries += 1;
             let error = match client.respond(&outgoing.response_uri, &outgoing.jwe).await {
                 Ok(accepted) => return self.delivered(outgoing, accepted, warnings).await,
                 Err(error) => error,
@@ -114,12 +117,15 @@ impl Wallet {
             if !error.is_temporary() {
                 return Err(self.not_taken(&outgoing, error)?.into());
             }
-            outgoing.unclear |= error.status().is_none();
+            let answered = error.status().is_some();
+            outgoing.unclear |= !answered;
+            unanswered += u32::from(!answered);
             self.vault.write::<_, VaultError>(|batch| batch.put(Table::Outbox, &outgoing.consent, &outgoing))?;
-            if tries >= TRIES {
+            let pause = error.retry_after().unwrap_or(PAUSE.0).clamp(PAUSE.0, PAUSE.1);
+            if unanswered >= UNANSWERED_TRIES || Instant::now() + pause > give_up {
                 return Err(ConsentError::NotDelivered { consent: outgoing.consent, source: error }.into());
             }
-            tokio::time::sleep(error.retry_after().unwrap_or(PAUSE).min(Duration::from_secs(3))).await;
+            tokio::time::sleep(pause).await;
         }
     }
 

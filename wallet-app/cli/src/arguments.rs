@@ -1,0 +1,193 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use url::Url;
+use wallet_core::{Language, WalletConfig};
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done
+  1  refused or failed; the reason is on stderr
+  2  the command line is wrong
+  3  the person declined, or nobody could be asked
+  4  the passphrase is wrong, or the wallet waits after wrong ones
+  5  another side is away (ledger, department, website): try again
+
+With --json the result is one JSON value on stdout, and an error one JSON object on stderr:
+  {\"error\":{\"slug\":…,\"side\":…,\"sentence\":{\"zh\":…,\"en\":…}}}";
+
+/// The citizen's wallet.
+#[derive(Debug, Parser)]
+#[command(name = "yufu-wallet", version, about = "The citizen's wallet 公民数字身份钱包", after_help = EXIT_CODES)]
+pub(crate) struct Arguments {
+    /// The wallet's directory.
+    #[arg(long, global = true, env = "YUFU_WALLET_DIR", default_value = "yufu-wallet")]
+    pub(crate) dir: PathBuf,
+    /// A file with the passphrase; without it the wallet asks.
+    #[arg(long, global = true, env = "YUFU_WALLET_PASSPHRASE_FILE")]
+    pub(crate) passphrase_file: Option<PathBuf>,
+    /// Print JSON for programs.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Speak this language instead of the wallet's.
+    #[arg(long, global = true)]
+    pub(crate) language: Option<Speech>,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// A language on the command line.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Speech {
+    Zh,
+    En,
+}
+
+impl From<Speech> for Language {
+    fn from(speech: Speech) -> Self {
+        match speech {
+            Speech::Zh => Self::Zh,
+            Speech::En => Self::En,
+        }
+    }
+}
+
+impl Arguments {
+    /// The language to speak: as asked, else as the wallet is set, else Chinese.
+    pub(crate) fn spoken_language(&self) -> Language {
+        let configured = || WalletConfig::load(&self.dir).map(|config| config.language).unwrap_or_default();
+        self.language.map_or_else(configured, Language::from)
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Create the wallet and a digital identity on the ledger; goes on where an earlier try stopped.
+    Create(CreateArguments),
+    /// Declare attributes to a department and ask it to attest them.
+    Declare(DeclareArguments),
+    /// Ask how requests for attestation stand.
+    Status {
+        /// One request; without it all of them.
+        id: Option<String>,
+        /// Wait up to so many seconds for a decision.
+        #[arg(long, default_value_t = 0)]
+        wait: u64,
+    },
+    /// Receive an offered credential.
+    Receive {
+        /// The offer's link, or a picture of its QR code; without it the offer of the request that was attested.
+        link: Option<String>,
+        /// The PIN from the clerk; without it the wallet asks.
+        #[arg(long)]
+        pin: Option<String>,
+        /// Do not ask.
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Open a link or the picture of a QR code; shows who asks for what, and asks you.
+    Scan(ScanArguments),
+    /// List credentials.
+    Credentials {
+        /// Ask the ledger for their status first.
+        #[arg(long)]
+        refresh: bool,
+    },
+    /// Kill a credential for good, without the issuer.
+    Kill {
+        /// The credential's id.
+        id: String,
+        /// Do not ask.
+        #[arg(long)]
+        yes: bool,
+    },
+    /// What happened: claim names, never values.
+    History,
+    /// Check every receipt against the ledger.
+    Receipts {
+        /// Show what was found before, without the ledger.
+        #[arg(long)]
+        offline: bool,
+    },
+    /// List responses that no site has acknowledged.
+    Unsent,
+    /// Send such a response again.
+    Resend {
+        /// The consent's id.
+        consent: String,
+    },
+    /// Print the DID.
+    Did,
+    /// List the identity's devices, as the ledger has them.
+    Devices,
+    /// Work with SD-JWTs; needs no wallet.
+    SdJwt {
+        #[command(subcommand)]
+        command: SdJwtCommand,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SdJwtCommand {
+    /// Verify `{sd_jwt, issuer_jwk, now, require_kb, nonce, aud}` and print the processed claims as JSON.
+    Verify {
+        /// The file with the JSON; `-` for stdin.
+        #[arg(default_value = "-")]
+        input: PathBuf,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CreateArguments {
+    /// A ledger node; may be given several times. Without nodes, `wallet.toml` in the directory is used.
+    #[arg(long = "node", requires_all = ["genesis", "trust_anchors"])]
+    pub(crate) nodes: Vec<Url>,
+    /// The ledger's genesis file.
+    #[arg(long, requires = "nodes")]
+    pub(crate) genesis: Option<PathBuf>,
+    /// The certificates (PEM) of the authorities that certify issuers and websites.
+    #[arg(long, requires = "nodes")]
+    pub(crate) trust_anchors: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DeclareArguments {
+    /// The department's address.
+    #[arg(long)]
+    pub(crate) department: Url,
+    /// The attestation type.
+    #[arg(long = "type")]
+    pub(crate) attestation_type: String,
+    /// A JSON document of claims.
+    #[arg(long)]
+    pub(crate) claims: Option<PathBuf>,
+    /// A portrait, JPEG or PNG.
+    #[arg(long)]
+    pub(crate) portrait: Option<PathBuf>,
+    /// Confirm without asking.
+    #[arg(long)]
+    pub(crate) yes: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ScanArguments {
+    /// The link, or a PNG or JPEG file with its QR code.
+    pub(crate) link: String,
+    /// Agree without asking.
+    #[arg(long, conflicts_with_all = ["decline", "show"])]
+    pub(crate) yes: bool,
+    /// The code that the login page shows.
+    #[arg(long)]
+    pub(crate) match_code: Option<String>,
+    /// Decline without asking.
+    #[arg(long, conflicts_with = "show")]
+    pub(crate) decline: bool,
+    /// Only show who asks for what; send nothing.
+    #[arg(long)]
+    pub(crate) show: bool,
+    /// The PIN, where the link is an offer.
+    #[arg(long)]
+    pub(crate) pin: Option<String>,
+}

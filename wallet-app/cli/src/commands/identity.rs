@@ -1,0 +1,84 @@
+//! `create`, `did`, `devices`.
+
+use std::path::{Path, PathBuf};
+
+use wallet_core::identity::IdentityError;
+use wallet_core::{Environment, Language, Strength, Wallet, WalletConfig, WalletError};
+
+use super::unlock;
+use crate::arguments::{Arguments, CreateArguments};
+use crate::ask;
+use crate::failure::Failure;
+use crate::print::Printer;
+
+/// Creates the wallet, unless it is there, and the identity, unless it is there.
+pub(crate) async fn create(arguments: &Arguments, create: &CreateArguments, printer: &Printer) -> Result<(), Failure> {
+    let wallet = if arguments.dir.join(wallet_core::vault::FILE).is_file() {
+        match unlock(arguments, printer) {
+            // A crash left the file without a wallet in it.
+            Err(Failure::Wallet(WalletError::Vault(wallet_core::vault::VaultError::NotFound(_)))) => {
+                make(arguments, create, printer)?
+            }
+            other => other?,
+        }
+    } else {
+        make(arguments, create, printer)?
+    };
+    printer.lines(&[printer.say("正在账本上创建数字身份……", "Creating the identity on the ledger …").to_owned()]);
+    let identity = wallet.create_identity().await?;
+    printer.result(&identity, || {
+        let block = identity.as_of.map_or(0, |as_of| as_of.height);
+        vec![
+            format!("{}{}", printer.say("数字身份：", "Identity: "), identity.did),
+            format!("{}{}", printer.say("本机密钥：", "This device's key: "), identity.device),
+            match printer.language {
+                Language::Zh => format!("已由账本证明，截至第 {block} 个区块。"),
+                Language::En => format!("Proven by the ledger as of block {block}."),
+            },
+        ]
+    });
+    Ok(())
+}
+
+fn make(arguments: &Arguments, create: &CreateArguments, printer: &Printer) -> Result<Wallet, Failure> {
+    let config = config(arguments, create)?;
+    let passphrase = ask::new_passphrase(arguments.passphrase_file.as_deref(), printer)?;
+    Ok(Wallet::create(&arguments.dir, &passphrase, config, Strength::normal(), Environment::system())?)
+}
+
+fn config(arguments: &Arguments, create: &CreateArguments) -> Result<WalletConfig, Failure> {
+    match (&create.genesis, &create.trust_anchors) {
+        (Some(genesis), Some(trust_anchors)) => Ok(WalletConfig {
+            nodes: create.nodes.clone(),
+            genesis: absolute(genesis)?,
+            trust_anchors: absolute(trust_anchors)?,
+            language: arguments.language.map(Language::from).unwrap_or_default(),
+        }),
+        _ if arguments.dir.join(wallet_core::config::FILE).is_file() => {
+            Ok(WalletConfig::load(&arguments.dir).map_err(WalletError::from)?)
+        }
+        _ => Err(Failure::NoConfiguration),
+    }
+}
+
+/// Paths on the command line are relative to where it was typed, in the file to the wallet.
+fn absolute(path: &Path) -> Result<PathBuf, Failure> {
+    std::path::absolute(path).map_err(Failure::Terminal)
+}
+
+/// Prints the DID.
+pub(crate) fn did(wallet: &Wallet, printer: &Printer) -> Result<(), Failure> {
+    let identity = wallet.identity()?.ok_or(WalletError::from(IdentityError::NotCreated))?;
+    printer.result(&identity, || vec![identity.did.to_string()]);
+    Ok(())
+}
+
+/// Lists the devices.
+pub(crate) async fn devices(wallet: &Wallet, printer: &Printer) -> Result<(), Failure> {
+    let devices = wallet.devices().await?;
+    printer.result(&devices, || {
+        let this = printer.say("（本机）", " (this device)");
+        devices.devices.iter().map(|device| format!("{}{}", device.key, if device.this_device { this } else { "" })).collect()
+    });
+    Ok(())
+}

@@ -1,0 +1,87 @@
+//! `scan` and `resend`: a link opens a screen; the person answers.
+
+use wallet_core::{Consent, LinkKind, Outcome, Wallet};
+
+use super::credentials::{link_or_picture, receive};
+use crate::arguments::ScanArguments;
+use crate::ask;
+use crate::failure::Failure;
+use crate::print::Printer;
+use crate::show;
+
+/// What the person answered.
+enum Answer {
+    Agree { match_code: Option<String> },
+    Decline,
+}
+
+/// Opens a link or picture, shows who asks for what, and does what the person says.
+pub(crate) async fn scan(wallet: &Wallet, arguments: &ScanArguments, printer: &Printer) -> Result<(), Failure> {
+    let link = link_or_picture(&arguments.link)?;
+    if Wallet::read_link(&link)? == LinkKind::Offer {
+        return receive(wallet, Some(&link), arguments.pin.as_deref(), arguments.yes, printer).await;
+    }
+    let consent = wallet.open(&link).await?;
+    if arguments.show {
+        printer.result(&consent.view, || show::consent(&consent.view, printer));
+        return Ok(());
+    }
+    printer.lines(&show::consent(&consent.view, printer));
+    match answer(arguments, &consent, printer)? {
+        Answer::Agree { match_code } => {
+            let outcome = wallet.approve(&consent, match_code.as_deref()).await?;
+            print_outcome(&outcome, printer);
+            Ok(())
+        }
+        Answer::Decline => {
+            let told = wallet.decline(&consent).await?;
+            printer.result(&serde_json::json!({ "declined": true, "site_told": told }), || vec![declined(told, printer)]);
+            if arguments.decline { Ok(()) } else { Err(Failure::Declined) }
+        }
+    }
+}
+
+/// Sends a response again.
+pub(crate) async fn resend(wallet: &Wallet, consent: &str, printer: &Printer) -> Result<(), Failure> {
+    let outcome = wallet.resend(consent).await?;
+    print_outcome(&outcome, printer);
+    Ok(())
+}
+
+fn print_outcome(outcome: &Outcome, printer: &Printer) {
+    printer.result(outcome, || show::outcome(outcome, printer));
+}
+
+fn declined(told: bool, printer: &Printer) -> String {
+    let text = if told {
+        printer.say("已拒绝，并已告知网站。未提供任何信息。", "Declined, and the site was told. No data was released.")
+    } else {
+        printer.say("已拒绝，但未能告知网站。未提供任何信息。", "Declined; the site could not be told. No data was released.")
+    };
+    text.to_owned()
+}
+
+fn answer(arguments: &ScanArguments, consent: &Consent, printer: &Printer) -> Result<Answer, Failure> {
+    if arguments.decline {
+        return Ok(Answer::Decline);
+    }
+    if arguments.yes {
+        return Ok(Answer::Agree { match_code: arguments.match_code.clone() });
+    }
+    let codes = &consent.view.match_codes;
+    if codes.is_empty() || arguments.match_code.is_some() {
+        let agreed = ask::yes(printer.say("同意吗？", "Do you agree?"))?;
+        let match_code = arguments.match_code.clone();
+        return Ok(if agreed { Answer::Agree { match_code } } else { Answer::Decline });
+    }
+    let question = format!(
+        "{}（{}）{}",
+        printer.say("同意请输入登录页面上的匹配码", "To agree, type the code that the login page shows "),
+        codes.join(" / "),
+        printer.say("，直接回车表示拒绝：", ", or press Enter to decline: ")
+    );
+    Ok(match ask::answer(&question)? {
+        Some(code) => Answer::Agree { match_code: Some(code) },
+        None => Answer::Decline,
+    })
+}

@@ -1,0 +1,165 @@
+//! The wallet's views as lines for a person.
+
+use wallet_core::labels::{self, moment};
+use wallet_core::{
+    ConsentView, CredentialView, DeclarePreview, HistoryEntry, Language, OfferView, Outcome, ReceiptView, RequestStage,
+    RequestView,
+};
+
+use crate::print::Printer;
+
+/// What would be declared.
+pub(crate) fn preview(preview: &DeclarePreview, printer: &Printer) -> Vec<String> {
+    let mut lines = vec![
+        format!("{}{}", printer.say("部门：", "Department: "), printer.of(&preview.department)),
+        format!("{}{}", printer.say("申请：", "To attest: "), printer.of(&preview.type_name)),
+    ];
+    for attribute in &preview.attributes {
+        lines.push(format!("  {}  ({}, {} B)", attribute.file, attribute.media_type, attribute.bytes));
+        for (name, value) in &attribute.claims {
+            let value = value.as_str().unwrap_or_default();
+            lines.push(format!("    {}: {}", printer.of(&labels::claim(name)), labels::printable(value, 200)));
+        }
+        lines.push(format!("    CID {}", attribute.cid));
+        lines.extend(attribute.notes.iter().map(|note| format!("    ! {}", printer.of(note))));
+    }
+    lines.push(printer.of(&preview.sentence).to_owned());
+    lines
+}
+
+/// A request for attestation.
+pub(crate) fn request(request: &RequestView, printer: &Printer) -> Vec<String> {
+    let stage = match &request.stage {
+        RequestStage::Prepared => printer.say("已准备，尚未确认", "prepared, not confirmed").to_owned(),
+        RequestStage::Confirmed => printer.say("已确认，处理中", "confirmed, under way").to_owned(),
+        RequestStage::Pending => printer.say("等待部门审核", "waiting for the department").to_owned(),
+        RequestStage::Attested { .. } => {
+            printer.say("已认证，可用 PIN 领取凭证", "attested; receive the credential with the PIN").to_owned()
+        }
+        RequestStage::Refused { reason } => format!("{}{reason}", printer.say("已拒绝：", "refused: ")),
+        RequestStage::Received => printer.say("凭证已领取", "credential received").to_owned(),
+    };
+    let mut lines =
+        vec![format!("{}  {}  {}  {stage}", request.id, printer.of(&request.type_name), printer.of(&request.department))];
+    if let Some(height) = request.anchored_height {
+        lines.push(match printer.language {
+            Language::Zh => format!("    指纹已上链：第 {height} 个区块"),
+            Language::En => format!("    fingerprints anchored in block {height}"),
+        });
+    }
+    if let RequestStage::Attested { offer } = &request.stage {
+        lines.push(format!("    {offer}"));
+    }
+    lines
+}
+
+/// An offer.
+pub(crate) fn offer(offer: &OfferView, printer: &Printer) -> Vec<String> {
+    let issuer = offer.department.as_ref().map_or(offer.issuer.as_str(), |name| printer.of(name));
+    let mut lines = vec![format!("{}{}  ({issuer})", printer.say("可领取：", "Offered: "), printer.of(&offer.type_name))];
+    if !offer.expected {
+        let warning = printer.say(
+            "  ! 您的钱包没有申请过这个凭证。请确认链接来自您信任的部门。",
+            "  ! This wallet did not ask for it. Make sure that the link comes from a department you trust.",
+        );
+        lines.push(warning.to_owned());
+    }
+    lines
+}
+
+/// A credential.
+pub(crate) fn credential(credential: &CredentialView, printer: &Printer) -> Vec<String> {
+    let state = if credential.usable { printer.say("有效", "in force") } else { printer.say("不可用", "not usable") };
+    let mut lines = vec![format!(
+        "{}  {}  {}  {state}, {}{}",
+        credential.id,
+        printer.of(&credential.type_name),
+        printer.of(&credential.issuer_name),
+        printer.say("有效期至 ", "until "),
+        moment(credential.valid_until)
+    )];
+    for claim in &credential.claims {
+        lines.push(format!("    {}: {}", printer.of(&claim.label), labels::printable(&claim.value, 200)));
+    }
+    let (left, all) = (credential.copies_left, credential.copies);
+    lines.push(match printer.language {
+        Language::Zh => format!("    未使用的一次性副本：{left}/{all}"),
+        Language::En => format!("    unused single-use copies: {left} of {all}"),
+    });
+    if let Some(as_of) = &credential.as_of {
+        lines.push(match printer.language {
+            Language::Zh => format!("    账本状态：{:?}，截至第 {} 个区块", credential.status, as_of.height),
+            Language::En => format!("    status on the ledger: {:?} as of block {}", credential.status, as_of.height),
+        });
+    }
+    lines
+}
+
+/// The consent screen.
+pub(crate) fn consent(view: &ConsentView, printer: &Printer) -> Vec<String> {
+    let mut lines = vec![
+        String::new(),
+        format!("{}{}", printer.say("请求方：", "Who asks:  "), printer.of(&view.name)),
+        format!("{}{}", printer.say("网址：　", "Address:   "), view.origin),
+        format!("{}{}", printer.say("主管：　", "Sponsor:   "), printer.of(&view.sponsor)),
+        format!("{}{}", printer.say("用途：　", "Purpose:   "), printer.of(&view.purpose)),
+        match printer.language {
+            Language::Zh => format!("保存：　最多 {} 天", view.retention_days),
+            Language::En => format!("Kept for:  at most {} days", view.retention_days),
+        },
+        format!("({})", printer.of(&view.freshness)),
+        String::new(),
+        printer.say("将出示：", "Would be shown:").to_owned(),
+    ];
+    for claim in &view.claims {
+        lines.push(format!("    {}: {}  ({})", printer.of(&claim.label), claim.value, printer.of(&claim.type_name)));
+    }
+    lines.push(String::new());
+    lines.extend(view.last_time.iter().map(|last| printer.of(&last.sentence).to_owned()));
+    lines.extend(view.warnings.iter().map(|warning| format!("! {}", printer.of(warning))));
+    lines.extend(view.other_device.iter().map(|note| format!("! {}", printer.of(note))));
+    if !view.match_codes.is_empty() {
+        lines.push(format!("{}{}", printer.say("匹配码：", "Match codes: "), view.match_codes.join("  ")));
+    }
+    lines.push(String::new());
+    lines.push(printer.of(&view.sentence).to_owned());
+    lines
+}
+
+/// What became of an approved request.
+pub(crate) fn outcome(outcome: &Outcome, printer: &Printer) -> Vec<String> {
+    let mut lines = vec![printer.say("已提供，网站已接收。", "Released, and the site took it.").to_owned()];
+    lines.extend(outcome.receipt.iter().flat_map(|one| receipt(one, printer)));
+    lines.extend(outcome.warnings.iter().map(|warning| format!("! {}", printer.of(warning))));
+    if let Some(uri) = &outcome.redirect_uri {
+        lines.push(format!("{}{uri}", printer.say("在浏览器中继续：", "Go on in the browser: ")));
+    }
+    lines
+}
+
+/// A receipt.
+pub(crate) fn receipt(receipt: &ReceiptView, printer: &Printer) -> Vec<String> {
+    let claims: Vec<String> = receipt.claims.iter().map(|claim| printer.of(&labels::claim(claim)).to_owned()).collect();
+    let as_of = receipt.as_of.map_or_else(String::new, |as_of| match printer.language {
+        Language::Zh => format!("，截至第 {} 个区块", as_of.height),
+        Language::En => format!(" as of block {}", as_of.height),
+    });
+    vec![
+        format!("{}  {}  {}", moment(receipt.at), printer.of(&receipt.name), claims.join(printer.say("、", ", "))),
+        format!("    {}{} — {}{as_of}", printer.say("回执 ", "receipt "), receipt.receipt, printer.of(&receipt.verdict.name())),
+    ]
+}
+
+/// An entry of the history.
+pub(crate) fn entry(entry: &HistoryEntry, printer: &Printer) -> String {
+    let mut parts = vec![moment(entry.at), printer.of(&entry.event.name()).to_owned()];
+    parts.extend(entry.other_side.iter().map(|name| printer.of(name).to_owned()));
+    parts.extend(entry.origin.clone());
+    parts.extend(entry.attestation_type.iter().map(|vct| printer.of(&labels::attestation_type(vct)).to_owned()));
+    if !entry.claims.is_empty() {
+        let claims: Vec<String> = entry.claims.iter().map(|claim| printer.of(&labels::claim(claim)).to_owned()).collect();
+        parts.push(claims.join(printer.say("、", ", ")));
+    }
+    parts.extend(entry.reason.iter().map(|reason| format!("[{reason}]")));
+    parts.join("  ")
+}
