@@ -23,7 +23,15 @@ use service_kit::{
     layers::{self, Limits},
     telemetry,
 };
-use std::{fs, path::PathBuf, time::Duration};
+use std::{
+    fs,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 #[derive(Parser)]
 #[command(about = "A validator of the Yufu ledger", version)]
@@ -118,11 +126,17 @@ async fn serve(context: Context, config: Config, parts: Parts, settings: network
     let router = rpc::router(node.clone(), limits, shutdown.clone());
     let passage = Limits { trusted_proxies: config.rpc.trusted_proxies.clone(), ..Limits::default() };
     let router = layers::apply(router, &url, passage);
+    let ended = Arc::new(AtomicBool::new(false));
+    let end = ended.clone();
     context.child("consensus").spawn(move |_| async move {
-        let ended = consensus.await;
-        tracing::info!(?ended, "consensus ended");
-        shutdown.request();
+        let result = consensus.await;
+        if !shutdown.is_requested() {
+            tracing::error!(?result, "consensus ended by itself");
+            end.store(true, Ordering::Relaxed);
+            shutdown.request();
+        }
     });
     service.run(router).await?;
+    anyhow::ensure!(!ended.load(Ordering::Relaxed), "consensus ended by itself; the log says why");
     context.stop(0, Some(Duration::from_secs(5))).await.context("the engine did not stop in time")
 }

@@ -36,6 +36,9 @@ use tokio::sync::mpsc;
 /// The longest honest gap between blocks beyond heartbeat and leader timeout: one skipped leader, votes, a slow disk.
 const GRACE: Duration = Duration::from_secs(3);
 
+/// How often gauges are set when no block comes.
+const GAUGES_EVERY: Duration = Duration::from_secs(1);
+
 /// Why a node does not start.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StartError {
@@ -165,7 +168,7 @@ where
     let others = keys.iter().filter(|key| **key != me).cloned().collect();
     let reads = Reads::open(context.child("reads"), &engine, head.clone(), others).await;
     mempool.finalized(head.tip().borrow().height, []);
-    watch(context.child("progress"), head.clone(), progress.clone());
+    watch(context.child("progress"), head.clone(), progress.clone(), mempool.clone());
     let clock = context.child("clock");
     let node =
         Node { genesis, genesis_hash, name, keys, clock, mempool, head, peers, progress, store, reads, application, submissions };
@@ -184,13 +187,30 @@ fn timing(consensus: &config::Consensus) -> Timing {
     }
 }
 
-fn watch<E: Environment>(context: E, head: Arc<Head>, progress: Arc<Progress>) {
+/// Keeps progress and metrics up to date.
+fn watch<E: Environment>(context: E, head: Arc<Head>, progress: Arc<Progress>, mempool: Arc<Mempool>) {
     context.spawn(|context| async move {
         let mut tip = head.tip();
-        while tip.changed().await.is_ok() {
-            progress.finalized(context.current());
+        loop {
+            let now = context.current();
+            metrics::gauge!("ledger_finalized_height").set(small(tip.borrow().height));
+            metrics::gauge!("ledger_validators_heard").set(small(progress.here(now)));
+            metrics::gauge!("ledger_waiting_transactions").set(small(mempool.size().0));
+            metrics::gauge!("ledger_progressing").set(f64::from(u8::from(progress.check(now).is_ok())));
+            commonware_macros::select! {
+                changed = tip.changed() => match changed {
+                    Ok(()) => progress.finalized(context.current()),
+                    Err(_) => return,
+                },
+                _ = context.sleep(GAUGES_EVERY) => {},
+            }
         }
     });
+}
+
+/// A count as a gauge takes it: exact up to 2³².
+fn small(count: impl TryInto<u32>) -> f64 {
+    f64::from(count.try_into().unwrap_or(u32::MAX))
 }
 
 /// How the network of validators is reached, from configuration and genesis.

@@ -84,6 +84,8 @@ pub type Oracle = lookup::Oracle<PublicKey>;
 
 /// Messages per second and peer on each channel: bounds the memory of the preallocated queues.
 const MESSAGES_PER_SECOND: NonZeroU32 = NZU32!(256);
+/// How far apart the clocks of two validators may be.
+const CLOCK_DRIFT: Duration = Duration::from_secs(60);
 const MAILBOX: NonZeroUsize = NZUsize!(1_024);
 
 /// Listens and dials; returns the links for [`super::start`].
@@ -94,12 +96,7 @@ pub fn connect(context: &Context, signer: PrivateKey, settings: Settings) -> Lin
     let participants = u32::try_from(settings.peers.len()).expect("the genesis bounds the validators");
     let max_peers = NonZeroUsize::new(settings.peers.len()).unwrap_or(NonZeroUsize::MIN);
     let handshake = Cups::<_, ChaCha20Poly1305>::new(
-        Sake {
-            signer,
-            synchrony_bound: Duration::from_secs(10),
-            max_handshake_age: Duration::from_secs(10),
-            version: sake::Version::V1,
-        },
+        Sake { signer, synchrony_bound: CLOCK_DRIFT, max_handshake_age: CLOCK_DRIFT, version: sake::Version::V1 },
         cups::Version::V1,
     );
     let mut config = lookup::Config::local(

@@ -28,8 +28,9 @@ pub struct Pace {
     pub heartbeat: Duration,
 }
 
-/// How far ahead of the local clock a block's time may be before this node waits with its vote.
-const CLOCK_DRIFT: Duration = Duration::from_secs(2);
+/// How far ahead of the local clock a block's time may be before this node waits with its vote: clocks that are less than a
+/// minute apart work together.
+const CLOCK_DRIFT: Duration = Duration::from_secs(60);
 /// The stateful application, paced.
 pub struct Paced<E: Environment> {
     inner: Stateful<E>,

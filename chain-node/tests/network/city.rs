@@ -59,6 +59,11 @@ pub(crate) fn key(word: &str) -> SecretKey {
 impl City {
     /// Prepares `validators` validators without starting them.
     pub(crate) async fn prepare(validators: usize) -> Self {
+        Self::prepare_with(validators, 100_000).await
+    }
+
+    /// Like [`Self::prepare`], with a limit on the requests per second of one client.
+    pub(crate) async fn prepare_with(validators: usize, requests_per_second: u32) -> Self {
         let alone = ALONE.lock().await;
         let dir = tempfile::tempdir().unwrap();
         let names: Vec<String> = (1..=validators).map(|number| format!("validator-{number}")).collect();
@@ -81,7 +86,7 @@ impl City {
             let config = format!(
                 "genesis = \"../genesis.json\"\nkey_file = \"key\"\ndata_dir = \"data\"\n\
                  [network]\nlisten = \"127.0.0.1:{p2p}\"\nallow_private_addresses = true\npeers = [{}]\n\
-                 [rpc]\nlisten = \"127.0.0.1:{rpc}\"\nadmin_listen = \"127.0.0.1:{admin}\"\n",
+                 [rpc]\nlisten = \"127.0.0.1:{rpc}\"\nadmin_listen = \"127.0.0.1:{admin}\"\nrequests_per_second = {requests_per_second}\n",
                 peers.join(", ")
             );
             fs::write(folder.join("config.toml"), config).unwrap();
@@ -160,6 +165,22 @@ impl City {
         let (status, body) = self.get(format!("{}{path}", self.nodes[place].url)).await.expect("the node answers");
         let json = serde_json::from_slice(&body);
         (status, json.unwrap_or_else(|error| panic!("{path}: {status} {error}: {}", String::from_utf8_lossy(&body))))
+    }
+
+    /// What a stream of events says until it holds `text`.
+    pub(crate) async fn events_until(&self, place: usize, text: &str) -> String {
+        let mut stream = self.http.get(format!("{}/v1/events", self.nodes[place].url)).send().await.unwrap();
+        let mut heard = String::new();
+        while !heard.contains(text) {
+            let chunk = timeout(LIMIT, stream.chunk()).await.expect("an event within the limit").unwrap();
+            heard.push_str(std::str::from_utf8(&chunk.expect("the stream goes on")).unwrap());
+        }
+        heard
+    }
+
+    pub(crate) async fn metrics(&self, place: usize) -> String {
+        let (_, body) = self.get(format!("{}/metrics", self.nodes[place].admin)).await.expect("the node answers");
+        String::from_utf8(body).unwrap()
     }
 
     pub(crate) async fn readyz(&self, place: usize) -> (StatusCode, Value) {

@@ -1,6 +1,7 @@
 //! Four validators: transactions become final, proofs hold, hostile input is refused, and it is quick.
 
 use crate::city::{City, digest, key};
+use data_encoding::BASE64URL_NOPAD;
 use identity::{Commitment, canonical};
 use ledger::{
     cell::{Cell, Subject},
@@ -115,6 +116,37 @@ async fn what_is_not_a_transaction_of_this_ledger_is_refused_with_its_reason() {
     for path in ["/v1/blocks/1000000", "/v2/nothing"] {
         assert_eq!(city.json::<Value>(0, path).await.0, StatusCode::NOT_FOUND, "{path}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn finalized_blocks_come_as_events_and_the_rpc_describes_itself() {
+    let city = City::start(1).await;
+    let (transaction, _) = city.new_identity("citizen").await;
+    let id = BASE64URL_NOPAD.encode(&transaction.id().0);
+    let (events, receipt) = tokio::join!(city.events_until(0, &id), async {
+        // The stream shows what is final after it was opened: a moment for it to open.
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        city.finalize(0, &transaction).await
+    });
+    assert!(events.contains("event: finalized"), "{events}");
+    assert!(events.contains(&format!("\"height\":{}", receipt.height)), "{events}");
+    let description = city.json::<Value>(0, "/openapi.json").await.1;
+    assert_eq!(description["paths"].as_object().unwrap().len(), 8);
+    let metrics = city.metrics(0).await;
+    assert!(metrics.contains("ledger_finalized_height") && metrics.contains("ledger_progressing 1"), "{metrics}");
+}
+
+/// SEC-C1: one address gets its share of requests and no more.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_asks_too_often_is_told_to_wait() {
+    let mut city = City::prepare_with(1, 2).await;
+    city.spawn(0).await;
+    let mut answers = Vec::new();
+    for _ in 0..10 {
+        answers.push(city.json::<Value>(0, "/v1/status").await.0);
+    }
+    assert_eq!(answers[0], StatusCode::OK);
+    assert_eq!(*answers.last().unwrap(), StatusCode::TOO_MANY_REQUESTS);
 }
 
 #[tokio::test(flavor = "multi_thread")]
