@@ -48,6 +48,14 @@ async fn all_validators_killed_at_once_lose_nothing_acknowledged() {
     let height = receipts.last().unwrap().0.height;
     city.wait_until("the block on node 0", async |city| city.height(0).await >= height).await;
     let before = digest(&city.block(0, height).await);
+    // Killed with blocks under way: these may be final or not, but the same on all.
+    let mut under_way = Vec::new();
+    for number in 10..30 {
+        under_way.push(city.new_identity(&format!("citizen {number}")).await.0);
+    }
+    for (number, transaction) in under_way.iter().enumerate() {
+        city.submit(number % 4, transaction).await;
+    }
     for place in 0..4 {
         city.kill(place).await;
     }
@@ -65,6 +73,15 @@ async fn all_validators_killed_at_once_lose_nothing_acknowledged() {
             assert_eq!(city.receipt(place, transaction, 0).await.as_ref(), Ok(receipt));
             assert!(city.proven(place, &Subject::Identity(inception.id())).await.cell.is_some());
         }
+    }
+    for transaction in under_way {
+        let receipt = city.finalize(2, &transaction).await;
+        assert_eq!(receipt.outcome, Outcome::Applied);
+        city.wait_until("the same receipt", async |city| city.receipt(3, &transaction, 1_000).await == Ok(receipt.clone())).await;
+    }
+    let top = city.height(0).await.min(city.height(3).await);
+    for height in 1..=top {
+        assert_eq!(digest(&city.block(0, height).await), digest(&city.block(3, height).await));
     }
 }
 
@@ -93,4 +110,38 @@ async fn sigterm_is_a_clean_stop_and_a_folder_serves_one_process() {
     assert_eq!(city.terminate(0).await, Some(0), "{}", city.log(0));
     city.spawn(0).await;
     assert_eq!(city.receipt(0, &transaction, 0).await, Ok(receipt));
+}
+
+/// REL-A4, INV-I2: a validator that is killed again and again while blocks are made comes back each time and votes on.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_validator_killed_at_any_moment_under_load_comes_back() {
+    let mut city = City::start(4).await;
+    let mut receipts = Vec::new();
+    for round in 0_u64..10 {
+        let mut transactions = Vec::new();
+        for number in 0..20 {
+            transactions.push(city.new_identity(&format!("citizen {round} {number}")).await.0);
+        }
+        for (number, transaction) in transactions.iter().enumerate() {
+            city.submit(number % 3, transaction).await;
+        }
+        // Another moment of the block each time.
+        tokio::time::sleep(Duration::from_millis(round * 17)).await;
+        city.kill(3).await;
+        city.spawn(3).await;
+        for transaction in transactions {
+            let receipt = city.finalize(0, &transaction).await;
+            receipts.push((receipt, transaction));
+        }
+    }
+    let height = receipts.iter().map(|(receipt, _)| receipt.height).max().unwrap();
+    city.wait_until("the last block on the killed node", async |city| city.height(3).await >= height).await;
+    for (receipt, transaction) in &receipts {
+        assert_eq!(city.receipt(3, transaction, 0).await.as_ref(), Ok(receipt));
+    }
+    assert_eq!(digest(&city.block(3, height).await), digest(&city.block(0, height).await));
+    // It votes: without it there is no quorum once another is away.
+    city.kill(2).await;
+    let (last, _) = city.new_identity("with the vote of the killed one").await;
+    assert_eq!(city.finalize(0, &last).await.outcome, Outcome::Applied);
 }

@@ -16,8 +16,6 @@ use ledger::{
 };
 use sha2::{Digest as _, Sha256};
 
-const VALIDATORS: usize = 4;
-
 fn secret(word: &str) -> SecretKey {
     SecretKey::from_bytes(Algorithm::Ed25519, &Sha256::digest(word).into()).unwrap()
 }
@@ -26,13 +24,13 @@ fn validator(place: usize) -> PrivateKey {
     PrivateKey::decode(Copying(&*secret(&format!("validator {place}")).to_bytes())).unwrap()
 }
 
-fn genesis() -> Genesis {
+fn genesis(validators: usize) -> Genesis {
     let id: ledger::records::AuthorityId = "e-government".parse().unwrap();
     Genesis {
         network: "simulation".parse().unwrap(),
         name: Localized::new("模拟", "Simulation"),
         started_at: 0,
-        validators: (0..VALIDATORS)
+        validators: (0..validators)
             .map(|place| Validator {
                 name: format!("validator-{place}"),
                 authority: id,

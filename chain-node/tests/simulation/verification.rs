@@ -71,7 +71,7 @@ fn state_config(name: &str) -> FixedConfig<EightCap, Sequential> {
 
 impl Validator {
     async fn new(context: Context, name: &str) -> Self {
-        let checked = Checked::new(genesis()).unwrap();
+        let checked = Checked::new(genesis(4)).unwrap();
         let block = checked.block::<Context>();
         let mempool = Arc::new(Mempool::new(Limits { transactions: 100, bytes: 1_000_000, per_sender: 10 }));
         let head = Arc::new(Head::new(block.header().clone()));
@@ -133,7 +133,7 @@ fn changed(block: &Block, change: impl FnOnce(&mut ledger::block::Block)) -> Blo
 fn a_block_that_breaks_a_rule_is_not_accepted() {
     Runner::default().start(|context| async move {
         let mut leader = Validator::new(context.child("leader"), "leader").await;
-        let hash = genesis().hash();
+        let hash = genesis(4).hash();
         leader.wait(&create_identity(hash, 1));
         leader.wait(&create_identity(hash, 2));
         let good = leader.propose().await;
