@@ -1,1 +1,177 @@
-//! Repository rules.
+//! Repository rules that no compiler checks: edges between crates, sizes of files, words that must not stay, migrations that must not
+//! change, the README's map, and the requirement rows that tests name.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Which workspace crates a crate may depend on. A new edge is a decision: it is made here, in a commit of its own.
+const EDGES: &[(&str, &[&str])] = &[
+    ("identity", &[]),
+    ("ledger", &["identity"]),
+    ("wire", &["identity", "ledger"]),
+    ("blobs", &["identity"]),
+    ("clients", &["identity", "ledger", "wire", "blobs"]),
+    ("service-kit", &["wire"]),
+    ("chain-state", &["identity", "ledger"]),
+    ("chain-node", &["identity", "ledger", "wire", "service-kit", "chain-state"]),
+    ("issuer-service", &["identity", "ledger", "wire", "blobs", "clients", "service-kit"]),
+    ("verifier-service", &["identity", "ledger", "wire", "clients", "service-kit"]),
+    ("wallet-core", &["identity", "ledger", "wire", "blobs", "clients"]),
+    ("yufu-wallet", &["identity", "clients", "wallet-core"]),
+    ("city", &["identity", "ledger", "wire", "clients", "blobs", "wallet-core"]),
+    ("stories", &[]),
+];
+
+/// Crates that must stay free of I/O, clocks and randomness, and what would bring them in.
+const PURE: &[&str] = &["identity", "ledger", "chain-state"];
+const IMPURE_DEPENDENCIES: &[&str] = &["tokio", "axum", "reqwest", "getrandom", "rand", "tracing", "redb", "sqlx"];
+
+const MAX_CODE_LINES: usize = 600;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ is in the root").to_owned()
+}
+
+/// The files that git tracks, relative to the root.
+fn tracked() -> Vec<String> {
+    let output = Command::new("git").args(["ls-files"]).current_dir(root()).output().expect("git runs");
+    assert!(output.status.success(), "git ls-files failed");
+    String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
+}
+
+fn read(path: &str) -> String {
+    std::fs::read_to_string(root().join(path)).unwrap_or_else(|e| panic!("{path}: {e}"))
+}
+
+fn manifests() -> BTreeMap<String, toml::Table> {
+    let manifest = |path: &String| -> (String, toml::Table) {
+        let table: toml::Table = read(path).parse().unwrap_or_else(|e| panic!("{path}: {e}"));
+        (table["package"]["name"].as_str().expect("a package has a name").to_owned(), table)
+    };
+    tracked().iter().filter(|p| p.ends_with("Cargo.toml") && *p != "Cargo.toml").map(manifest).collect()
+}
+
+fn dependencies(manifest: &toml::Table) -> Vec<String> {
+    let table = manifest.get("dependencies").and_then(toml::Value::as_table);
+    table.into_iter().flat_map(|t| t.keys().cloned()).collect()
+}
+
+/// Z011: dependencies go downward only.
+#[test]
+fn crates_depend_only_on_what_the_map_allows() {
+    let allowed: BTreeMap<&str, &[&str]> = EDGES.iter().copied().collect();
+    for (name, manifest) in manifests() {
+        let permitted = allowed.get(name.as_str()).unwrap_or_else(|| panic!("{name} is not in EDGES"));
+        for dependency in dependencies(&manifest) {
+            let ours = allowed.contains_key(dependency.as_str());
+            assert!(!ours || permitted.contains(&dependency.as_str()), "{name} must not depend on {dependency}");
+        }
+    }
+}
+
+#[test]
+fn pure_crates_have_no_io_clock_or_randomness() {
+    let manifests = manifests();
+    for name in PURE {
+        for dependency in dependencies(&manifests[*name]) {
+            assert!(!IMPURE_DEPENDENCIES.contains(&dependency.as_str()), "{name} is pure and must not depend on {dependency}");
+        }
+    }
+}
+
+#[test]
+fn the_wallets_app_sees_the_core_and_only_one_file_may_import_tauri() {
+    let manifests = manifests();
+    assert!(!dependencies(&manifests["wallet-core"]).iter().any(|d| d.starts_with("tauri")), "wallet-core is free of tauri");
+}
+
+#[test]
+fn no_source_file_is_longer_than_600_lines_of_code() {
+    for path in tracked().iter().filter(|p| p.ends_with(".rs")) {
+        let text = read(path);
+        let code = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("//")).count();
+        assert!(code <= MAX_CODE_LINES, "{path} has {code} lines of code");
+    }
+}
+
+#[test]
+fn nothing_is_left_for_later_in_the_sources() {
+    // Split, so that this file does not find itself.
+    let words = [concat!("TO", "DO"), concat!("FIX", "ME"), concat!("#[ig", "nore")];
+    for path in tracked().iter().filter(|p| ["rs", "toml", "md", "html", "css", "js", "ts", "sql"].iter().any(|e| p.ends_with(e))) {
+        let text = read(path);
+        for word in words {
+            assert!(!text.contains(word), "{path} contains {word}");
+        }
+    }
+}
+
+#[test]
+fn every_module_begins_by_saying_what_it_is() {
+    for path in tracked().iter().filter(|p| p.ends_with(".rs")) {
+        assert!(read(path).starts_with("//!"), "{path} does not begin with //!");
+    }
+}
+
+/// A migration that has been committed is history. `tests/migrations.txt` lists `sha256  path`; a new one is added there.
+#[test]
+fn committed_migrations_never_change() {
+    let list = read("tests/migrations.txt");
+    let listed: BTreeMap<&str, &str> = list.lines().filter_map(|line| line.split_once("  ")).map(|(hash, path)| (path, hash)).collect();
+    let tracked = tracked();
+    let migrations: Vec<&String> = tracked.iter().filter(|p| p.contains("/migrations/") && p.ends_with(".sql")).collect();
+    for path in &migrations {
+        let hash = sha256(path);
+        assert_eq!(listed.get(path.as_str()), Some(&hash.as_str()), "{path}: write a new migration instead of changing this one");
+    }
+    assert_eq!(listed.len(), migrations.len(), "tests/migrations.txt lists a file that is not there");
+}
+
+fn sha256(path: &str) -> String {
+    let output = Command::new("sha256sum").arg(root().join(path)).output().expect("sha256sum runs");
+    String::from_utf8(output.stdout).unwrap().split_whitespace().next().expect("a hash").to_owned()
+}
+
+/// The README's code map: lines of the block after "## Code map" that begin with a path.
+#[test]
+fn the_code_map_of_the_readme_is_the_folders() {
+    let readme = read("README.md");
+    let map = readme.split("## Code map").nth(1).and_then(|rest| rest.split("```").nth(1)).expect("the README has a code map");
+    let mapped: BTreeSet<String> = map
+        .lines()
+        .skip(1)
+        .filter_map(|line| line.split_whitespace().next())
+        .map(|path| path.trim_end_matches('/').to_owned())
+        .collect();
+    for path in &mapped {
+        assert!(root().join(path).exists(), "the code map names {path}, which is not there");
+    }
+    for path in tracked().iter().filter(|p| p.ends_with("/Cargo.toml")) {
+        let folder = path.trim_end_matches("/Cargo.toml");
+        assert!(mapped.contains(folder), "the code map does not name {folder}");
+    }
+}
+
+/// Only the folders of the design are visible at the top.
+#[test]
+fn the_top_level_has_only_the_folders_of_the_design() {
+    let allowed = ["Cargo.toml", "Cargo.lock", "LICENSE", "README.md"];
+    let folders = ["wallet-app", "issuer-service", "verifier-service", "chain-node", "shared", "tests"];
+    for path in tracked() {
+        let top = path.split('/').next().expect("a path has a first part");
+        assert!(top.starts_with('.') || allowed.contains(&top) || folders.contains(&top), "{top} does not belong at the top level");
+    }
+}
+
+/// `tests/rows.txt` lists the requirement, fault and attack rows that Yufu claims; each must be named by a test's comment.
+#[test]
+fn every_claimed_row_is_named_by_a_test() {
+    let mut named = String::new();
+    for path in tracked().iter().filter(|p| p.ends_with(".rs") || p.ends_with(".mjs")) {
+        named.push_str(&read(path));
+    }
+    for row in read("tests/rows.txt").lines().filter_map(|line| line.split_whitespace().next()).filter(|row| !row.starts_with('#')) {
+        assert!(named.contains(row), "no test names {row}");
+    }
+}

@@ -1,1 +1,20 @@
-//! Whole-system stories.
+//! Stories: what must be true of the whole system, told on real processes through what real people and programs use.
+//!
+//! A story starts a city of its own, on free ports, in a directory of its own. None sleeps: each waits for what it waits for, with a
+//! limit. Cities are started one after the other, for a machine of two cores.
+
+mod first_login;
+mod ledger;
+mod refusals;
+mod strangers;
+mod stranger;
+
+use std::sync::LazyLock;
+
+use tokio::sync::{Mutex, MutexGuard};
+
+/// One city at a time.
+pub(crate) async fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: LazyLock<Mutex<()>> = LazyLock::new(Mutex::default);
+    ALONE.lock().await
+}

@@ -1,3 +1,100 @@
-//! The binary.
+//! `cargo city`: starts the pilot city, walks its story, hands out offers and requests, and runs every test.
 
-fn main() {}
+use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, Result};
+use city::plan::{Plan, Size};
+use city::world::World;
+use city::{build, checks, front, tour};
+use clap::{Parser, Subcommand};
+
+/// The first port of the city on a laptop.
+const FIRST_PORT: u16 = 7400;
+
+#[derive(Parser)]
+#[command(name = "cargo city", about = "The pilot city of Yufu on this machine")]
+struct Arguments {
+    /// Where the city keeps its keys and data.
+    #[arg(long, default_value = ".city", global = true)]
+    directory: PathBuf,
+    /// Validators of a new city.
+    #[arg(long, default_value_t = 4)]
+    validators: usize,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Starts the city and keeps it running (the default).
+    Start,
+    /// Walks the first login on a running city, a step a line.
+    Tour,
+    /// Prints a credential offer and its PIN, for any wallet.
+    Offer,
+    /// Prints an authorization request and the path of the trust root, for any wallet.
+    Request,
+    /// Sets up and runs every test.
+    Test,
+    /// Measures the city and prints the figures.
+    Bench,
+}
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let arguments = Arguments::parse();
+    match arguments.command.unwrap_or(Command::Start) {
+        Command::Start => start(&arguments.directory, arguments.validators).await,
+        Command::Tour => tour::run(&running(&arguments.directory)?).await,
+        Command::Offer => city::strangers::offer(&running(&arguments.directory)?).await,
+        Command::Request => city::strangers::request(&running(&arguments.directory)?).await,
+        Command::Test => checks::run(),
+        Command::Bench => city::bench::run().await,
+    }
+}
+
+async fn start(directory: &std::path::Path, validators: usize) -> Result<()> {
+    say("Building the city's programs (cargo shows what it does) …");
+    build::binaries()?;
+    let plan = Plan::open_or_create(directory, Size { validators, first_port: Some(FIRST_PORT) }, now()?)?;
+    say(&format!("Starting the city in {} …", plan.directory().display()));
+    let world = World::start_with(plan, |step| say(&format!("  {step}"))).await?;
+    let plan = world.plan().clone();
+    say(&format!("\nThe city is ready.\n\n  front page   {}\n  sample site  {}", plan.front_url(), plan.site_url()));
+    for issuer in &plan.issuers {
+        say(&format!("  console      {}/console   ({})", plan.issuer_url(issuer), issuer.name.en));
+    }
+    say(&format!("  clerk        {} / {}", city::plan::CLERK, plan.clerk_password));
+    say("\nNext: `cargo city tour` in another terminal. Ctrl-C stops the city; its data stay.");
+    let stopped = tokio::select! {
+        served = front::serve(plan) => served,
+        signal = tokio::signal::ctrl_c() => signal.context("waiting for Ctrl-C"),
+        ended = terminated() => ended,
+    };
+    say("\nStopping the city …");
+    world.stop().await?;
+    stopped
+}
+
+async fn terminated() -> Result<()> {
+    let mut signal = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    signal.recv().await;
+    Ok(())
+}
+
+fn running(directory: &std::path::Path) -> Result<Plan> {
+    let plan = Plan::open(directory)?;
+    plan.with_context(|| format!("there is no city in {}; start one with `cargo city`", directory.display()))
+}
+
+fn now() -> Result<i64> {
+    #[expect(clippy::disallowed_methods, reason = "the program's one look at the clock")]
+    let now = SystemTime::now();
+    Ok(i64::try_from(now.duration_since(UNIX_EPOCH)?.as_secs())?)
+}
+
+#[expect(clippy::print_stdout, reason = "this program's output is for the person at the terminal")]
+fn say(text: &str) {
+    println!("{text}");
+}

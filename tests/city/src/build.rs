@@ -1,0 +1,56 @@
+//! Builds the binaries that the city runs, and finds them.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::OnceLock;
+
+use anyhow::{Context, Result, bail};
+
+/// The packages whose binaries the city runs.
+const PACKAGES: [&str; 4] = ["chain-node", "issuer-service", "verifier-service", "yufu-wallet"];
+
+/// Builds the binaries, once in a process; cargo shows its progress on standard error.
+pub fn binaries() -> Result<()> {
+    static BUILT: OnceLock<Result<(), String>> = OnceLock::new();
+    BUILT.get_or_init(|| build().map_err(|e| format!("{e:#}"))).clone().map_err(anyhow::Error::msg)
+}
+
+fn build() -> Result<()> {
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.current_dir(workspace()).arg("build").arg("--bins").args(PACKAGES.iter().flat_map(|p| ["--package", p]));
+    if release() {
+        cargo.arg("--release");
+    }
+    let status = cargo.status().context("cargo could not be started; is a Rust toolchain installed?")?;
+    if !status.success() {
+        bail!("the city's programs did not build; cargo's messages above say why");
+    }
+    Ok(())
+}
+
+/// The path of one of the binaries.
+pub fn binary(name: &str) -> Result<PathBuf> {
+    let path = output_directory()?.join(name);
+    if !path.is_file() {
+        bail!("{} is not built; run `cargo city`, which builds it", path.display());
+    }
+    Ok(path)
+}
+
+/// The root of the workspace.
+pub fn workspace() -> PathBuf {
+    let here = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.ancestors().nth(2).expect("tests/city is two levels below the root").to_owned()
+}
+
+/// Where cargo puts binaries of this profile: beside this program, or above it for a test.
+fn output_directory() -> Result<PathBuf> {
+    let program = std::env::current_exe().context("finding this program's path")?;
+    let directory = program.parent().context("a program has a directory")?;
+    let above_tests = directory.ends_with("deps").then(|| directory.parent()).flatten();
+    Ok(above_tests.unwrap_or(directory).to_owned())
+}
+
+fn release() -> bool {
+    output_directory().is_ok_and(|path| path.ends_with("release"))
+}

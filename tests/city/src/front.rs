@@ -1,0 +1,133 @@
+//! The city's front page: links, health, and a guided tour. Served on loopback by `cargo city`.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use axum::Router;
+use axum::extract::{Query, State};
+use axum::http::header;
+use axum::response::{Html, IntoResponse};
+use axum::routing::get;
+use serde::Deserialize;
+
+use crate::plan::{CLERK, Plan, loopback};
+
+/// How long a service may take to say how it is.
+const HEALTH_LIMIT: Duration = Duration::from_secs(1);
+const STYLE: &str = include_str!("front.css");
+
+#[derive(Clone)]
+struct Page {
+    plan: Plan,
+    http: reqwest::Client,
+}
+
+/// Serves the front page until the task is dropped.
+pub async fn serve(plan: Plan) -> Result<()> {
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", plan.front_port)).await;
+    let listener = listener.with_context(|| format!("the front page's port {} is taken", plan.front_port))?;
+    let http = reqwest::Client::builder().timeout(HEALTH_LIMIT).build()?;
+    let router = Router::new()
+        .route("/", get(page))
+        .route("/front.css", get(async || ([(header::CONTENT_TYPE, "text/css")], STYLE)))
+        .with_state(Page { plan, http });
+    axum::serve(listener, router).await.context("serving the front page")
+}
+
+#[derive(Deserialize)]
+struct Language {
+    lang: Option<String>,
+}
+
+/// A service as the page shows it.
+struct Row {
+    zh: String,
+    en: String,
+    url: String,
+    healthy: bool,
+}
+
+async fn page(State(page): State<Page>, Query(language): Query<Language>) -> impl IntoResponse {
+    let english = language.lang.as_deref() == Some("en");
+    let rows = rows(&page).await;
+    let policy = "default-src 'none'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'";
+    ([(header::CONTENT_SECURITY_POLICY, policy)], Html(render(&page.plan, &rows, english)))
+}
+
+async fn rows(page: &Page) -> Vec<Row> {
+    let plan = &page.plan;
+    let mut services = vec![(
+        "示例网站：税务服务".to_owned(),
+        "Sample site: tax services".to_owned(),
+        plan.site_url(),
+        plan.verifier.ports.admin,
+    )];
+    for issuer in &plan.issuers {
+        let names = (format!("{}工作台", issuer.name.zh), format!("{}: clerks' console", issuer.name.en));
+        services.push((names.0, names.1, format!("{}/console", plan.issuer_url(issuer)), issuer.ports.admin));
+    }
+    for validator in &plan.validators {
+        let names = (format!("账本节点 {}", validator.name), format!("Ledger node {}", validator.name));
+        services.push((names.0, names.1, format!("{}/v1/status", loopback(validator.ports.main)), validator.ports.admin));
+    }
+    let checks = services.into_iter().map(async |(zh, en, url, admin)| {
+        let answer = page.http.get(format!("{}/readyz", loopback(admin))).send().await;
+        Row { zh, en, url, healthy: answer.is_ok_and(|a| a.status().is_success()) }
+    });
+    futures::future::join_all(checks).await
+}
+
+fn render(plan: &Plan, rows: &[Row], english: bool) -> String {
+    let say = |zh: &str, en: &str| if english { en.to_owned() } else { zh.to_owned() };
+    let mut services = String::new();
+    for row in rows {
+        let (class, health) = if row.healthy { ("up", say("正常", "up")) } else { ("down", say("不可用", "down")) };
+        let name = say(&row.zh, &row.en);
+        let url = &row.url;
+        write!(services, "<li><span class=\"{class}\">{health}</span><a href=\"{url}\">{name}</a><code>{url}</code></li>")
+            .expect("writing to a string does not fail");
+    }
+    let steps = [
+        say(
+            "在另一个终端运行 <code>cargo city tour</code>：看一位市民完成首次登录，每一步都说明证明了什么。",
+            "In another terminal run <code>cargo city tour</code>: a citizen's first login, and what each step proved.",
+        ),
+        say(
+            "打开<b>公安局工作台</b>登录，查看并核验市民提交的申请。",
+            "Open the <b>public security console</b>, sign in, look at what citizens ask for and attest it.",
+        ),
+        say(
+            "运行 <code>cargo city offer</code>：得到一张凭证的领取链接和 PIN，可用任何 OpenID4VCI 钱包领取。",
+            "Run <code>cargo city offer</code>: a credential offer and its PIN, for any OpenID4VCI wallet.",
+        ),
+        say(
+            "打开<b>示例网站</b>点“登录”，用钱包扫码：<code>cargo run -p yufu-wallet -- --help</code>。",
+            "Open the <b>sample site</b>, choose to sign in, and scan with the wallet: <code>cargo run -p yufu-wallet -- --help</code>.",
+        ),
+    ];
+    let steps: String = steps.iter().map(|step| format!("<li>{step}</li>")).collect();
+    let other =
+        if english { "<a href=\"/?lang=zh\" lang=\"zh\">中文</a>" } else { "<a href=\"/?lang=en\" lang=\"en\">English</a>" };
+    let (language, title) = if english { ("en", "Yufu pilot city") } else { ("zh-CN", "鱼符试点城市") };
+    format!(
+        "<!doctype html><html lang=\"{language}\"><head><meta charset=\"utf-8\"><title>{title}</title>\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><meta http-equiv=\"refresh\" content=\"10\">\
+         <link rel=\"stylesheet\" href=\"/front.css\"></head><body><header><h1>{title}</h1>{other}</header><main>\
+         <p class=\"lead\">{lead}</p><h2>{health}</h2><ul class=\"services\">{services}</ul>\
+         <h2>{accounts}</h2><p>{clerk}: <code>{CLERK}</code> / <code>{password}</code></p>\
+         <h2>{guide}</h2><ol>{steps}</ol><h2>{roots}</h2><p><code>{genesis}</code><br><code>{root}</code></p></main></body></html>",
+        lead = say(
+            "两半相合，方证其人。这里的一切都在您自己的电脑上运行。",
+            "Two halves that match prove who you are. Everything here runs on your own machine."
+        ),
+        health = say("服务", "Services"),
+        accounts = say("试点账号", "Pilot accounts"),
+        clerk = say("工作人员", "Clerk"),
+        password = plan.clerk_password,
+        guide = say("导览", "Guided tour"),
+        roots = say("信任根", "Trust roots"),
+        genesis = plan.genesis_path().display(),
+        root = plan.trust_root_path().display(),
+    )
+}

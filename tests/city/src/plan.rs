@@ -1,0 +1,380 @@
+//! What the city is: names, ports, keys, certificates and configuration files, decided once and kept in one directory.
+//!
+//! A plan is made in an empty directory and read back from it afterwards, so that a city restarts with the keys, the ledger and the
+//! data that it had.
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use blobs::ReaderSecretKey;
+use identity::did::Network;
+use identity::keys::{Algorithm, PublicKey, SecretKey, Signer as _};
+use identity::{Localized, UnixSeconds};
+use ledger::genesis::{Genesis, Validator};
+use ledger::records::{AllowedData, AuthorityId, AuthorityRecord, PartyId, PartyRecord, Purpose};
+use serde::{Deserialize, Serialize};
+
+use crate::certificates::Authority;
+use crate::configs;
+
+/// The credential type of the public security department.
+pub const RESIDENT_IDENTITY: &str = "urn:yufu:vct:resident-identity:1";
+/// The credential type of the civil affairs department.
+pub const MARITAL_STATUS: &str = "urn:yufu:vct:marital-status:1";
+/// The clerk who signs in to the consoles of the pilot.
+pub const CLERK: &str = "clerk";
+
+/// The ports of one service.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct Ports {
+    /// What others talk to.
+    pub main: u16,
+    /// Health and metrics.
+    pub admin: u16,
+}
+
+/// A validator of the city.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ValidatorPlan {
+    /// Its name.
+    pub name: String,
+    /// The authority that runs it.
+    pub authority: AuthorityId,
+    /// RPC and admin ports.
+    pub ports: Ports,
+    /// Port of the validators' own network.
+    pub peer_port: u16,
+    /// Its consensus key.
+    pub key: PublicKey,
+}
+
+/// An issuing department.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct IssuerPlan {
+    /// Its authority on the ledger.
+    pub authority: AuthorityId,
+    /// Its name.
+    pub name: Localized,
+    /// What it attests.
+    pub attestation_type: String,
+    /// HTTP and admin ports.
+    pub ports: Ports,
+}
+
+/// The verifier with its sample site.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct VerifierPlan {
+    /// The party on the ledger.
+    pub party: PartyId,
+    /// HTTP and admin ports.
+    pub ports: Ports,
+    /// The `x509_hash:…` client identifier.
+    pub client_id: String,
+}
+
+/// The city.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Plan {
+    /// The validators, by name.
+    pub validators: Vec<ValidatorPlan>,
+    /// The departments.
+    pub issuers: Vec<IssuerPlan>,
+    /// The verifier.
+    pub verifier: VerifierPlan,
+    /// Port of the front page.
+    pub front_port: u16,
+    /// The clerks' password in this pilot.
+    pub clerk_password: String,
+    #[serde(skip)]
+    directory: PathBuf,
+}
+
+/// What a new city should look like.
+#[derive(Clone, Copy, Debug)]
+pub struct Size {
+    /// How many validators.
+    pub validators: usize,
+    /// Ports from here on where they are free, so that links stay the same; `None`: any free ports.
+    pub first_port: Option<u16>,
+}
+
+impl Default for Size {
+    fn default() -> Self {
+        Self { validators: 4, first_port: None }
+    }
+}
+
+impl Plan {
+    /// Reads the plan of a directory, or makes one there.
+    pub fn open_or_create(directory: &Path, size: Size, now: UnixSeconds) -> Result<Self> {
+        match Self::open(directory)? {
+            Some(plan) => Ok(plan),
+            None => Self::create(directory, size, now),
+        }
+    }
+
+    /// Reads the plan of a directory; `None` when there is none.
+    pub fn open(directory: &Path) -> Result<Option<Self>> {
+        let file = directory.join("city.json");
+        if !file.exists() {
+            return Ok(None);
+        }
+        let text = std::fs::read_to_string(&file).with_context(|| format!("reading {}", file.display()))?;
+        let mut plan: Self = serde_json::from_str(&text).with_context(|| {
+            format!("{} is of another version of the pilot city; delete its folder to start a new city", file.display())
+        })?;
+        plan.directory = std::path::absolute(directory)?;
+        Ok(Some(plan))
+    }
+
+    fn create(directory: &Path, size: Size, now: UnixSeconds) -> Result<Self> {
+        std::fs::create_dir_all(directory).with_context(|| format!("making {}", directory.display()))?;
+        let directory = std::path::absolute(directory)?;
+        let mut ports = FreePorts::from(size.first_port);
+        let front_port = ports.next()?;
+        let ca = Authority::new("Riverside City root")?;
+        std::fs::write(directory.join("trust-root.pem"), ca.root_pem())?;
+        let departments = departments(&mut ports)?;
+        let verifier_ports = Ports { main: ports.next()?, admin: ports.next()? };
+        let site = ca.leaf("Riverside City Tax Bureau")?;
+        let validators =
+            (0..size.validators).map(|index| validator(&directory, &mut ports, index)).collect::<Result<Vec<_>>>()?;
+        let plan = Self {
+            validators,
+            issuers: departments,
+            verifier: VerifierPlan {
+                party: "tax-portal".parse()?,
+                ports: verifier_ports,
+                client_id: format!("x509_hash:{}", configs::base64url(&site.certificate_sha256)),
+            },
+            front_port,
+            clerk_password: configs::base64url(&entropy::<12>()?),
+            directory,
+        };
+        plan.write_keys_and_configs(&ca, &site, now)?;
+        // Last: a directory without it is not a city yet.
+        std::fs::write(plan.directory.join("city.json"), serde_json::to_vec_pretty(&plan)?)?;
+        Ok(plan)
+    }
+
+    fn write_keys_and_configs(&self, ca: &Authority, site: &crate::certificates::Leaf, now: UnixSeconds) -> Result<()> {
+        let mut authorities = Vec::new();
+        for issuer in &self.issuers {
+            authorities.push(self.write_issuer_keys(ca, issuer)?);
+        }
+        authorities.push(self.supervisor()?);
+        let genesis = Genesis {
+            network: "riverside".parse::<Network>()?,
+            name: Localized::new("滨河市数字身份账本", "Riverside City digital identity ledger"),
+            started_at: now,
+            validators: self.validators.iter().map(genesis_validator).collect(),
+            authorities,
+        };
+        std::fs::write(self.genesis_path(), serde_json::to_vec_pretty(&genesis)?)?;
+        let verifier = self.folder("verifier")?;
+        site.write(&verifier, "request")?;
+        let ledger_key = new_key(&verifier.join("ledger.key"), Algorithm::Ed25519)?;
+        write_secret(&verifier.join("storage.key"), &configs::hex(&entropy::<32>()?))?;
+        let party = self.party(ledger_key)?;
+        std::fs::write(verifier.join("party.json"), serde_json::to_vec_pretty(&party)?)?;
+        configs::write(self)
+    }
+
+    fn write_issuer_keys(&self, ca: &Authority, issuer: &IssuerPlan) -> Result<AuthorityRecord> {
+        let folder = self.issuer_folder(issuer)?;
+        let leaf = ca.leaf(&issuer.name.en)?;
+        leaf.write(&folder, "credential")?;
+        let ledger_key = new_key(&folder.join("ledger.key"), Algorithm::Ed25519)?;
+        let reader = ReaderSecretKey::from_entropy(entropy()?);
+        write_secret(&folder.join("reader.key"), &configs::hex(reader.to_bytes().as_slice()))?;
+        Ok(AuthorityRecord {
+            id: issuer.authority,
+            name: issuer.name.clone(),
+            ledger_keys: vec![ledger_key],
+            credential_keys: vec![leaf.public_key],
+            reader_key: Some(reader.public_key().to_string()),
+            issuer_url: Some(self.issuer_url(issuer)),
+            accredited_types: vec![issuer.attestation_type.clone()],
+            may_sponsor: issuer.authority.as_str() == "civil-affairs",
+        })
+    }
+
+    /// The supervisor's office runs a validator and issues nothing.
+    fn supervisor(&self) -> Result<AuthorityRecord> {
+        Ok(AuthorityRecord {
+            id: "supervisor".parse()?,
+            name: Localized::new("滨河市监督办公室", "Riverside City Supervisor's Office"),
+            ledger_keys: vec![new_key(&self.folder("supervisor")?.join("ledger.key"), Algorithm::Ed25519)?],
+            credential_keys: Vec::new(),
+            reader_key: None,
+            issuer_url: None,
+            accredited_types: Vec::new(),
+            may_sponsor: false,
+        })
+    }
+
+    fn party(&self, ledger_key: PublicKey) -> Result<PartyRecord> {
+        let claims = ["family_name", "given_name", "id_number"].map(str::to_owned).to_vec();
+        Ok(PartyRecord {
+            id: self.verifier.party,
+            sponsor: "civil-affairs".parse()?,
+            name: Localized::new("滨河市税务服务网", "Riverside City Tax Services"),
+            origin: self.site_url(),
+            client_id: self.verifier.client_id.clone(),
+            ledger_key,
+            purposes: vec![Purpose {
+                id: "tax-login".parse()?,
+                text: Localized::new("登录税务服务并查询您的纳税记录", "sign you in to tax services and show your tax records"),
+                data: vec![AllowedData { attestation_type: RESIDENT_IDENTITY.to_owned(), claims }],
+                retention_days: 30,
+            }],
+        })
+    }
+
+    /// The city's directory.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// A folder of the city, made when it is not there.
+    pub fn folder(&self, name: &str) -> Result<PathBuf> {
+        let path = self.directory.join(name);
+        std::fs::create_dir_all(&path).with_context(|| format!("making {}", path.display()))?;
+        Ok(path)
+    }
+
+    /// A department's folder.
+    pub fn issuer_folder(&self, issuer: &IssuerPlan) -> Result<PathBuf> {
+        self.folder(&format!("issuers/{}", issuer.authority))
+    }
+
+    /// A validator's folder.
+    pub fn validator_folder(&self, validator: &ValidatorPlan) -> Result<PathBuf> {
+        self.folder(&format!("validators/{}", validator.name))
+    }
+
+    /// The genesis file: the trust root of the ledger.
+    pub fn genesis_path(&self) -> PathBuf {
+        self.directory.join("genesis.json")
+    }
+
+    /// The root certificate: the trust root of issuers and sites.
+    pub fn trust_root_path(&self) -> PathBuf {
+        self.directory.join("trust-root.pem")
+    }
+
+    /// The base URL of a department: its credential issuer identifier.
+    pub fn issuer_url(&self, issuer: &IssuerPlan) -> String {
+        loopback(issuer.ports.main)
+    }
+
+    /// The department that issues a credential type.
+    pub fn issuer_of(&self, attestation_type: &str) -> Result<&IssuerPlan> {
+        let found = self.issuers.iter().find(|issuer| issuer.attestation_type == attestation_type);
+        found.with_context(|| format!("no department of the city attests {attestation_type}"))
+    }
+
+    /// The origin of the sample site.
+    pub fn site_url(&self) -> String {
+        loopback(self.verifier.ports.main)
+    }
+
+    /// The RPC of every validator.
+    pub fn node_urls(&self) -> Vec<String> {
+        self.validators.iter().map(|v| loopback(v.ports.main)).collect()
+    }
+
+    /// The front page.
+    pub fn front_url(&self) -> String {
+        loopback(self.front_port)
+    }
+}
+
+/// `http://127.0.0.1:<port>`.
+pub fn loopback(port: u16) -> String {
+    format!("http://127.0.0.1:{port}")
+}
+
+/// Writes a file that only its owner can read.
+pub fn write_secret(path: &Path, text: &str) -> Result<()> {
+    use std::io::Write as _;
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path);
+    let mut file = file.with_context(|| format!("making {}", path.display()))?;
+    file.write_all(text.as_bytes()).with_context(|| format!("writing {}", path.display()))
+}
+
+/// Random bytes from the operating system.
+pub fn entropy<const N: usize>() -> Result<[u8; N]> {
+    let mut bytes = [0; N];
+    #[expect(clippy::disallowed_methods, reason = "the city makes its keys here; nothing below it draws its own")]
+    getrandom::fill(&mut bytes).map_err(|e| anyhow::anyhow!("the operating system gives no random bytes: {e}"))?;
+    Ok(bytes)
+}
+
+fn new_key(path: &Path, algorithm: Algorithm) -> Result<PublicKey> {
+    let key = SecretKey::from_bytes(algorithm, &entropy()?)?;
+    write_secret(path, &configs::hex(key.to_bytes().as_slice()))?;
+    Ok(key.public_key())
+}
+
+fn departments(ports: &mut FreePorts) -> Result<Vec<IssuerPlan>> {
+    let mut department = |id: &str, zh: &str, en: &str, attestation_type: &str| {
+        anyhow::Ok(IssuerPlan {
+            authority: id.parse()?,
+            name: Localized::new(zh, en),
+            attestation_type: attestation_type.to_owned(),
+            ports: Ports { main: ports.next()?, admin: ports.next()? },
+        })
+    };
+    Ok(vec![
+        department("public-security", "滨河市公安局", "Riverside City Public Security Bureau", RESIDENT_IDENTITY)?,
+        department("civil-affairs", "滨河市民政局", "Riverside City Civil Affairs Bureau", MARITAL_STATUS)?,
+    ])
+}
+
+fn validator(directory: &Path, ports: &mut FreePorts, index: usize) -> Result<ValidatorPlan> {
+    let authorities = ["public-security", "civil-affairs", "supervisor"];
+    let authority = authorities.get(index % authorities.len()).context("an authority for each validator")?;
+    let name = format!("validator-{}", index + 1);
+    let folder = directory.join("validators").join(&name);
+    std::fs::create_dir_all(&folder)?;
+    Ok(ValidatorPlan {
+        key: new_key(&folder.join("consensus.key"), Algorithm::Ed25519)?,
+        name,
+        authority: authority.parse()?,
+        ports: Ports { main: ports.next()?, admin: ports.next()? },
+        peer_port: ports.next()?,
+    })
+}
+
+fn genesis_validator(plan: &ValidatorPlan) -> Validator {
+    Validator { name: plan.name.clone(), authority: plan.authority, key: plan.key, cluster: "pilot".to_owned() }
+}
+
+/// Ports that are free now, below the range from which the system takes ports for outgoing connections.
+struct FreePorts {
+    next: u16,
+}
+
+const LAST_PORT: u16 = 32_000;
+
+impl FreePorts {
+    fn from(first: Option<u16>) -> Self {
+        // Cities of tests that run side by side begin at different places.
+        let spread = entropy::<2>().map(u16::from_le_bytes).unwrap_or_default();
+        Self { next: first.unwrap_or(10_000 + spread % 20_000) }
+    }
+
+    fn next(&mut self) -> Result<u16> {
+        while self.next < LAST_PORT {
+            let port = self.next;
+            self.next += 1;
+            if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+                return Ok(port);
+            }
+        }
+        bail!("no free port below {LAST_PORT} on 127.0.0.1")
+    }
+}

@@ -1,0 +1,159 @@
+//! Set-up for the tests: what they need beyond a Rust toolchain, a C compiler and Node, installed from the ordinary package
+//! registries, and said before it is done.
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+
+/// The Kubo release that the blob store is tested against.
+const KUBO: &str = "github.com/ipfs/kubo/cmd/ipfs@v0.43.1";
+
+/// What to install, if anything, as sentences.
+pub fn missing() -> Vec<String> {
+    let mut missing = Vec::new();
+    if postgres_binaries().is_none() {
+        missing.push("PostgreSQL server, from Debian's packages (apt-get install postgresql)".to_owned());
+    }
+    if kubo().is_none() {
+        missing.push(format!("Kubo, the IPFS daemon, built by Go (go install {KUBO}; some minutes)"));
+    }
+    missing
+}
+
+/// Installs what is missing. Does nothing the second time.
+pub fn install() -> Result<()> {
+    if postgres_binaries().is_none() {
+        apt_install("postgresql")?;
+        postgres_binaries().context("apt-get installed postgresql, but initdb is not under /usr/lib/postgresql")?;
+    }
+    if kubo().is_none() {
+        let built = Command::new("go").args(["install", KUBO]).status();
+        match built {
+            Ok(status) if status.success() => {}
+            Ok(_) => bail!("Kubo did not build; go's messages above say why"),
+            Err(_) => {
+                bail!("Go is not installed; install Go 1.25 or newer (https://go.dev/dl), then run `cargo city-test` again")
+            }
+        }
+        kubo().context("go install ended well, but ipfs is neither in PATH nor in the go binary folder")?;
+    }
+    Ok(())
+}
+
+fn apt_install(package: &str) -> Result<()> {
+    let root = Command::new("id").arg("-u").output().is_ok_and(|o| o.stdout.trim_ascii() == b"0");
+    let apt = |arguments: &[&str]| -> Result<()> {
+        let mut command = if root { Command::new("apt-get") } else { Command::new("sudo") };
+        if !root {
+            command.arg("apt-get");
+        }
+        let status = command.args(arguments).env("DEBIAN_FRONTEND", "noninteractive").status();
+        match status {
+            Ok(status) if status.success() => Ok(()),
+            Ok(_) => bail!("apt-get {} failed; its messages above say why", arguments.join(" ")),
+            Err(_) => bail!("apt-get cannot be run here; install {package} by your system's means, then try again"),
+        }
+    };
+    apt(&["update", "-q"])?;
+    apt(&["install", "-q", "-y", "--no-install-recommends", package])
+}
+
+/// The `ipfs` binary: from YUFU_KUBO, PATH, or Go's binary folder.
+pub fn kubo() -> Option<PathBuf> {
+    let named = std::env::var_os("YUFU_KUBO").map(PathBuf::from);
+    let in_path = std::env::var_os("PATH").into_iter().flat_map(|p| std::env::split_paths(&p).collect::<Vec<_>>());
+    let from_go = Command::new("go").args(["env", "GOPATH"]).output().ok();
+    let from_go = from_go.and_then(|o| String::from_utf8(o.stdout).ok()).map(|path| PathBuf::from(path.trim()).join("bin"));
+    named.into_iter().chain(in_path.chain(from_go).map(|folder| folder.join("ipfs"))).find(|path| path.is_file())
+}
+
+/// The folder with `initdb` and `postgres`, the newest version first.
+fn postgres_binaries() -> Option<PathBuf> {
+    let versions = std::fs::read_dir("/usr/lib/postgresql").ok()?;
+    let mut folders: Vec<PathBuf> = versions.filter_map(|v| v.ok().map(|v| v.path().join("bin"))).collect();
+    folders.sort();
+    folders.into_iter().rev().find(|folder| folder.join("initdb").is_file() && folder.join("postgres").is_file())
+}
+
+/// A PostgreSQL server of this run's own, in a temporary directory, on a free port of loopback. Dropping it ends it.
+pub struct Postgres {
+    server: Child,
+    port: u16,
+    _directory: tempfile::TempDir,
+}
+
+impl Postgres {
+    /// Makes a cluster and starts the server.
+    pub fn start() -> Result<Self> {
+        let binaries = postgres_binaries().context("PostgreSQL is not installed")?;
+        let directory = tempfile::tempdir()?;
+        let data = directory.path().join("data");
+        // The server refuses to run as root: Debian's package made a user for it.
+        let root = Command::new("id").arg("-u").output().is_ok_and(|o| o.stdout.trim_ascii() == b"0");
+        if root {
+            run(Command::new("chown").arg("postgres").arg(directory.path()))?;
+        }
+        let as_user = |program: &Path| {
+            if !root {
+                return Command::new(program);
+            }
+            let mut command = Command::new("runuser");
+            command.args(["-u", "postgres", "--"]).arg(program);
+            command
+        };
+        run(as_user(&binaries.join("initdb")).args(["--auth=trust", "--username=yufu", "--no-sync", "--pgdata"]).arg(&data))?;
+        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let server = as_user(&binaries.join("postgres"))
+            .arg("-D")
+            .arg(&data)
+            .args([
+                "-p",
+                &port.to_string(),
+                "-c",
+                "listen_addresses=127.0.0.1",
+                "-c",
+                "unix_socket_directories=",
+                "-c",
+                "fsync=off",
+            ])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .context("starting PostgreSQL")?;
+        let postgres = Self { server, port, _directory: directory };
+        postgres.wait_until_ready()?;
+        Ok(postgres)
+    }
+
+    /// The URL of the server's maintenance database.
+    pub fn url(&self) -> String {
+        format!("postgres://yufu@127.0.0.1:{}/postgres", self.port)
+    }
+
+    fn wait_until_ready(&self) -> Result<()> {
+        // pg_isready waits for nothing by itself: ask up to 60 times, half a second apart.
+        let script =
+            format!("for i in $(seq 60); do pg_isready -q -h 127.0.0.1 -p {} && exit 0; sleep 0.5; done; exit 1", self.port);
+        run(Command::new("sh").args(["-c", &script])).context("PostgreSQL did not accept connections within 30 s")
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        // runuser passes SIGTERM on to the server it started, which then ends its own processes.
+        let pid = self.server.id().to_string();
+        if Command::new("kill").arg(&pid).status().is_ok_and(|s| s.success()) {
+            drop(self.server.wait());
+        }
+    }
+}
+
+fn run(command: &mut Command) -> Result<()> {
+    let output = command.output().with_context(|| format!("running {command:?}"))?;
+    if !output.status.success() {
+        bail!("{command:?} failed: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    Ok(())
+}

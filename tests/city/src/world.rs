@@ -1,0 +1,202 @@
+//! A running city: its processes, started in order, killed and restarted by name.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use clients::chain::ChainClient;
+use clients::{Clock, Random};
+use identity::keys::{Algorithm, SecretKey};
+use ledger::TrustRoot;
+use ledger::genesis::Genesis;
+use ledger::records::PartyRecord;
+use ledger::transaction::{Body, Sender};
+use url::Url;
+
+use crate::build;
+use crate::configs;
+use crate::plan::{Plan, Size, entropy, loopback};
+use crate::processes::{Process, Spec};
+
+/// How long the validators may take until the first block is final.
+const LEDGER_LIMIT: Duration = Duration::from_secs(60);
+
+/// The processes of a city. Dropping it kills them.
+pub struct World {
+    plan: Plan,
+    processes: BTreeMap<String, Process>,
+    // Last, so that the directory goes after the processes.
+    _directory: Option<tempfile::TempDir>,
+}
+
+impl World {
+    /// A new city in a directory of its own, which goes when the city does.
+    pub async fn fresh() -> Result<Self> {
+        build::binaries()?;
+        let directory = tempfile::tempdir()?;
+        let plan = Plan::open_or_create(directory.path(), Size::default(), Clock::system().now())?;
+        let mut world = Self::start_with(plan, |_| ()).await?;
+        world._directory = Some(directory);
+        Ok(world)
+    }
+
+    /// The validators of a new city alone, in a directory of their own: for stories that are about the ledger.
+    pub async fn ledger() -> Result<Self> {
+        build::binaries()?;
+        let directory = tempfile::tempdir()?;
+        let plan = Plan::open_or_create(directory.path(), Size::default(), Clock::system().now())?;
+        let mut world = Self { plan, processes: BTreeMap::new(), _directory: Some(directory) };
+        world.start_all(&world.validator_names()).await?;
+        world.register_party().await?;
+        Ok(world)
+    }
+
+    /// Starts every process of a plan, saying each step.
+    pub async fn start_with(plan: Plan, say: impl Fn(&str)) -> Result<Self> {
+        let mut world = Self { plan, processes: BTreeMap::new(), _directory: None };
+        say(&format!("{} validators of the ledger", world.plan.validators.len()));
+        world.start_all(&world.validator_names()).await?;
+        say("the ledger finalizes; the sponsor registers the sample site");
+        world.register_party().await?;
+        say("departments, verifier and sample site");
+        let services = world.service_names();
+        world.start_all(&services).await?;
+        Ok(world)
+    }
+
+    /// The plan.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// Names of the validators' processes.
+    pub fn validator_names(&self) -> Vec<String> {
+        self.plan.validators.iter().map(|v| v.name.clone()).collect()
+    }
+
+    /// Names of the departments' and the verifier's processes.
+    pub fn service_names(&self) -> Vec<String> {
+        let departments = self.plan.issuers.iter().map(|issuer| issuer.authority.to_string());
+        departments.chain(["verifier".to_owned()]).collect()
+    }
+
+    /// Starts a process of the city and waits until it serves.
+    pub async fn start(&mut self, name: &str) -> Result<()> {
+        self.start_all(&[name.to_owned()]).await
+    }
+
+    /// Kills a process as a power cut would.
+    pub async fn kill(&mut self, name: &str) -> Result<()> {
+        let process = self.processes.remove(name).with_context(|| format!("{name} is not running"))?;
+        process.kill().await
+    }
+
+    /// Kills a process and starts it again.
+    pub async fn crash(&mut self, name: &str) -> Result<()> {
+        self.kill(name).await?;
+        self.start(name).await
+    }
+
+    /// Ends every process cleanly: services first, validators last.
+    pub async fn stop(mut self) -> Result<()> {
+        let services = self.service_names();
+        let order = services.into_iter().chain(self.validator_names());
+        for name in order {
+            if let Some(process) = self.processes.remove(&name) {
+                process.stop().await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Process ids by name.
+    pub fn pids(&self) -> Vec<(String, u32)> {
+        self.processes.iter().filter_map(|(name, process)| Some((name.clone(), process.pid()?))).collect()
+    }
+
+    /// Starts processes together and waits for all of them.
+    pub async fn start_all(&mut self, names: &[String]) -> Result<()> {
+        let mut starting = Vec::new();
+        for name in names {
+            starting.push(Process::spawn(&self.spec(name)?)?);
+        }
+        for mut process in starting {
+            process.wait_until_ready().await?;
+            self.processes.insert(process.name().to_owned(), process);
+        }
+        Ok(())
+    }
+
+    fn spec(&self, name: &str) -> Result<Spec> {
+        let plan = &self.plan;
+        let (program, folder) = if let Some(validator) = plan.validators.iter().find(|v| v.name == name) {
+            ("chain-node", plan.validator_folder(validator)?)
+        } else if let Some(issuer) = plan.issuers.iter().find(|issuer| issuer.authority.as_str() == name) {
+            ("issuer-service", plan.issuer_folder(issuer)?)
+        } else {
+            ("verifier-service", plan.folder("verifier")?)
+        };
+        Ok(Spec {
+            name: name.to_owned(),
+            program: build::binary(program)?,
+            arguments: vec!["run".to_owned(), "--config".to_owned(), folder.join("config.toml").display().to_string()],
+            log: plan.folder("logs")?.join(format!("{name}.log")),
+        })
+    }
+
+    /// A client of the ledger that checks every answer against the genesis.
+    pub fn chain(&self) -> Result<ChainClient> {
+        chain(&self.plan)
+    }
+
+    async fn register_party(&self) -> Result<()> {
+        let chain = self.chain()?;
+        let party: PartyRecord = serde_json::from_slice(&std::fs::read(self.plan.folder("verifier")?.join("party.json"))?)?;
+        let registered = tokio::time::timeout(LEDGER_LIMIT, async {
+            loop {
+                match chain.party(&party.id).await {
+                    Ok(answer) => return answer.value.is_some(),
+                    // No block is final yet: ask again in a moment, until the limit.
+                    Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+                }
+            }
+        });
+        if registered.await.context("the ledger finalized nothing within a minute; see the validators' logs")? {
+            return Ok(());
+        }
+        let sponsor = party.sponsor;
+        let key = authority_key(&self.plan, sponsor.as_str())?;
+        let sender = Sender::Authority { authority: sponsor, key: identity::Signer::public_key(&key) };
+        chain.submit(&key, sender, Body::RegisterParty(party)).await.context("registering the sample site")?;
+        Ok(())
+    }
+}
+
+/// A client of a city's ledger.
+pub fn chain(plan: &Plan) -> Result<ChainClient> {
+    let names: Vec<&str> = plan.validators.iter().map(|v| v.name.as_str()).collect();
+    chain_of(plan, &names)
+}
+
+/// A client that asks only the named validators.
+pub fn chain_of(plan: &Plan, names: &[&str]) -> Result<ChainClient> {
+    let genesis: Genesis = serde_json::from_slice(&std::fs::read(plan.genesis_path())?)?;
+    let named = plan.validators.iter().filter(|v| names.contains(&v.name.as_str()));
+    let nodes = named.map(|v| Url::parse(&loopback(v.ports.main))).collect::<Result<Vec<_>, _>>()?;
+    let http = reqwest::Client::builder().build()?;
+    Ok(ChainClient::new(http, nodes, TrustRoot::from_genesis(genesis)?, Random::from_os_seed(entropy()?)))
+}
+
+/// Whether a validator calls itself ready, and what it says.
+pub async fn readiness(plan: &Plan, name: &str) -> Result<(bool, String)> {
+    let validator = plan.validators.iter().find(|v| v.name == name).with_context(|| format!("no validator {name}"))?;
+    let answer = reqwest::get(format!("{}/readyz", loopback(validator.ports.admin))).await?;
+    Ok((answer.status().is_success(), answer.text().await?))
+}
+
+/// The ledger key of a department, as its operator would use it.
+pub fn authority_key(plan: &Plan, authority: &str) -> Result<SecretKey> {
+    let path = plan.folder(&format!("issuers/{authority}"))?.join("ledger.key");
+    let bytes = configs::from_hex(&std::fs::read_to_string(path)?)?;
+    Ok(SecretKey::from_bytes(Algorithm::Ed25519, &bytes)?)
+}
