@@ -1,11 +1,13 @@
 //! Content identifiers and the graphs of blocks under them: the profile `unixfs-v1-2025`, and what is refused.
 
+#![expect(clippy::unwrap_used, clippy::cast_possible_truncation, reason = "a test fails by panicking, in its helpers too")]
+
 use blobs::dag::{self, Block, CHUNK_BYTES, DagError, MAX_BLOB_BYTES, Walk};
 use blobs::{Cid, Codec};
 use bytes::Bytes;
 use proptest::prelude::*;
 use rand_chacha::ChaCha20Rng;
-use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
+use rand_chacha::rand_core::SeedableRng as _;
 use sha2::{Digest as _, Sha256};
 
 /// The pseudo-random file of the profile's published vectors: the ChaCha20 keystream under SHA-256 of a word.

@@ -1,5 +1,7 @@
 //! The embedded store: what it keeps, and what it does when the disk is not what it left there.
 
+#![expect(clippy::unwrap_used, clippy::cast_possible_truncation, reason = "a test fails by panicking, in its helpers too")]
+
 use std::path::{Path, PathBuf};
 
 use blobs::dag::{CHUNK_BYTES, DagError};

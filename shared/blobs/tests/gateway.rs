@@ -1,5 +1,7 @@
 //! The trustless gateway over real HTTP, and its client against honest and lying gateways.
 
+#![expect(clippy::unwrap_used, clippy::cast_possible_truncation, reason = "a test fails by panicking, in its helpers too")]
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,5 +1,7 @@
 //! Blobs and envelopes: sealed, opened, and refused when anything was changed.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
+
 use blobs::envelope::EnvelopeError;
 use blobs::seal::{self, SealError};
 use blobs::{BlobKey, Envelope, EnvelopeContents, ReaderPublicKey, ReaderSecretKey, Sealed};
