@@ -1,6 +1,6 @@
 //! What a ledger can begin with, and the quorum that follows from it.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking, in its helpers too")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
 use identity::{Algorithm, Localized, PublicKey, SecretKey, Signer as _};
 use ledger::TrustRoot;

@@ -159,10 +159,11 @@ impl OperationProof {
         Ok(Self { location, chunk, operations, inactive_peaks, hashes, last_chunk, log_root })
     }
 
-    /// Whether the operation's activity bit is set in its chunk.
+    /// Whether the operation's activity bit is set in its chunk: the lowest byte of the location says which it is.
     fn is_active(&self) -> bool {
-        let byte = self.chunk.iter().nth(usize::try_from(self.location / 8 % 32).unwrap_or(usize::MAX));
-        byte.is_some_and(|byte| byte >> (self.location % 8) & 1 == 1)
+        let [place, ..] = self.location.to_le_bytes();
+        let bits = self.chunk.get(usize::from(place >> 3));
+        bits.is_some_and(|bits| bits >> (place & 7) & 1 == 1)
     }
 
     fn verify(&self, operation: &[u8; OPERATION_BYTES], state_root: &Hash) -> Result<(), ProofError> {
