@@ -145,7 +145,7 @@ pub fn verify(sd_jwt: SdJwt<'_>, issuer: &PublicKey, demand: &Demand<'_>) -> Res
         issuer: text("iss"),
         issued_at: whole_seconds(claims.get("iat")),
         expires_at: whole_seconds(claims.get("exp")),
-        holder: sd_jwt::holder_key(claims).ok(),
+        holder: verified.bound_to.or_else(|| sd_jwt::holder_key(claims).ok()),
         status: status.map_err(|_| SdJwtError::MalformedClaim("status"))?.flatten(),
         verified,
     })

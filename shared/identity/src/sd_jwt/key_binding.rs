@@ -85,14 +85,14 @@ pub fn holder_key(claims: &Map<String, Value>) -> Result<PublicKey, SdJwtError> 
     Jwk::from_value(jwk).map(|jwk| jwk.key).map_err(SdJwtError::HolderKey)
 }
 
-/// Checks a key binding JWT against the processed claims and the text that it is bound to; gives its payload.
+/// Checks a key binding JWT against the processed claims and the text that it is bound to; gives its payload and the key.
 pub(super) fn check(
     jwt: &str,
     bound_text: &str,
     algorithm: HashAlgorithm,
     claims: &Map<String, Value>,
     policy: &Policy<'_>,
-) -> Result<Map<String, Value>, SdJwtError> {
+) -> Result<(Map<String, Value>, PublicKey), SdJwtError> {
     let holder = holder_key(claims)?;
     let parsed = jws::Parsed::parse(jwt, &jws::Policy::KEY_BINDING).map_err(SdJwtError::KeyBindingJwt)?;
     let verified = parsed.verify(&holder).map_err(SdJwtError::KeyBindingJwt)?;
@@ -118,7 +118,7 @@ pub(super) fn check(
     if sd_hash != algorithm.digest(bound_text) {
         return Err(SdJwtError::KeyBindingHash);
     }
-    Ok(payload)
+    Ok((payload, holder))
 }
 
 fn text<'p>(payload: &'p Map<String, Value>, name: &'static str) -> Result<&'p str, SdJwtError> {

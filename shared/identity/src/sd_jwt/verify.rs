@@ -105,6 +105,8 @@ pub struct Verified {
     pub gaps: Gaps,
     /// The payload of the key binding JWT, if there is one.
     pub key_binding: Option<Map<String, Value>>,
+    /// The holder's key, which signed the key binding JWT, if there is one.
+    pub bound_to: Option<PublicKey>,
 }
 
 impl<'a> SdJwt<'a> {
@@ -178,11 +180,21 @@ impl<'a> SdJwt<'a> {
         let algorithm = HashAlgorithm::of_payload(&self.payload)?;
         let processed = process::process(self.payload, &self.disclosures, policy.profile.protected())?;
         check_validity(&processed.claims, policy)?;
-        let key_binding = match self.key_binding {
-            None => None,
-            Some(jwt) => Some(key_binding::check(jwt, self.bound_text, algorithm, &processed.claims, policy)?),
+        let (key_binding, bound_to) = match self.key_binding {
+            None => (None, None),
+            Some(jwt) => {
+                let (payload, holder) = key_binding::check(jwt, self.bound_text, algorithm, &processed.claims, policy)?;
+                (Some(payload), Some(holder))
+            }
         };
-        Ok(Verified { header, claims: processed.claims, disclosed: processed.places, gaps: processed.gaps, key_binding })
+        Ok(Verified {
+            header,
+            claims: processed.claims,
+            disclosed: processed.places,
+            gaps: processed.gaps,
+            key_binding,
+            bound_to,
+        })
     }
 
     /// The parts that a holder keeps, processed without a look at the signature.

@@ -87,6 +87,9 @@ fn a_list_larger_than_declared_is_refused() {
     let bomb = compressed(&vec![0; 64 * 1024 * 1024]);
     assert!(bomb.len() < 100_000, "{} bytes stand for 64 MiB", bomb.len());
     assert_eq!(read(json!(1), &bomb, 1000), Err(StatusListError::TooLarge { limit: 1000 }));
+    // Cut short far behind the limit: whoever unpacked that far would call it broken.
+    let cut = bomb.get(..bomb.len() / 2).expect("half");
+    assert_eq!(read(json!(1), cut, 1000), Err(StatusListError::TooLarge { limit: 1000 }));
     assert!(read(json!(1), &compressed(&[0; 125]), 1000).is_ok());
     assert_eq!(read(json!(1), &compressed(&[0; 126]), 1000), Err(StatusListError::TooLarge { limit: 1000 }));
 }
