@@ -75,11 +75,11 @@ pub struct Settings {
     pub allow_private_addresses: bool,
 }
 
-/// The production network.
+/// Sends on one channel of the production network.
 pub type Sender = lookup::Sender<PublicKey, Context>;
-/// The production network.
+/// Receives on one channel of the production network.
 pub type Receiver = lookup::Receiver<PublicKey>;
-/// The production network.
+/// The production network's directory of peers.
 pub type Oracle = lookup::Oracle<PublicKey>;
 
 /// Messages per second and peer on each channel: bounds the memory of the preallocated queues.

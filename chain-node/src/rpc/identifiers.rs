@@ -198,7 +198,8 @@ impl Found {
     }
 
     fn respond(&self, document_only: bool) -> Response {
-        let status = if self.deactivated() { StatusCode::GONE } else { StatusCode::OK };
+        // A version from before the end is still a version.
+        let status = if self.cell.status == 0 { StatusCode::OK } else { StatusCode::GONE };
         if document_only {
             return answer(status, "application/did", &self.document());
         }

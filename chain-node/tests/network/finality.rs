@@ -174,6 +174,14 @@ async fn a_did_resolves_with_its_versions_and_errors_have_their_names() {
     let later = city.json::<Value>(0, &format!("/1.0/identifiers/{did}?versionTime=2100-01-01T00:00:00Z")).await.1;
     assert_eq!(later["didDocumentMetadata"]["versionId"], "2");
 
+    let mut end = transaction.unsigned.clone();
+    (end.sequence, end.sender, end.body) = (2, sender, Body::Deactivate);
+    assert_eq!(city.finalize(0, &end.sign(&key("citizen"))).await.outcome, Outcome::Applied);
+    let (status, ended) = city.json::<Value>(0, &format!("/1.0/identifiers/{did}")).await;
+    assert_eq!((status, &ended["didDocumentMetadata"]["deactivated"]), (StatusCode::GONE, &true.into()));
+    assert_eq!(ended["didDocument"]["verificationMethod"], Value::Array(Vec::new()));
+    assert_eq!(city.json::<Value>(0, &format!("/1.0/identifiers/{did}?versionId=2")).await.0, StatusCode::OK);
+
     for (path, status, error) in [
         (format!("{did}?versionId=9"), StatusCode::NOT_FOUND, "notFound"),
         (format!("{did}?versionTime=2001-01-01T00:00:00Z"), StatusCode::NOT_FOUND, "notFound"),
