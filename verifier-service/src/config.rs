@@ -141,8 +141,7 @@ pub fn load(file: &Path) -> Result<Setup, SetupError> {
     let anchors = anchors.map_err(|error| loaded.refuse("trust_anchors_file", error.to_string()))?;
     let genesis: Genesis = serde_json::from_str(&config::read(&loaded.path(&config.ledger.genesis))?)
         .map_err(|error| loaded.refuse("genesis", error.to_string()))?;
-    let root =
-        TrustRoot::from_genesis(genesis).map_err(|error| loaded.refuse("genesis", error.to_string()))?;
+    let root = TrustRoot::from_genesis(genesis).map_err(|error| loaded.refuse("genesis", error.to_string()))?;
     let storage_key = parties::read_key(&loaded.path(&config.storage_key_file))?;
     let party = Party::load(&loaded)?;
     Ok(Setup {

@@ -3,8 +3,8 @@
 //! Everything hangs on the storage key, which lies outside the database. A stolen database gives nothing; a stolen storage key
 //! gives nothing without the database, and nothing of what was erased from it. Purposes are kept apart by context strings.
 
-use aes_gcm::aead::{Aead, KeyInit, Payload};
 use aes_gcm::Aes256Gcm;
+use aes_gcm::aead::{Aead, KeyInit, Payload};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, Mac};

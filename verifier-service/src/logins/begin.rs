@@ -8,11 +8,11 @@ use service_kit::session::Token;
 use service_kit::{ApiError, Slug};
 use wire::oid4vp::Registration;
 
+use super::Channel;
 use super::match_code::MatchCode;
 use super::request_object::{self, Signing};
 use super::stage::State;
 use super::store::{self, Login, Request};
-use super::Channel;
 use crate::app::{App, database_error};
 use crate::chain::ChainError;
 use crate::parties;

@@ -10,10 +10,10 @@ use service_kit::extract::QueryOf;
 use service_kit::session::Token;
 use service_kit::{ApiError, Language, Slug};
 
+use super::Channel;
 use super::begin::{self, Begun};
 use super::stage::Stage;
 use super::store::{self, Login};
-use super::Channel;
 use crate::app::{App, Shared, database_error};
 use crate::presentations::http::place;
 use crate::site::pages::LoginPage;

@@ -115,8 +115,7 @@ mod tests {
         let uri: Url = "https://tax.example/requests/abc".parse().unwrap();
         let text = link("x509_hash:abc", &uri);
         let parsed: wire::link::Link = text.parse().unwrap();
-        let expected =
-            wire::link::Link::PresentationRequest { client_id: "x509_hash:abc".into(), request_uri: uri, post: true };
+        let expected = wire::link::Link::PresentationRequest { client_id: "x509_hash:abc".into(), request_uri: uri, post: true };
         assert_eq!(parsed, expected, "{text}");
     }
 

@@ -27,11 +27,7 @@ use crate::presentations::answer::Unreadable;
     )
 )]
 #[tracing::instrument(name = "logins.fetch_request", skip_all, fields(request = %id))]
-pub async fn get(
-    State(app): State<Shared>,
-    Path(id): Path<String>,
-    address: ClientAddress,
-) -> Result<Response, WalletProblem> {
+pub async fn get(State(app): State<Shared>, Path(id): Path<String>, address: ClientAddress) -> Result<Response, WalletProblem> {
     app.take_wallet(&address)?;
     fetch(&app, &id, None).await
 }

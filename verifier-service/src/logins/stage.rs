@@ -116,7 +116,9 @@ impl Login {
     /// The sentence for the login page.
     pub fn sentence(&self, now: UnixSeconds) -> Localized {
         let (zh, en) = match self.stage(now) {
-            Stage::Waiting => ("等待您用钱包扫码或打开链接。", "Waiting for you to scan the code or open the link with your wallet."),
+            Stage::Waiting => {
+                ("等待您用钱包扫码或打开链接。", "Waiting for you to scan the code or open the link with your wallet.")
+            }
             Stage::Opened => (
                 "您的钱包已打开请求。请在钱包中核对网站、用途和核对码，然后确认。",
                 "Your wallet has opened the request. Check website, purpose and match code in the wallet, then confirm.",
@@ -126,14 +128,15 @@ impl Login {
                 "Your credential was received and checked. The receipt is being recorded on the ledger.",
             ),
             Stage::Ready => ("登录成功，正在进入。", "You are logged in. One moment."),
-            Stage::ReadyInRedirect => (
-                "已通过核验。请在钱包为您打开的页面中继续。",
-                "Checked. Go on in the page that your wallet opened for you.",
-            ),
+            Stage::ReadyInRedirect => {
+                ("已通过核验。请在钱包为您打开的页面中继续。", "Checked. Go on in the page that your wallet opened for you.")
+            }
             Stage::Completed => ("您已登录。", "You are logged in."),
             Stage::Declined => return declined(&self.failure),
             Stage::Failed => return failed(&self.failure),
-            Stage::Expired => ("登录请求已过期，未读取任何信息。请重新开始。", "The login request has expired. Nothing was read. Start again."),
+            Stage::Expired => {
+                ("登录请求已过期，未读取任何信息。请重新开始。", "The login request has expired. Nothing was read. Start again.")
+            }
         };
         Localized::new(zh, en)
     }

@@ -223,15 +223,9 @@ pub async fn end(
     failure: &str,
     now: UnixSeconds,
 ) -> Result<bool, sqlx::Error> {
-    let query =
-        sqlx::query("UPDATE logins SET state = $2, failure = $3 WHERE id = $1 AND state = 'open' AND expires_at > $4");
-    let done = query
-        .bind(id.to_owned())
-        .bind(state.as_str())
-        .bind(failure.to_owned())
-        .bind(now)
-        .execute(&mut *connection)
-        .await?;
+    let query = sqlx::query("UPDATE logins SET state = $2, failure = $3 WHERE id = $1 AND state = 'open' AND expires_at > $4");
+    let done =
+        query.bind(id.to_owned()).bind(state.as_str()).bind(failure.to_owned()).bind(now).execute(&mut *connection).await?;
     if done.rows_affected() == 1 {
         erase_keys(connection, id).await?;
     }
@@ -272,10 +266,12 @@ async fn erase_keys(connection: &mut AnyConnection, login: &str) -> Result<(), s
 /// Erases what is over: decryption keys at once, what was released and never fetched, and after a day the logins.
 pub async fn sweep(connection: &mut AnyConnection, now: UnixSeconds, grace_seconds: i64) -> Result<(), sqlx::Error> {
     const DAY_SECONDS: i64 = 86_400;
-    sqlx::query("UPDATE requests SET key_seed = '' WHERE key_seed <> '' AND login IN (SELECT id FROM logins WHERE expires_at <= $1)")
-        .bind(now)
-        .execute(&mut *connection)
-        .await?;
+    sqlx::query(
+        "UPDATE requests SET key_seed = '' WHERE key_seed <> '' AND login IN (SELECT id FROM logins WHERE expires_at <= $1)",
+    )
+    .bind(now)
+    .execute(&mut *connection)
+    .await?;
     sqlx::query("UPDATE logins SET released = '', response_code = '' WHERE released <> '' AND expires_at <= $1")
         .bind(now.saturating_sub(grace_seconds))
         .execute(&mut *connection)

@@ -53,8 +53,7 @@ impl Party {
         let chain = Chain::from_pem(&pem).map_err(|error| loaded.refuse("certificate_file", error.to_string()))?;
         let ledger_key = keys::read_signing_key(&loaded.path(&config.ledger_key_file), Algorithm::Ed25519)?;
         let certificate_key = keys::read_signing_key(&loaded.path(&config.certificate_key_file), Algorithm::P256)?;
-        Self::new(id, ledger_key, chain, certificate_key)
-            .map_err(|message| loaded.refuse("certificate_key_file", message).into())
+        Self::new(id, ledger_key, chain, certificate_key).map_err(|message| loaded.refuse("certificate_key_file", message).into())
     }
 
     /// The public half of the ledger key.

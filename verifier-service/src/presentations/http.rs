@@ -12,9 +12,9 @@ use futures::future::try_join_all;
 use identity::dcql::VpToken;
 use identity::jose::jwe::DecryptionKey;
 use ledger::records::AuthorityRecord;
+use service_kit::ApiError;
 use service_kit::address::ClientAddress;
 use service_kit::session::Token;
-use service_kit::ApiError;
 use wire::oid4vp::ResponseAccepted;
 
 use super::answer::{self, Content, Posted, Unreadable, WalletError};
@@ -237,8 +237,7 @@ async fn check(app: &App, login: &Login, request: &Request, vp_token: &VpToken) 
 /// What ledger and status list say of one credential; its authority.
 async fn check_credential(app: &App, presented: &Presented) -> Result<AuthorityRecord, Failure> {
     let chain = &app.parts.chain;
-    let (authority, attested) =
-        futures::try_join!(chain.authority(&presented.authority), chain.attestation(&presented.record))?;
+    let (authority, attested) = futures::try_join!(chain.authority(&presented.authority), chain.attestation(&presented.record))?;
     let now = app.now();
     rules::check_ledger(presented, authority.as_ref(), attested.as_ref(), now)?;
     let authority = authority.ok_or(super::Refusal::AuthorityUnknown.because("authority-unknown"))?;

@@ -14,10 +14,8 @@ use identity::sd_jwt::{self, KeyBindingPolicy, SdJwt};
 use identity::sd_jwt_vc::{self, VerifiedCredential};
 use identity::status_list::{Status, StatusReference};
 use identity::{CommitmentKey, PublicKey, UnixSeconds};
-use ledger::records::{
-    AuthorityId, AuthorityRecord, CREDENTIAL_CONTEXT, HOLDER_KEY_CONTEXT, PartyRecord, Purpose, RecordId,
-};
 use ledger::Hash;
+use ledger::records::{AuthorityId, AuthorityRecord, CREDENTIAL_CONTEXT, HOLDER_KEY_CONTEXT, PartyRecord, Purpose, RecordId};
 use serde::Deserialize;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -96,16 +94,9 @@ fn read_one(query_id: &str, text: &str, expected: &Expected<'_>) -> Result<Prese
     let parsed = SdJwt::parse(text)?;
     let chain = parsed.header().x5c.clone().ok_or(Refusal::IssuerUntrusted.because("x5c-missing"))?;
     let certificate = chain.verify(expected.anchors, expected.now)?;
-    let binding = sd_jwt::Expected {
-        aud: expected.client_id,
-        nonce: expected.nonce,
-        max_age_seconds: expected.lifetime_seconds,
-    };
-    let demand = sd_jwt_vc::Demand {
-        now: expected.now,
-        leeway_seconds: LEEWAY_SECONDS,
-        key_binding: KeyBindingPolicy::Required(binding),
-    };
+    let binding = sd_jwt::Expected { aud: expected.client_id, nonce: expected.nonce, max_age_seconds: expected.lifetime_seconds };
+    let demand =
+        sd_jwt_vc::Demand { now: expected.now, leeway_seconds: LEEWAY_SECONDS, key_binding: KeyBindingPolicy::Required(binding) };
     let credential = sd_jwt_vc::verify(parsed, &certificate.public_key, &demand)?;
     let holder = credential.holder.ok_or(Refusal::KeyBindingInvalid.because("no-holder-key"))?;
     let claim = credential.verified.claims.get(LEDGER_CLAIM).ok_or(Refusal::NotOnLedger)?;
@@ -206,11 +197,7 @@ pub fn check_status(status: Status) -> Result<(), Refused> {
 
 /// The presentations together answer the query, nothing more was disclosed, and the purpose that the ledger has for us now
 /// allows the query. Gives that purpose.
-pub fn check_query<'p>(
-    presented: &[Presented],
-    policy: &Policy,
-    party: Option<&'p PartyRecord>,
-) -> Result<&'p Purpose, Refused> {
+pub fn check_query<'p>(presented: &[Presented], policy: &Policy, party: Option<&'p PartyRecord>) -> Result<&'p Purpose, Refused> {
     let as_asked: Vec<dcql::Presented<'_>> = presented.iter().map(candidate).collect();
     let surplus = dcql::check(&policy.query, &as_asked)?;
     if !surplus.is_empty() {

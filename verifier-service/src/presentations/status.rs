@@ -70,11 +70,7 @@ impl StatusLists {
             return Ok(entry(&kept, reference, authority)?);
         }
         let url: Url = reference.uri.parse().map_err(|_| Refusal::StatusUnusable.because("status-uri"))?;
-        let want = Want {
-            media_type: status_list::MEDIA_TYPE,
-            max_bytes: MAX_TOKEN_BYTES,
-            timeout: Duration::from_secs(3),
-        };
+        let want = Want { media_type: status_list::MEDIA_TYPE, max_bytes: MAX_TOKEN_BYTES, timeout: Duration::from_secs(3) };
         let fetched = self.fetcher.get(&url, want).await.map_err(unfetched)?;
         let text = std::str::from_utf8(&fetched.body).map_err(|_| Refusal::StatusUnusable.because("status-encoding"))?;
         let (token, signer) = verify(text.trim(), &reference.uri, authority, anchors, now)?;

@@ -63,9 +63,7 @@ impl WalletProblem {
         match self {
             Self::Unknown => (StatusCode::NOT_FOUND, "invalid_request", "request-unknown", sentence(Slug::NotFound)),
             Self::Gone(slug) => (StatusCode::GONE, "invalid_request", slug, sentence(Slug::Gone)),
-            Self::Unreadable(error) => {
-                (StatusCode::BAD_REQUEST, "invalid_request", error.slug(), sentence(Slug::BadRequest))
-            }
+            Self::Unreadable(error) => (StatusCode::BAD_REQUEST, "invalid_request", error.slug(), sentence(Slug::BadRequest)),
             Self::Refused(refused) => {
                 (StatusCode::BAD_REQUEST, "access_denied", refused.refusal.slug(), refused.refusal.sentence())
             }

@@ -24,11 +24,7 @@ fn decoded32(row: &AnyRow, column: &str) -> Result<[u8; 32], sqlx::Error> {
 }
 
 /// A new receipt, with the transaction that is to record it.
-pub async fn insert(
-    connection: &mut AnyConnection,
-    receipt: &Receipt,
-    transaction: &Transaction,
-) -> Result<(), sqlx::Error> {
+pub async fn insert(connection: &mut AnyConnection, receipt: &Receipt, transaction: &Transaction) -> Result<(), sqlx::Error> {
     sqlx::query(
         "INSERT INTO receipts (id, login, purpose, transaction_id, transaction_bytes, height, commitment, commitment_key, \
          key_bindings, consent, created_at, delete_after) VALUES ($1, $2, $3, $4, $5, 0, $6, $7, $8, $9, $10, $11)",
@@ -50,10 +46,7 @@ pub async fn insert(
 }
 
 /// The receipt of a login.
-pub async fn of_login<'e, E: Executor<'e, Database = Any>>(
-    executor: E,
-    login: &str,
-) -> Result<Option<Receipt>, sqlx::Error> {
+pub async fn of_login<'e, E: Executor<'e, Database = Any>>(executor: E, login: &str) -> Result<Option<Receipt>, sqlx::Error> {
     let row = sqlx::query("SELECT * FROM receipts WHERE login = $1").bind(login.to_owned()).fetch_optional(executor).await?;
     row.as_ref().map(receipt).transpose()
 }

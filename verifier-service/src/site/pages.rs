@@ -16,8 +16,8 @@ use super::sessions::{self, Session};
 use super::{Frame, day, labels, moment, render};
 use crate::app::{App, Shared, database_error};
 use crate::logins::begin::{Begun, link};
-use crate::logins::stage::Stage;
 use crate::logins::events::Progress;
+use crate::logins::stage::Stage;
 use crate::policies::Policy;
 use crate::receipts;
 

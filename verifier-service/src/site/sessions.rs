@@ -97,13 +97,9 @@ pub async fn sweep(connection: &mut AnyConnection, now: UnixSeconds) -> Result<(
 pub async fn current(app: &App, headers: &HeaderMap) -> Result<Option<Session>, ApiError> {
     let Some(token) = presented(app, headers) else { return Ok(None) };
     let now = app.now();
-    let query = sqlx::query(
-        "SELECT login, released, used_at FROM sessions WHERE token = $1 AND used_at > $2 AND created_at > $3",
-    );
-    let query = query
-        .bind(token.hash())
-        .bind(now.saturating_sub(IDLE_SECONDS))
-        .bind(now.saturating_sub(LIFETIME_SECONDS));
+    let query =
+        sqlx::query("SELECT login, released, used_at FROM sessions WHERE token = $1 AND used_at > $2 AND created_at > $3");
+    let query = query.bind(token.hash()).bind(now.saturating_sub(IDLE_SECONDS)).bind(now.saturating_sub(LIFETIME_SECONDS));
     let row = query.fetch_optional(&app.parts.database).await.map_err(database_error)?;
     let Some(row) = row else { return Ok(None) };
     let read = || -> Result<(String, String, i64), sqlx::Error> { Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?)) };

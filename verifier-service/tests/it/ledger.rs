@@ -1,0 +1,121 @@
+//! A ledger in memory: the real records and transactions, without consensus.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use identity::canonical;
+use identity::keys::{SecretKey, Signer as _};
+use ledger::receipt::{Outcome, Receipt};
+use ledger::records::{AttestationRecord, AttestationStatus, AuthorityId, AuthorityRecord, PartyId, PartyRecord, RecordId};
+use ledger::transaction::{Body, NewReceipt, Sender, Transaction, TransactionId, Unsigned};
+use verifier_service::chain::{Attested, Chain, ChainError};
+
+#[derive(Default)]
+pub(crate) struct State {
+    pub(crate) authorities: BTreeMap<AuthorityId, AuthorityRecord>,
+    pub(crate) attestations: BTreeMap<RecordId, Attested>,
+    pub(crate) party: Option<PartyRecord>,
+    pub(crate) receipts: BTreeMap<RecordId, NewReceipt>,
+    final_receipts: BTreeMap<TransactionId, Receipt>,
+}
+
+pub(crate) struct Ledger {
+    pub(crate) state: Mutex<State>,
+    /// Reads fail.
+    pub(crate) away: AtomicBool,
+    /// Writes fail before they take effect.
+    pub(crate) stalled: AtomicBool,
+    genesis: [u8; 32],
+    party: PartyId,
+    key: SecretKey,
+}
+
+impl Ledger {
+    pub(crate) fn new(genesis: [u8; 32], party: PartyId, key: SecretKey) -> Self {
+        Self { state: Mutex::default(), away: false.into(), stalled: false.into(), genesis, party, key }
+    }
+
+    fn read<T>(&self, read: impl FnOnce(&State) -> T) -> Result<T, ChainError> {
+        if self.away.load(Ordering::SeqCst) {
+            return Err(ChainError::Away("ledger-unavailable"));
+        }
+        Ok(read(&self.state.lock().unwrap()))
+    }
+
+    pub(crate) fn attest(&self, id: RecordId, record: AttestationRecord) {
+        let attested = Attested { status: AttestationStatus::Active, record };
+        assert!(self.state.lock().unwrap().attestations.insert(id, attested).is_none());
+    }
+
+    pub(crate) fn set_status(&self, id: RecordId, status: AttestationStatus) {
+        self.state.lock().unwrap().attestations.get_mut(&id).unwrap().status = status;
+    }
+
+    pub(crate) fn edit_record(&self, id: RecordId, edit: impl FnOnce(&mut AttestationRecord)) {
+        edit(&mut self.state.lock().unwrap().attestations.get_mut(&id).unwrap().record);
+    }
+
+    pub(crate) fn receipts(&self) -> Vec<NewReceipt> {
+        self.state.lock().unwrap().receipts.values().copied().collect()
+    }
+}
+
+impl Chain for Ledger {
+    fn authority<'a>(&'a self, id: &'a AuthorityId) -> BoxFuture<'a, Result<Option<AuthorityRecord>, ChainError>> {
+        async { self.read(|state| state.authorities.get(id).cloned()) }.boxed()
+    }
+
+    fn attestation<'a>(&'a self, id: &'a RecordId) -> BoxFuture<'a, Result<Option<Attested>, ChainError>> {
+        async { self.read(|state| state.attestations.get(id).cloned()) }.boxed()
+    }
+
+    fn party(&self) -> BoxFuture<'_, Result<Option<PartyRecord>, ChainError>> {
+        async { self.read(|state| state.party.clone()) }.boxed()
+    }
+
+    fn prepare(&self, receipt: NewReceipt) -> BoxFuture<'_, Result<Transaction, ChainError>> {
+        async move {
+            self.read(|_| ())?;
+            let unsigned = Unsigned {
+                genesis: self.genesis,
+                sender: Sender::Party { party: self.party, key: self.key.public_key() },
+                sequence: u64::from_le_bytes(receipt.id.0[..8].try_into().unwrap()),
+                expiry_height: 1000,
+                body: Body::RecordReceipts(vec![receipt]),
+            };
+            Ok(unsigned.sign(&self.key))
+        }
+        .boxed()
+    }
+
+    fn record<'a>(&'a self, transaction: &'a Transaction) -> BoxFuture<'a, Result<Receipt, ChainError>> {
+        async {
+            // As over the network, others get a turn meanwhile.
+            tokio::task::yield_now().await;
+            if self.stalled.load(Ordering::SeqCst) {
+                return Err(ChainError::Away("ledger-not-finalized"));
+            }
+            let bytes = canonical::encode(transaction);
+            let transaction: Transaction = canonical::decode(&bytes, 1 << 16).unwrap();
+            transaction.verify_signature().unwrap();
+            transaction.check_bounds().map_err(ChainError::Refused)?;
+            let mut state = self.state.lock().unwrap();
+            let Body::RecordReceipts(receipts) = &transaction.unsigned.body else { panic!("only receipts are recorded") };
+            let height = 41 + u64::try_from(state.final_receipts.len()).unwrap();
+            let id = transaction.id();
+            if let Some(known) = state.final_receipts.get(&id) {
+                return Ok(known.clone());
+            }
+            for receipt in receipts {
+                assert!(state.receipts.insert(receipt.id, *receipt).is_none(), "a receipt's id is used once");
+            }
+            let receipt = Receipt { transaction: id, height, index: 0, outcome: Outcome::Applied };
+            state.final_receipts.insert(id, receipt.clone());
+            Ok(receipt)
+        }
+        .boxed()
+    }
+}
