@@ -66,6 +66,8 @@ pub struct Issuer {
     pub cookies: Cookies,
     /// Rates of wallets and browsers, by client address.
     pub rates: Rates,
+    /// How long a credential request waits until its records are final.
+    pub patience: Duration,
 }
 
 /// What an [`Issuer`] is made of.
@@ -84,7 +86,12 @@ pub struct Parts {
     pub keys: Keys,
     /// The department's registers.
     pub registers: Registers,
+    /// How long a credential request waits until its records are final.
+    pub patience: Duration,
 }
+
+/// How long a credential request waits in production: a wallet's own limit is longer.
+pub const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Limits by client address: generous to a counter with many people behind one address, and still a limit.
 pub struct Rates {
@@ -116,6 +123,7 @@ impl Issuer {
             bell: Bell::default(),
             lists: SignedLists::default(),
             rates: Rates::default(),
+            patience: parts.patience,
             public_url,
             config: parts.config,
             environment: parts.environment,

@@ -157,6 +157,7 @@ async fn assemble(checked: Checked, environment: Environment) -> Result<Arc<Issu
         blobs: Arc::new(blobs),
         keys: checked.keys,
         registers: checked.registers,
+        patience: app::PATIENCE,
     }))
 }
 

@@ -1,14 +1,15 @@
 //! Delivery: the task that submits what is in the outbox until it is settled.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::StreamExt as _;
 use ledger::receipt::{Outcome, Refusal};
 use ledger::records::{AttestationRecord, RecordId};
 use ledger::transaction::{Body, NewAttestation, Transaction};
 use service_kit::Shutdown;
 use tokio::sync::{Notify, watch};
+use tokio::task::JoinSet;
 
 use super::outbox::{self, Pending, Purpose};
 use super::{Ledger, LedgerError};
@@ -17,10 +18,12 @@ use crate::credentials;
 
 /// How often the outbox is looked at without being told to: another process may have put something in.
 const INTERVAL: Duration = Duration::from_secs(1);
+/// The pause of an entry that could not be delivered.
+const PAUSE: Duration = Duration::from_millis(500);
 /// Entries looked at in one round.
-const BATCH: i64 = 64;
+const BATCH: i64 = 128;
 /// Entries under way at once.
-const CONCURRENT: usize = 16;
+const CONCURRENT: usize = 64;
 
 /// Tells the task that something is in the outbox, and those who wait that something was settled.
 #[derive(Debug)]
@@ -56,42 +59,52 @@ enum DeliveryError {
     Database(#[from] sqlx::Error),
 }
 
-/// Delivers until the service ends.
+/// Delivers until the service ends. Each entry is under way by itself: one that the ledger keeps waiting holds up no other.
 pub async fn run(app: Arc<Issuer>, shutdown: Shutdown) {
+    let mut tasks = JoinSet::new();
+    let mut under_way = HashSet::new();
     loop {
-        if let Err(error) = deliver_due(&app).await {
+        if let Err(error) = start_due(&app, &mut tasks, &mut under_way).await {
             tracing::error!(error = %service_kit::problem::chain(&error), "the outbox cannot be read");
         }
         tokio::select! {
             () = app.bell.waiting.notified() => {}
             () = tokio::time::sleep(INTERVAL) => {}
+            Some(Ok(done)) = tasks.join_next() => {
+                under_way.remove(&done);
+            }
             () = shutdown.requested() => return,
         }
     }
 }
 
-/// Submits what is due, once.
-///
-/// # Errors
-/// When the outbox cannot be read. A transaction that could not be delivered stays and is logged.
-pub async fn deliver_due(app: &Issuer) -> sqlx::Result<()> {
-    let due = outbox::pending(app.database.pool(), BATCH).await?;
+/// Starts what is pending and not under way.
+async fn start_due(app: &Arc<Issuer>, tasks: &mut JoinSet<String>, under_way: &mut HashSet<String>) -> sqlx::Result<()> {
+    note_backlog(app).await?;
+    for entry in outbox::pending(app.database.pool(), BATCH).await? {
+        if tasks.len() >= CONCURRENT {
+            return Ok(());
+        }
+        if under_way.insert(entry.id.clone()) {
+            let app = Arc::clone(app);
+            tasks.spawn(async move {
+                if let Err(error) = deliver(&app, &entry).await {
+                    let error = service_kit::problem::chain(&error);
+                    tracing::warn!(entry = entry.id, error, "a transaction is not final yet; it is tried again");
+                    tokio::time::sleep(PAUSE).await;
+                }
+                entry.id
+            });
+        }
+    }
+    Ok(())
+}
+
+async fn note_backlog(app: &Issuer) -> sqlx::Result<()> {
     let (backlog, oldest) = outbox::backlog(app.database.pool()).await?;
     let age = oldest.map_or(0, |at| app.environment.now().saturating_sub(at).max(0));
     metrics::gauge!("issuer_outbox_pending").set(f64::from(u32::try_from(backlog).unwrap_or(u32::MAX)));
     metrics::gauge!("issuer_outbox_oldest_seconds").set(f64::from(u32::try_from(age).unwrap_or(u32::MAX)));
-    // Records first: a change of status finds nothing to change before.
-    let (recordings, changes): (Vec<_>, Vec<_>) = due.into_iter().partition(|entry| entry.purpose == Purpose::Recording);
-    for entries in [recordings, changes] {
-        futures::stream::iter(entries)
-            .for_each_concurrent(CONCURRENT, |entry| async move {
-                if let Err(error) = deliver(app, &entry).await {
-                    let error = service_kit::problem::chain(&error);
-                    tracing::warn!(entry = entry.id, error, "a transaction is not final yet; it is tried again");
-                }
-            })
-            .await;
-    }
     Ok(())
 }
 

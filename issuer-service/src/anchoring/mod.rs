@@ -10,5 +10,5 @@ mod ledger;
 pub mod outbox;
 
 pub use chain::ChainLedger;
-pub use delivery::{Bell, deliver_due, run};
+pub use delivery::{Bell, run};
 pub use ledger::{Ledger, LedgerError, LedgerFuture, Outcomes};

@@ -34,8 +34,6 @@ use crate::offers::{OAuthFailure, store as offers};
 use crate::secrets::{DATASET, RESPONSE};
 use crate::status;
 
-/// How long a request waits until its records are final.
-const WAIT: Duration = Duration::from_secs(10);
 /// How often the database is looked at while waiting, in case another process delivers.
 const LOOK: Duration = Duration::from_millis(500);
 /// When a wallet is told to try again.
@@ -254,7 +252,7 @@ async fn make_copies(
 /// Answers when the records are final; before that nothing leaves.
 async fn respond(app: &Issuer, mut issuance: Issuance) -> Result<Response, OAuthFailure> {
     let mut settled = app.bell.settled();
-    let deadline = tokio::time::Instant::now() + WAIT;
+    let deadline = tokio::time::Instant::now() + app.patience;
     loop {
         match issuance.progress {
             Progress::Recorded => break,

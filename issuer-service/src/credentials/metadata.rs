@@ -55,7 +55,6 @@ fn configuration(attestation: &AttestationConfig) -> Value {
     json!({
         "format": FORMAT,
         "vct": attestation.attestation_type,
-        "scope": attestation.configuration,
         "cryptographic_binding_methods_supported": ["jwk"],
         "credential_signing_alg_values_supported": ["ES256"],
         "proof_types_supported": { "jwt": { "proof_signing_alg_values_supported": PROOF_ALGORITHMS } },

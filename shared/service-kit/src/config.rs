@@ -28,6 +28,14 @@ pub enum ConfigError {
         /// The file.
         path: PathBuf,
     },
+    /// Others than the owner may read or write a file that holds a secret.
+    #[error("the file {} holds a secret and has mode {mode:03o}; only its owner may read it: chmod 600 {}", path.display(), path.display())]
+    Exposed {
+        /// The file.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
     /// Not the TOML that the service takes.
     #[error("the configuration file {}, line {line}{}: {message}", path.display(), key.as_ref().map(|k| format!(", key '{k}'")).unwrap_or_default())]
     Malformed {
@@ -97,12 +105,18 @@ pub fn parse<T: DeserializeOwned>(file: &Path, text: &str) -> Result<T, ConfigEr
     })
 }
 
-/// Reads a secret from a file of its own, without the white space around it.
+/// Reads a secret from a file of its own, without the white space around it. Only its owner may read or write the file.
 ///
 /// # Errors
-/// [`ConfigError::Unreadable`] or [`ConfigError::TooLarge`]; the secret itself is in no error.
+/// [`ConfigError::Unreadable`], [`ConfigError::TooLarge`] or [`ConfigError::Exposed`]; the secret itself is in no error.
 pub fn read_secret(file: &Path) -> Result<SecretString, ConfigError> {
+    use std::os::unix::fs::PermissionsExt as _;
     let text = read(file)?;
+    let metadata = std::fs::metadata(file).map_err(|source| ConfigError::Unreadable { path: file.to_owned(), source })?;
+    let mode = metadata.permissions().mode() & 0o777;
+    if mode & 0o077 != 0 {
+        return Err(ConfigError::Exposed { path: file.to_owned(), mode });
+    }
     Ok(SecretString::from(text.trim()))
 }
 
@@ -141,6 +155,18 @@ mod tests {
     fn a_wrong_value_is_named_with_its_key() {
         let sentence = sentence("listen = \"nowhere\"\n");
         assert!(sentence.contains("line 1, key 'listen'"), "{sentence}");
+    }
+
+    #[test]
+    fn a_secret_that_others_can_read_is_refused() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("ledger.key");
+        std::fs::write(&file, "00\n").unwrap();
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o640)).unwrap();
+        assert!(matches!(read_secret(&file), Err(ConfigError::Exposed { mode: 0o640, .. })));
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+        assert!(read_secret(&file).is_ok());
     }
 
     #[test]

@@ -205,9 +205,29 @@ mod tests {
     #[tokio::test]
     async fn private_addresses_are_refused_in_every_spelling() {
         for host in [
-            "127.0.0.1", "0x7f.1", "2130706433", "0177.0.0.1", "[::1]", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "localhost",
-            "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.0", "[fe80::1]", "[fc00::1]",
-            "[64:ff9b::7f00:1]", "[2002:7f00:1::]", "[2001::1]", "[ff02::1]", "[::]", "192.0.0.8", "255.255.255.255",
+            "127.0.0.1",
+            "0x7f.1",
+            "2130706433",
+            "0177.0.0.1",
+            "[::1]",
+            "[::ffff:127.0.0.1]",
+            "[::ffff:7f00:1]",
+            "localhost",
+            "10.1.2.3",
+            "172.16.0.1",
+            "192.168.1.1",
+            "169.254.169.254",
+            "100.64.0.1",
+            "0.0.0.0",
+            "[fe80::1]",
+            "[fc00::1]",
+            "[64:ff9b::7f00:1]",
+            "[2002:7f00:1::]",
+            "[2001::1]",
+            "[ff02::1]",
+            "[::]",
+            "192.0.0.8",
+            "255.255.255.255",
         ] {
             let refused = error(Loopback::Refused, &format!("https://{host}/x")).await;
             assert!(matches!(refused, FetchError::PrivateAddress), "{host}: {refused}");
@@ -220,7 +240,13 @@ mod tests {
 
     #[tokio::test]
     async fn other_schemes_and_credentials_are_refused() {
-        for url in ["http://example.com/", "ftp://example.com/", "file:///etc/passwd", "https://a@example.com/", "https://example.com/#x"] {
+        for url in [
+            "http://example.com/",
+            "ftp://example.com/",
+            "file:///etc/passwd",
+            "https://a@example.com/",
+            "https://example.com/#x",
+        ] {
             assert!(matches!(error(Loopback::Refused, url).await, FetchError::Url(_)), "{url}");
         }
     }

@@ -134,7 +134,14 @@ mod tests {
 
     fn router() -> Router {
         let routes = Router::new()
-            .route("/panic", get(|| async { if true { panic!("canary-5519") } }))
+            .route(
+                "/panic",
+                get(|| async {
+                    if true {
+                        panic!("canary-5519")
+                    }
+                }),
+            )
             .route("/slow", get(std::future::pending::<()>))
             .route("/json", post(|JsonBody(_): JsonBody<serde_json::Value>| async {}));
         let limits = Limits { body_bytes: 100, request: Duration::from_millis(20), ..Limits::default() };
@@ -167,9 +174,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_body_that_is_too_large_or_malformed_is_a_problem() {
-        let json = |body: String| {
-            Request::post("/json").header("content-type", "application/json").body(Body::from(body)).unwrap()
-        };
+        let json =
+            |body: String| Request::post("/json").header("content-type", "application/json").body(Body::from(body)).unwrap();
         let (status, problem, _) = answer(json("{\"canary\":".to_owned())).await;
         assert_eq!((status, problem.slug()), (400, Some(Slug::BadRequest)));
         let (status, problem, _) = answer(json(format!("\"{}\"", "x".repeat(200)))).await;
