@@ -6,8 +6,8 @@
 mod first_login;
 mod ledger;
 mod refusals;
-mod strangers;
 mod stranger;
+mod strangers;
 
 use std::sync::LazyLock;
 

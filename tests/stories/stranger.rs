@@ -7,9 +7,10 @@ use identity::jose::jwe::{ContentEncryption, Recipient};
 use identity::jose::jwk::Jwk;
 use identity::jose::jws::{self, JwsHeader};
 use identity::keys::{Algorithm, SecretKey, Signer as _};
-use identity::sd_jwt::{ClaimPath, Held, KeyBinding};
+use identity::sd_jwt::{ClaimPath, Held};
 use reqwest::StatusCode;
 use serde_json::{Map, Value, json};
+use sha2::{Digest as _, Sha256};
 
 /// A credential with its key.
 pub(crate) struct Card {
@@ -107,13 +108,15 @@ pub(crate) fn respond(request: &Map<String, Value>, card: &Card, signer: &Secret
     let names = paths.iter().map(|claim| claim["path"][0].as_str().map(ClaimPath::name).context("a claim's path"));
     let held = Held::open(&card.credential)?;
     let sd_jwt = held.present(&names.collect::<Result<Vec<_>>>()?)?;
-    let binding = KeyBinding {
-        aud: request["client_id"].as_str().context("client_id")?,
-        nonce: request["nonce"].as_str().context("nonce")?,
-        issued_at: clients::Clock::system().now(),
-        extra: &Map::new(),
-    };
-    let presentation = identity::sd_jwt::bind(&sd_jwt, &binding, signer)?;
+    // By hand: the library refuses to sign with a key that the credential is not bound to, and a thief does not.
+    let binding = json!({
+        "iat": clients::Clock::system().now(),
+        "aud": request["client_id"],
+        "nonce": request["nonce"],
+        "sd_hash": city::configs::base64url(&Sha256::digest(&sd_jwt)),
+    });
+    let key_binding = jws::sign_compact(signer, &JwsHeader::typ("kb+jwt"), binding.to_string().as_bytes());
+    let presentation = format!("{sd_jwt}{key_binding}");
     let payload = json!({
         "vp_token": {query["id"].as_str().context("the query has an id")?: [presentation]},
         "state": request["state"],

@@ -1,3 +1,5 @@
+//! What a node takes from a client, and what it turns away.
+
 use crate::{GENESIS, secret, transaction, unsigned};
 use chain_node::admission::{AdmissionError, admit};
 use identity::{Signer as _, keys::KeyError};

@@ -1,3 +1,5 @@
+//! What a block's bytes must be.
+
 use crate::{GENESIS, secret, transaction};
 use chain_node::engine::{
     block::{Block, BlockError},

@@ -1,3 +1,5 @@
+//! The configuration file: the example stays true, mistakes are named.
+
 use chain_node::config::{self, Config};
 use std::{fs, path::Path};
 

@@ -1,3 +1,5 @@
+//! Executing blocks: what is written, what stops the node.
+
 use crate::{secret, transaction};
 use chain_node::execution::{self, Found, Place, Replayed};
 use identity::{Localized, Signer as _, canonical};

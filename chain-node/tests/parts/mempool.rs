@@ -1,3 +1,5 @@
+//! Waiting transactions and their limits.
+
 use crate::{GENESIS, secret, transaction, unsigned};
 use chain_node::{
     admission::admit,

@@ -58,7 +58,7 @@ impl PublicKey {
             Algorithm::Ed25519 => {
                 let bytes: [u8; 32] = bytes.try_into().map_err(|_| KeyError::PublicKey)?;
                 let key = ed25519_dalek::VerifyingKey::from_bytes(&bytes).map_err(|_| KeyError::PublicKey)?;
-                if key.is_weak() || key.to_edwards().compress().to_bytes() != bytes {
+                if key.is_weak() || !is_reduced(&bytes) {
                     return Err(KeyError::PublicKey);
                 }
                 Ok(Self(Bytes::Ed25519(bytes)))
@@ -209,6 +209,13 @@ impl BorshDeserialize for PublicKey {
             }
         }
     }
+}
+
+/// Whether the y coordinate of an encoded Ed25519 point is below the field's prime 2²⁵⁵ − 19: the one encoding of its point, but for
+/// points of small order, which are refused anyway.
+fn is_reduced(bytes: &[u8; 32]) -> bool {
+    let [lowest, middle @ .., highest] = bytes;
+    highest & 0x7f != 0x7f || middle.iter().any(|byte| *byte != 0xff) || *lowest < 0xed
 }
 
 /// A signature with its algorithm's tag: 64 bytes, `R ‖ S` for Ed25519, `r ‖ s` for P-256 (as in JWS).

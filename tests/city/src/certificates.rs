@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use identity::keys::{Algorithm, PublicKey};
+use identity::keys::{Algorithm, PublicKey, SecretKey};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256};
 use sha2::{Digest, Sha256};
 
@@ -62,6 +62,14 @@ impl Leaf {
         crate::plan::write_secret(&directory.join(format!("{stem}.key.pem")), &self.key_pem)?;
         std::fs::write(directory.join(format!("{stem}.cert.pem")), &self.certificate_pem).context("writing a certificate")
     }
+}
+
+/// Reads a P-256 key that [`Leaf::write`] wrote.
+pub fn read_key(path: &Path) -> Result<SecretKey> {
+    use p256::pkcs8::DecodePrivateKey as _;
+    let pem = std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
+    let key = p256::SecretKey::from_pkcs8_pem(&pem).context("the file is not a P-256 key in PKCS #8 PEM")?;
+    Ok(SecretKey::from_bytes(Algorithm::P256, &key.to_bytes().into())?)
 }
 
 fn params(name: &str) -> Result<CertificateParams> {

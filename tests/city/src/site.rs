@@ -44,9 +44,14 @@ impl Visitor {
 
     /// Reloads the login page until it says how the login ended or shows the account.
     pub async fn outcome(&mut self) -> Result<Page> {
+        self.outcome_within(LIMIT).await
+    }
+
+    /// As [`Self::outcome`], with another limit.
+    pub async fn outcome_within(&mut self, limit: Duration) -> Result<Page> {
         let url = self.page.url.join(&format!("/login/{}", self.page.attribute("#login", "data-login")?))?.to_string();
         let browser = &mut self.browser;
-        let ended = tokio::time::timeout(LIMIT, async {
+        let ended = tokio::time::timeout(limit, async {
             loop {
                 let page = browser.open(&url).await?;
                 let stage = page.attribute("#login", "data-stage");
@@ -56,6 +61,6 @@ impl Visitor {
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
         });
-        ended.await.context("the login page was still waiting after 20 s")?
+        ended.await.with_context(|| format!("the login page was still waiting after {limit:?}"))?
     }
 }

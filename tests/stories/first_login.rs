@@ -1,0 +1,117 @@
+//! The first login: the story that the tour tells, and what must be true afterwards.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use city::citizen::Citizen;
+use city::clerk::Clerk;
+use city::configs::resident;
+use city::plan::RESIDENT_IDENTITY;
+use city::site::Visitor;
+use city::tour;
+use city::world::World;
+use serde_json::json;
+
+use crate::alone;
+
+/// X053–X063, X072, I072–I076: create, declare, authenticate, log in, each step with its check (see `city::tour`).
+/// X053: the creation request goes to the server. X054: the identity is on the ledger. X055: attributes are declared. X056: they are on
+/// IPFS. X057: their hash is on the ledger. X058: a clerk authenticates, by counter or register. X059: that is on the ledger.
+/// X060: the QR code is scanned. X061: the attributes are sent. X062: key and device are checked against the ledger. X063: the site has
+/// the authenticated information.
+/// X042, X043: the picture is in the department's IPFS store. I051, I072, I073: the source signs, the hash is in the request.
+/// I075: the wallet hears the result. I076: request, processing, result are each seen.
+/// N045, N065, T024: nothing that the citizen declared is in any file of validators, departments, site or wallet in the clear, but in
+/// the site's and the department's own answers; bulk data is off the ledger, referenced by hash.
+#[tokio::test]
+async fn a_citizen_is_attested_logs_in_and_both_sides_hold_a_final_receipt() -> Result<()> {
+    let _alone = alone().await;
+    let world = World::fresh().await?;
+    let mut steps = 0;
+    let told = tour::tell(world.plan(), "ouyang", |_, _, _| steps += 1).await?;
+    ensure!(steps == 10, "the tour has ten steps");
+    let receipts = told.citizen.wallet(&["receipts"]).await?;
+    ensure!(receipts.to_string().contains(told.receipt["receipt"].as_str().context("an id")?), "{receipts}");
+    let history = told.citizen.wallet(&["history"]).await?.to_string();
+    ensure!(!history.contains("990101199003074321"), "history names claims, never values");
+
+    let secret = resident()["id_number"].as_str().context("a number")?.to_owned();
+    for folder in ["validators", "verifier", "issuers", "logs", "citizens/ouyang/wallet"] {
+        let found = files_with(&world.plan().directory().join(folder), secret.as_bytes())?;
+        // The departments' own registers and the offers' drafts are theirs; services and ledger keep nothing in the clear.
+        let found: Vec<_> = found.into_iter().filter(|path| !path.ends_with("register.json")).collect();
+        ensure!(found.is_empty(), "INV-I8: the number stands in the clear in {found:?}");
+    }
+    world.stop().await
+}
+
+fn files_with(folder: &Path, needle: &[u8]) -> Result<Vec<String>> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            found.extend(files_with(&path, needle)?);
+        } else if std::fs::read(&path)?.windows(needle.len()).any(|window| window == needle) {
+            found.push(path.display().to_string());
+        }
+    }
+    Ok(found)
+}
+
+/// X055, I075: a refusal reaches the citizen in the clerk's own words.
+/// X058: the other channel, the register, is not open to a clerk when it disagrees.
+#[tokio::test]
+async fn a_clerk_refuses_with_a_reason_and_the_citizen_reads_it() -> Result<()> {
+    let _alone = alone().await;
+    let world = World::fresh().await?;
+    let plan = world.plan();
+    let citizen = Citizen::new(plan, "li").await?;
+    let mut claims = resident();
+    claims["given_name"] = json!("若蘭");
+    let request = citizen.declare(plan, RESIDENT_IDENTITY, &claims).await?;
+    let mut clerk = Clerk::sign_in(plan, plan.issuer_of(RESIDENT_IDENTITY)?).await?;
+    let number = clerk.next_request().await?;
+    ensure!(clerk.attest(&number).await.is_err(), "the register does not agree: no PIN");
+    clerk.refuse(&number, "名字与户籍登记不一致，请改用登记用字。").await?;
+    let id = request["id"].as_str().context("an id")?;
+    let state = citizen.wallet(&["status", id]).await?.to_string();
+    ensure!(state.contains("请改用登记用字"), "{state}");
+    world.stop().await
+}
+
+/// "Killing any one process at any step of the tour and starting it again loses nothing that was acknowledged."
+/// REL-E1: each step is tried again after the crash, and what was done is not done twice.
+#[tokio::test]
+async fn killing_each_process_between_the_steps_loses_nothing() -> Result<()> {
+    let _alone = alone().await;
+    let mut world = World::fresh().await?;
+    let plan = world.plan().clone();
+    let issuer = plan.issuer_of(RESIDENT_IDENTITY)?.clone();
+    let citizen = Citizen::new(&plan, "chen").await?;
+    world.crash("validator-1").await?;
+    let request = citizen.declare(&plan, RESIDENT_IDENTITY, &resident()).await?;
+    world.crash(issuer.authority.as_str()).await?;
+    let mut clerk = Clerk::sign_in(&plan, &issuer).await?;
+    let number = clerk.next_request().await?;
+    let pin = clerk.attest(&number).await?;
+    world.crash(issuer.authority.as_str()).await?;
+    let id = request["id"].as_str().context("an id")?;
+    citizen.wallet(&["status", id, "--wait", "20"]).await?;
+    world.crash("validator-2").await?;
+    citizen.wallet(&["receive", "--pin", &pin, "--yes"]).await?;
+    world.crash(issuer.authority.as_str()).await?;
+
+    let mut visitor = Visitor::at_login(&plan).await?;
+    world.crash("verifier").await?;
+    citizen.agree(&visitor.qr_link()?, Some(&visitor.match_code()?)).await?;
+    world.crash("verifier").await?;
+    let account = visitor.outcome().await?;
+    ensure!(account.url.path() == "/account", "{}", account.html);
+    for name in world.validator_names() {
+        world.crash(&name).await?;
+    }
+    let receipts = tokio::time::timeout(Duration::from_secs(30), citizen.wallet(&["receipts"])).await??;
+    ensure!(receipts.to_string().contains("verified"), "{receipts}");
+    world.stop().await
+}
