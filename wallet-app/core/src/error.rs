@@ -153,10 +153,12 @@ pub(crate) fn explain_http(side: Side, error: &HttpError) -> Explained {
         ),
         HttpError::OAuth { error, .. } => {
             let code = crate::labels::printable(&error.error, 64);
+            let said = error.error_description.as_deref().map(|text| format!(": {}", crate::labels::printable(text, 200)));
+            let said = said.unwrap_or_default();
             (
                 "refused",
-                format!("{who_zh}（{host}）未接受请求（{code}）。请重新开始；如仍失败，请联系对方。"),
-                format!("{who_en} ({host}) did not take the request ({code}). Start again; if it persists, tell them."),
+                format!("{who_zh}（{host}）未接受请求（{code}{said}）。请重新开始；如仍失败，请联系对方。"),
+                format!("{who_en} ({host}) did not take the request ({code}{said}). Start again; if it persists, tell them."),
             )
         }
         HttpError::Status { status, .. } => (

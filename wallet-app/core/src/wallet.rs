@@ -74,8 +74,6 @@ impl Wallet {
             config.save(dir)?;
         }
         let vault = Vault::create(dir, passphrase, strength, &environment, (TRUST, &trust.pin))?;
-        // A vault that a crash left without its key kept an older configuration.
-        config.save(dir)?;
         Self::assemble(dir, vault, config, trust, environment, chain)
     }
 

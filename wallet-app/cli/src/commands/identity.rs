@@ -14,13 +14,7 @@ use crate::print::Printer;
 /// Creates the wallet, unless it is there, and the identity, unless it is there.
 pub(crate) async fn create(arguments: &Arguments, create: &CreateArguments, printer: &Printer) -> Result<(), Failure> {
     let wallet = if arguments.dir.join(wallet_core::vault::FILE).is_file() {
-        match unlock(arguments, printer) {
-            // A crash left the file without a wallet in it.
-            Err(Failure::Wallet(WalletError::Vault(wallet_core::vault::VaultError::NotFound(_)))) => {
-                make(arguments, create, printer)?
-            }
-            other => other?,
-        }
+        unlock(arguments, printer)?
     } else {
         make(arguments, create, printer)?
     };

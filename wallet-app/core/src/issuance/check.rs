@@ -3,7 +3,7 @@
 use identity::jose::Chain;
 use identity::jose::jwk::thumbprint;
 use identity::keys::{Algorithm, PublicKey, Signer};
-use identity::sd_jwt::{KeyBindingPolicy, SdJwt};
+use identity::sd_jwt::{ClaimPath, KeyBindingPolicy, SdJwt};
 use identity::sd_jwt_vc::{self, Demand, VerifiedCredential};
 use identity::{CommitmentKey, Localized, UnixSeconds};
 use ledger::cell::Subject;
@@ -30,6 +30,7 @@ const PORTRAIT_CLAIM: &str = "portrait_sha256";
 
 /// The member of a credential that ties it to the ledger.
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct LedgerClaims {
     authority: AuthorityId,
     #[serde(with = "identity::keys::base64url_array")]
@@ -64,6 +65,7 @@ impl Wallet {
         if credential.issuer.as_deref() != Some(offer.issuer.as_str()) {
             return Err(rejected(Rejection::Issuer));
         }
+        check_disclosable(&credential).map_err(rejected)?;
         let holder = credential.holder.ok_or_else(|| rejected(Rejection::HolderKey))?;
         let place = left.iter().position(|keys| keys.key.key(Algorithm::P256).is_some_and(|key| key.public_key() == holder));
         let keys = left.remove(place.ok_or_else(|| rejected(Rejection::HolderKey))?);
@@ -98,6 +100,16 @@ impl Wallet {
         let demand = Demand { now: self.now(), leeway_seconds: LEEWAY_SECONDS, key_binding: KeyBindingPolicy::Forbidden };
         let credential = sd_jwt_vc::verify(sd_jwt, &leaf.public_key, &demand).map_err(Rejection::SdJwt)?;
         Ok((credential, leaf.public_key))
+    }
+}
+
+/// What a credential says about the citizen is disclosed claim by claim: the consent screen shows nothing that is always plain.
+fn check_disclosable(credential: &VerifiedCredential) -> Result<(), Rejection> {
+    let disclosed = &credential.verified.disclosed;
+    let mut about_citizen = credential.verified.claims.keys().filter(|name| !super::credential::is_technical(name));
+    match about_citizen.find(|name| !disclosed.contains(&ClaimPath::name(name))) {
+        None => Ok(()),
+        Some(name) => Err(Rejection::AlwaysPlain(name.clone())),
     }
 }
 

@@ -121,7 +121,7 @@ impl Credential {
     pub(crate) fn next_copy(&self, now: UnixSeconds) -> Option<usize> {
         let live = || self.copies.iter().enumerate().filter(|(_, copy)| copy.is_live(now));
         let unused = live().find(|(_, copy)| copy.uses == 0);
-        unused.or_else(|| live().last()).map(|(number, _)| number)
+        unused.or_else(|| live().next_back()).map(|(number, _)| number)
     }
 }
 

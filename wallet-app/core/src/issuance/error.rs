@@ -86,6 +86,9 @@ pub enum Rejection {
     /// It is not valid now.
     #[error("it is not valid now")]
     Period,
+    /// A claim about the citizen could not be withheld.
+    #[error("the claim {0} could not be withheld from anybody")]
+    AlwaysPlain(String),
     /// A claim is not what was declared.
     #[error("the claim {0} is not what was declared")]
     Claim(String),
@@ -111,6 +114,7 @@ impl Rejection {
             Self::RecordDiffers(_) => "attestation-differs",
             Self::Status(_) => "attestation-not-active",
             Self::Period => "credential-not-valid-now",
+            Self::AlwaysPlain(_) => "credential-claim-always-plain",
             Self::Claim(_) => "credential-claim-differs",
         }
     }
@@ -133,6 +137,7 @@ impl Rejection {
             Self::RecordDiffers(_) => "账本上的认证记录与之不符".to_owned(),
             Self::Status(_) => "账本上的认证记录不是有效状态".to_owned(),
             Self::Period => "不在有效期内".to_owned(),
+            Self::AlwaysPlain(name) => format!("“{}”无法选择不出示", crate::labels::claim(name).zh),
             Self::Claim(name) => format!("“{}”与您申报的不一致", crate::labels::claim(name).zh),
         }
     }

@@ -48,3 +48,15 @@ pub(super) fn restrict(path: &Path, mode: u32) -> Result<(), VaultError> {
 pub(super) fn restrict(_path: &Path, _mode: u32) -> Result<(), VaultError> {
     Ok(())
 }
+
+/// Makes a rename in the directory survive a power cut.
+#[cfg(unix)]
+pub(super) fn sync_directory(dir: &Path) -> Result<(), VaultError> {
+    File::open(dir).and_then(|dir| dir.sync_all()).map_err(VaultError::disk)
+}
+
+/// Elsewhere directories cannot be synchronised by themselves.
+#[cfg(not(unix))]
+pub(super) fn sync_directory(_dir: &Path) -> Result<(), VaultError> {
+    Ok(())
+}

@@ -9,10 +9,11 @@
 //! wrong passphrase, slowly (see [`attempts`]), and every record that was changed.
 
 pub mod attempts;
+mod error;
 pub mod key;
 mod lock;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use borsh::BorshSerialize;
 use chacha20poly1305::aead::{Aead, Payload};
@@ -25,12 +26,14 @@ use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
 
 use self::attempts::Attempts;
+pub use self::error::VaultError;
 use self::key::{Passphrase, Strength, WrappedKey};
 use self::lock::DirectoryLock;
-use crate::error::{Explained, Side};
 
 /// The vault's file in the wallet's directory.
 pub const FILE: &str = "vault.redb";
+/// The file while it is being made.
+const UNFINISHED: &str = "vault.redb.unfinished";
 /// The format of the records. A change of any record's shape that older code would misread raises it.
 pub const SCHEMA_VERSION: u32 = 1;
 /// Most bytes of one sealed record: the ciphertext of the largest declared picture, and then some.
@@ -103,145 +106,12 @@ impl Table {
     }
 }
 
-/// What is wrong with the vault.
-#[derive(Debug, thiserror::Error)]
-pub enum VaultError {
-    /// The directory holds no wallet.
-    #[error("there is no wallet in {0}")]
-    NotFound(PathBuf),
-    /// The directory holds one already.
-    #[error("there is a wallet in {0} already")]
-    Exists(PathBuf),
-    /// Another process has it open.
-    #[error("the wallet in {0} is open in another process")]
-    InUse(PathBuf),
-    /// The passphrase does not unwrap the data key.
-    #[error("the passphrase is wrong; attempts left before a wait: {attempts_left}, seconds to wait now: {wait_seconds}")]
-    WrongPassphrase {
-        /// Further attempts before the wallet makes one wait.
-        attempts_left: u32,
-        /// Seconds until the next attempt is looked at.
-        wait_seconds: u64,
-    },
-    /// Too many wrong attempts: this one was not looked at.
-    #[error("too many wrong passphrases; wait {wait_seconds} seconds")]
-    LockedOut {
-        /// Seconds until the next attempt is looked at.
-        wait_seconds: u64,
-    },
-    /// A new passphrase is too short.
-    #[error("the passphrase has fewer than {} characters", key::MIN_PASSPHRASE_CHARACTERS)]
-    PassphraseTooShort,
-    /// Made by a newer version of this software.
-    #[error("the vault has schema version {0}, this software knows {SCHEMA_VERSION}")]
-    NewerSchema(u32),
-    /// A record was changed, moved, or does not decode.
-    #[error("a record of the table {0} was changed or is damaged")]
-    Tampered(&'static str),
-    /// The header is not one of ours.
-    #[error("the vault's header is damaged")]
-    Header,
-    /// The key derivation failed: not enough memory, or parameters out of range.
-    #[error("the key could not be derived from the passphrase")]
-    Derivation,
-    /// A record is larger than a vault takes.
-    #[error("a record has {0} bytes, more than the {MAX_RECORD_BYTES} allowed")]
-    TooLarge(usize),
-    /// The disk failed or is full.
-    #[error("the wallet's file could not be read or written")]
-    Disk(#[source] Box<dyn std::error::Error + Send + Sync>),
-}
-
-impl VaultError {
-    fn disk(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
-        Self::Disk(error.into())
-    }
-
-    /// The error in words.
-    pub fn explain(&self) -> Explained {
-        let (slug, zh, en) = match self {
-            Self::NotFound(dir) => (
-                "wallet-not-found",
-                format!("目录 {} 中没有钱包。请先创建钱包，或检查目录是否正确。", dir.display()),
-                format!("There is no wallet in {}. Create one first, or check the directory.", dir.display()),
-            ),
-            Self::Exists(dir) => (
-                "wallet-exists",
-                format!("目录 {} 中已有钱包，未作任何更改。请打开它，或选择另一个目录。", dir.display()),
-                format!("There is a wallet in {} already; nothing was changed. Open it, or choose another directory.", dir.display()),
-            ),
-            Self::InUse(_) => (
-                "wallet-in-use",
-                "钱包正在被另一个程序使用。请先关闭那个程序，然后重试。".to_owned(),
-                "The wallet is open in another program. Close that one, then try again.".to_owned(),
-            ),
-            Self::WrongPassphrase { attempts_left: 0, wait_seconds } => (
-                "wrong-passphrase",
-                format!("口令不正确。请等待 {wait_seconds} 秒后再试。钱包内容不会被删除。"),
-                format!("The passphrase is wrong. Wait {wait_seconds} seconds before the next try. Nothing is ever wiped."),
-            ),
-            Self::WrongPassphrase { attempts_left, .. } => (
-                "wrong-passphrase",
-                format!("口令不正确。还可尝试 {attempts_left} 次，之后每次都需要等待。钱包内容不会被删除。"),
-                format!("The passphrase is wrong. {attempts_left} more tries before you have to wait. Nothing is ever wiped."),
-            ),
-            Self::LockedOut { wait_seconds } => (
-                "wallet-locked-out",
-                format!("口令错误次数过多，本次未作检查。请等待 {wait_seconds} 秒后再试。"),
-                format!("Too many wrong passphrases; this one was not looked at. Wait {wait_seconds} seconds and try again."),
-            ),
-            Self::PassphraseTooShort => (
-                "passphrase-too-short",
-                format!("口令太短，请使用至少 {} 个字符。", key::MIN_PASSPHRASE_CHARACTERS),
-                format!("The passphrase is too short. Use at least {} characters.", key::MIN_PASSPHRASE_CHARACTERS),
-            ),
-            Self::NewerSchema(_) => (
-                "wallet-too-new",
-                "此钱包由更新版本的软件创建。请更新软件后再打开。".to_owned(),
-                "This wallet was made by a newer version of the software. Update, then open it.".to_owned(),
-            ),
-            Self::Tampered(_) | Self::Header => (
-                "wallet-damaged",
-                "钱包文件已损坏或被改动，相关内容未被使用。请从备份恢复。".to_owned(),
-                "The wallet's file is damaged or was changed; the affected record was not used. Restore a backup.".to_owned(),
-            ),
-            Self::Derivation => (
-                "wallet-derivation-failed",
-                "无法由口令计算密钥，可能是内存不足。请关闭其他程序后重试。".to_owned(),
-                "The key could not be computed from the passphrase, perhaps for lack of memory. Close other programs and try again.".to_owned(),
-            ),
-            Self::TooLarge(_) => (
-                "wallet-record-too-large",
-                "内容过大，钱包无法保存。请选择较小的文件。".to_owned(),
-                "This is too large for the wallet to keep. Choose a smaller file.".to_owned(),
-            ),
-            Self::Disk(_) => (
-                "wallet-disk",
-                "无法读写钱包文件，刚才的操作未完成。请检查磁盘空间和权限后重试。".to_owned(),
-                "The wallet's file could not be read or written; the last step did not happen. Check disk space and permissions, then try again.".to_owned(),
-            ),
-        };
-        let side = match self {
-            Self::NotFound(_)
-            | Self::Exists(_)
-            | Self::InUse(_)
-            | Self::WrongPassphrase { .. }
-            | Self::LockedOut { .. }
-            | Self::PassphraseTooShort => Side::You,
-            Self::NewerSchema(_) | Self::Tampered(_) | Self::Header | Self::Derivation | Self::TooLarge(_) | Self::Disk(_) => {
-                Side::Wallet
-            }
-        };
-        Explained::new(slug, side, zh, en)
-    }
-}
-
 /// An open vault.
 pub struct Vault {
     database: Database,
     cipher: XChaCha20Poly1305,
     random: Random,
-    _lock: DirectoryLock,
+    lock: DirectoryLock,
 }
 
 impl std::fmt::Debug for Vault {
@@ -276,13 +146,19 @@ impl Vault {
     ) -> Result<Self, VaultError> {
         let lock = DirectoryLock::create(dir)?;
         let path = dir.join(FILE);
-        let database = Database::create(&path).map_err(VaultError::disk)?;
-        lock::restrict(&path, 0o600)?;
-        if header(&database, HEADER_KEY)?.is_some() {
+        if path.exists() {
             return Err(VaultError::Exists(dir.to_owned()));
         }
         let data_key = Zeroizing::new(environment.entropy());
         let wrapped = WrappedKey::wrap(&data_key, passphrase, strength, &environment.random)?;
+        // Made under another name: a file of this name is a whole vault, whenever the process dies.
+        let unfinished = dir.join(UNFINISHED);
+        match std::fs::remove_file(&unfinished) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(VaultError::disk(error)),
+            _ => {}
+        }
+        let database = Database::create(&unfinished).map_err(VaultError::disk)?;
+        lock::restrict(&unfinished, 0o600)?;
         let vault = Self::with_key(database, &data_key, environment, lock);
         vault.write::<_, VaultError>(|batch| {
             for table in Table::ALL {
@@ -293,7 +169,12 @@ impl Vault {
             put_header(&batch.transaction, HEADER_KEY, &wrapped)?;
             put_header(&batch.transaction, HEADER_ATTEMPTS, &Attempts::default())
         })?;
-        Ok(vault)
+        let Self { database, lock, .. } = vault;
+        drop(database);
+        std::fs::rename(&unfinished, &path).map_err(VaultError::disk)?;
+        lock::sync_directory(dir)?;
+        let database = Database::open(&path).map_err(VaultError::disk)?;
+        Ok(Self::with_key(database, &data_key, environment, lock))
     }
 
     /// Opens the vault in `dir`. A wrong passphrase takes as long as a right one, is counted before it is looked at, and after
@@ -309,15 +190,13 @@ impl Vault {
         }
         let lock = DirectoryLock::take(dir)?;
         let database = Database::open(&path).map_err(VaultError::disk)?;
-        let Some(wrapped) = header(&database, HEADER_KEY)? else { return Err(VaultError::NotFound(dir.to_owned())) };
+        let wrapped = header(&database, HEADER_KEY)?.ok_or(VaultError::Header)?;
         let wrapped: WrappedKey = serde_json::from_slice(&wrapped).map_err(|_| VaultError::Header)?;
         if wrapped.schema > SCHEMA_VERSION {
             return Err(VaultError::NewerSchema(wrapped.schema));
         }
-        let attempts: Attempts = match header(&database, HEADER_ATTEMPTS)? {
-            Some(bytes) => serde_json::from_slice(&bytes).map_err(|_| VaultError::Header)?,
-            None => return Err(VaultError::Header),
-        };
+        let attempts = header(&database, HEADER_ATTEMPTS)?.ok_or(VaultError::Header)?;
+        let attempts: Attempts = serde_json::from_slice(&attempts).map_err(|_| VaultError::Header)?;
         let now = environment.now();
         let counted = attempts.begin(now).map_err(|refused| {
             // A clock that was set back starts the wait anew; that has to be remembered too.
@@ -341,7 +220,7 @@ impl Vault {
 
     fn with_key(database: Database, key: &[u8; 32], environment: &Environment, lock: DirectoryLock) -> Self {
         let cipher = XChaCha20Poly1305::new(key.into());
-        Self { database, cipher, random: environment.random.clone(), _lock: lock }
+        Self { database, cipher, random: environment.random.clone(), lock }
     }
 
     /// A record, if it is there.

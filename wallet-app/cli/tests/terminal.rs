@@ -1,0 +1,246 @@
+//! The wallet from a terminal, as a process: exit codes, streams, passphrases, and `kill -9`.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "clippy's own exception covers test functions and not what they share"
+)]
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+use identity::jose::Jwk;
+use identity::jose::jws::JwsHeader;
+use identity::keys::{Algorithm, SecretKey, Signer};
+use identity::sd_jwt::{self, ClaimPath, Decoys, Template};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair, KeyUsagePurpose};
+use serde_json::{Value, json};
+
+const PASSPHRASE: &str = "correct horse battery";
+
+struct Place {
+    dir: tempfile::TempDir,
+}
+
+impl Place {
+    fn new() -> Self {
+        let place = Self { dir: tempfile::tempdir().unwrap() };
+        place.write("passphrase", format!("{PASSPHRASE}\n").as_bytes());
+        place
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn write(&self, name: &str, bytes: &[u8]) -> PathBuf {
+        std::fs::write(self.path(name), bytes).unwrap();
+        self.path(name)
+    }
+
+    /// Waits until a file is there; some seconds at most.
+    fn wait_for(&self, name: &str) {
+        let path = self.path(name);
+        let there = (0..20_000_000).any(|_| path.exists());
+        assert!(there, "{name} did not appear");
+    }
+
+    /// The trust root of a ledger whose only node is at this port.
+    fn write_trust(&self) {
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+        let root = params.self_signed(&KeyPair::generate().unwrap()).unwrap();
+        self.write("root.pem", root.pem().as_bytes());
+        let validator = SecretKey::from_bytes(Algorithm::Ed25519, &[9; 32]).unwrap().public_key();
+        let genesis = json!({
+            "network": "test",
+            "name": { "zh": "测试", "en": "Test" },
+            "started_at": 1,
+            "validators": [{ "name": "v1", "authority": "a", "key": validator, "cluster": "c" }],
+            "authorities": [],
+        });
+        self.write("genesis.json", genesis.to_string().as_bytes());
+    }
+
+    fn wallet(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_yufu-wallet"));
+        command.env_clear().current_dir(self.dir.path()).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.args(["--dir", "wallet", "--passphrase-file", "passphrase"]).args(arguments);
+        command
+    }
+
+    fn create(&self, port: u16) -> Command {
+        let node = format!("http://127.0.0.1:{port}");
+        self.wallet(&["create", "--node", &node, "--genesis", "genesis.json", "--trust-anchors", "root.pem", "--json"])
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        self.wallet(arguments).output().unwrap()
+    }
+}
+
+fn code(output: &Output) -> i32 {
+    output.status.code().unwrap()
+}
+
+fn error(output: &Output) -> String {
+    let text = String::from_utf8(output.stderr.clone()).unwrap();
+    let value: Value = serde_json::from_str(&text).unwrap_or_else(|_| panic!("{text}"));
+    let error = &value["error"];
+    assert!(!error["sentence"]["zh"].as_str().unwrap().is_empty() && !error["sentence"]["en"].as_str().unwrap().is_empty());
+    error["slug"].as_str().unwrap().to_owned()
+}
+
+fn issuer() -> SecretKey {
+    SecretKey::from_bytes(Algorithm::P256, &[1; 32]).unwrap()
+}
+
+/// `{sd_jwt, issuer_jwk, now, …}` for a small SD-JWT.
+fn vector(change: impl FnOnce(&mut Value)) -> String {
+    let claims = json!({ "iss": "https://issuer.example", "given_name": "华", "exp": 2000 }).as_object().unwrap().clone();
+    let disclosable = [ClaimPath::name("given_name")];
+    let header = JwsHeader::default();
+    let template =
+        Template { header: &header, claims: &claims, disclosable: &disclosable, decoys: Decoys::default(), protected: &[] };
+    let text = sd_jwt::issue(&template, &[2; 32], &issuer()).unwrap();
+    let mut request = json!({ "sd_jwt": text, "issuer_jwk": Jwk::from(issuer().public_key()).to_value(), "now": 1000 });
+    change(&mut request);
+    request.to_string()
+}
+
+fn verify(request: &str) -> Output {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_yufu-wallet"))
+        .args(["sd-jwt", "verify", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(request.as_bytes()).unwrap();
+    child.wait_with_output().unwrap()
+}
+
+/// A stranger's vector needs no wallet: claims on stdout, or the reason on stderr and exit code 1.
+#[test]
+fn sd_jwts_are_verified_without_a_wallet() {
+    let output = verify(&vector(|_| {}));
+    assert_eq!(code(&output), 0, "{output:?}");
+    let claims: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(claims, json!({ "iss": "https://issuer.example", "given_name": "华", "exp": 2000 }));
+    let other_key = SecretKey::from_bytes(Algorithm::P256, &[5; 32]).unwrap().public_key();
+    type Change = Box<dyn FnOnce(&mut Value)>;
+    let refusals: [Change; 5] = [
+        Box::new(|request| request["now"] = json!(2000)),
+        Box::new(|request| request["require_kb"] = json!(true)),
+        Box::new(move |request| request["issuer_jwk"] = Jwk::from(other_key).to_value()),
+        Box::new(|request| request["sd_jwt"] = json!(request["sd_jwt"].as_str().unwrap().trim_end_matches('~'))),
+        Box::new(|request| drop(request.as_object_mut().unwrap().remove("sd_jwt"))),
+    ];
+    for change in refusals {
+        let output = verify(&vector(change));
+        assert_eq!(code(&output), 1);
+        assert!(output.stdout.is_empty() && !output.stderr.is_empty());
+    }
+    assert_eq!(code(&verify("not json")), 1);
+}
+
+#[test]
+fn a_wallet_that_is_not_there_is_told() {
+    let place = Place::new();
+    let output = place.run(&["--json", "did"]);
+    assert_eq!((code(&output), error(&output).as_str()), (1, "wallet-not-found"));
+    assert!(output.stdout.is_empty());
+    let output = place.run(&["--json", "create"]);
+    assert_eq!((code(&output), error(&output).as_str()), (1, "configuration-missing"));
+}
+
+/// A secret has no place on the command line.
+#[test]
+fn a_passphrase_as_an_argument_is_a_usage_error() {
+    let place = Place::new();
+    assert_eq!(code(&place.run(&["--passphrase", "x", "did"])), 2);
+    assert_eq!(code(&place.run(&["fly"])), 2);
+}
+
+/// The ledger is away: the wallet is there all the same, says so with its own exit code, and asks nobody when there is no terminal.
+#[test]
+fn without_a_ledger_the_wallet_is_made_and_says_what_is_missing() {
+    let place = Place::new();
+    place.write_trust();
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let output = place.create(closed).output().unwrap();
+    assert_eq!((code(&output), error(&output).as_str()), (5, "ledger-unreachable"));
+    // The identity is prepared, not confirmed.
+    let output = place.run(&["did", "--json"]);
+    let did: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(did["did"].as_str().unwrap().starts_with("did:yufu:test:") && did["as_of"].is_null());
+    let output = place.run(&["--language", "en", "did"]);
+    assert_eq!(String::from_utf8(output.stdout).unwrap().trim(), did["did"].as_str().unwrap());
+
+    place.write("passphrase", b"wrong passphrase\n");
+    let output = place.run(&["did", "--json"]);
+    assert_eq!((code(&output), error(&output).as_str()), (4, "wrong-passphrase"));
+    place.write("passphrase", PASSPHRASE.as_bytes());
+
+    let output = place.run(&["kill", "some-credential", "--json"]);
+    assert_eq!((code(&output), error(&output).as_str()), (3, "nobody-to-ask"));
+    let output = place.run(&["scan", "not a link", "--json"]);
+    assert_eq!((code(&output), error(&output).as_str()), (1, "link-not-understood"));
+    let output = place.run(&["receive", "--json"]);
+    assert_eq!((code(&output), error(&output).as_str()), (1, "nothing-to-receive"));
+    for (command, expected) in [("history", "[]"), ("credentials", "[]"), ("receipts", "[]"), ("unsent", "[]"), ("status", "[]")]
+    {
+        let output = place.run(&[command, "--json"]);
+        assert_eq!((code(&output), String::from_utf8(output.stdout).unwrap().trim()), (0, expected), "{command}");
+    }
+    // Without --json a person reads the sentence in the wallet's language, which is Chinese unless set otherwise.
+    let output = place.run(&["devices"]);
+    assert!(String::from_utf8(output.stderr).unwrap().contains("请先创建数字身份"));
+}
+
+/// REL-A3: `kill -9` while the wallet is made, at many moments: there is no wallet and one can be made, or there is one that opens
+/// and keeps its keys.
+#[test]
+fn a_wallet_killed_while_it_is_made_is_whole_or_not_there() {
+    type Moment = fn(&Place, &TcpListener);
+    let moments: [Moment; 4] = [
+        |place, _| place.wait_for("wallet"),
+        |place, _| place.wait_for("wallet/vault.redb.unfinished"),
+        |place, _| place.wait_for("wallet/vault.redb"),
+        // The ledger is asked: the keys are on the disk.
+        |_, node| {
+            let (mut connection, _) = node.accept().unwrap();
+            connection.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+            connection.read_exact(&mut [0]).unwrap();
+        },
+    ];
+    for (number, moment) in moments.into_iter().enumerate() {
+        let place = Place::new();
+        place.write_trust();
+        let node = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = node.local_addr().unwrap().port();
+        let mut child = place.create(port).spawn().unwrap();
+        moment(&place, &node);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        drop(node);
+        let before = place.run(&["did", "--json"]);
+        if code(&before) != 0 {
+            assert!(number < 3, "asked the ledger before the keys were kept");
+            let slug = error(&before);
+            assert!(["wallet-not-found", "identity-not-created"].contains(&slug.as_str()), "{slug} at moment {number}");
+        }
+        // Making it goes on, with the same keys where there were some.
+        let output = place.create(port).output().unwrap();
+        assert_eq!(error(&output), "ledger-unreachable", "moment {number}");
+        let after = place.run(&["did", "--json"]);
+        assert_eq!(code(&after), 0);
+        if code(&before) == 0 {
+            assert_eq!(before.stdout, after.stdout);
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! A ledger in a map: real records and cells under real state keys, and as much of the rules as the wallet's transactions need.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use borsh::BorshSerialize;
+use futures::future::BoxFuture;
+use identity::canonical::{self, Hash};
+use identity::keys::SecretKey;
+use ledger::cell::{Cell, StateKey, Subject};
+use ledger::receipt::{Outcome, Receipt, Refusal};
+use ledger::records::{AttestationRecord, AttestationStatus, IdentityRecord};
+use ledger::transaction::{Body, Sender, Transaction, Unsigned};
+use sha2::{Digest, Sha256};
+use wallet_core::AsOf;
+use wallet_core::chain::{Chain, Fact, LedgerError};
+
+pub(crate) struct FakeLedger {
+    genesis: Hash,
+    state: Mutex<BTreeMap<StateKey, (Cell, Vec<u8>)>>,
+    receipts: Mutex<BTreeMap<Hash, Receipt>>,
+    pub(crate) submitted: Mutex<Vec<Transaction>>,
+    sequence: AtomicU64,
+    pub(crate) timestamp_ms: AtomicU64,
+    /// No node answers.
+    pub(crate) away: AtomicBool,
+    /// So many submissions take effect and their answers are lost.
+    pub(crate) lose_answers: AtomicU32,
+    /// So many submissions are refused as expired and have no effect.
+    pub(crate) expire: AtomicU32,
+}
+
+impl FakeLedger {
+    pub(crate) fn new(genesis: Hash, now: i64) -> Self {
+        Self {
+            genesis,
+            state: Mutex::default(),
+            receipts: Mutex::default(),
+            submitted: Mutex::default(),
+            sequence: AtomicU64::new(0),
+            timestamp_ms: AtomicU64::new(u64::try_from(now).unwrap() * 1000),
+            away: AtomicBool::new(false),
+            lose_answers: AtomicU32::new(0),
+            expire: AtomicU32::new(0),
+        }
+    }
+
+    pub(crate) fn put<T: BorshSerialize>(&self, subject: &Subject, record: &T, status: u8) {
+        let body = canonical::encode(record);
+        let cell = Cell { version: 1, status, created_height: 1, updated_height: 1, body: Sha256::digest(&body).into() };
+        self.state.lock().unwrap().insert(subject.key(), (cell, body));
+    }
+
+    pub(crate) fn remove(&self, subject: &Subject) {
+        self.state.lock().unwrap().remove(&subject.key());
+    }
+
+    pub(crate) fn set_status(&self, subject: &Subject, status: AttestationStatus) {
+        self.state.lock().unwrap().get_mut(&subject.key()).unwrap().0.status = status as u8;
+    }
+
+    pub(crate) fn status(&self, subject: &Subject) -> Option<u8> {
+        self.state.lock().unwrap().get(&subject.key()).map(|(cell, _)| cell.status)
+    }
+
+    pub(crate) fn set_away(&self, away: bool) {
+        self.away.store(away, Ordering::SeqCst);
+    }
+
+    pub(crate) fn transactions(&self) -> Vec<Transaction> {
+        self.submitted.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn check_reachable(&self) -> Result<(), LedgerError> {
+        if self.away.load(Ordering::SeqCst) { Err(LedgerError::Unreachable) } else { Ok(()) }
+    }
+
+    fn apply(&self, transaction: &Transaction) -> Outcome {
+        let refused = |refusal| Outcome::Refused(refusal);
+        let sender = transaction.unsigned.sender;
+        match &transaction.unsigned.body {
+            Body::CreateIdentity(inception) => {
+                let subject = Subject::Identity(inception.id());
+                if self.status(&subject).is_some() {
+                    return refused(Refusal::AlreadyExists);
+                }
+                assert_eq!(sender, Sender::Key(inception.device), "the device's key signs");
+                let record = IdentityRecord { inception: inception.clone(), devices: vec![inception.device] };
+                self.put(&subject, &record, 0);
+            }
+            Body::AnchorAttributes(anchors) => {
+                if anchors.iter().any(|anchor| self.status(&Subject::Anchor(anchor.id)).is_some()) {
+                    return refused(Refusal::AlreadyExists);
+                }
+                anchors.iter().for_each(|anchor| self.put(&Subject::Anchor(anchor.id), anchor, 0));
+            }
+            Body::BreakLock { record, preimage } => {
+                let subject = Subject::Attestation(*record);
+                let Some((cell, body)) = self.state.lock().unwrap().get(&subject.key()).cloned() else {
+                    return refused(Refusal::NotFound);
+                };
+                let attestation: AttestationRecord = canonical::decode(&body, 10_000).unwrap();
+                if attestation.lock != <[u8; 32]>::from(Sha256::digest(preimage)) {
+                    return refused(Refusal::WrongSecret);
+                }
+                if cell.status >= AttestationStatus::Revoked as u8 {
+                    return refused(Refusal::StatusFinal);
+                }
+                self.set_status(&subject, AttestationStatus::BrokenByHolder);
+            }
+            other => panic!("a wallet does not send {other:?}"),
+        }
+        Outcome::Applied
+    }
+}
+
+fn take_one(counter: &AtomicU32) -> bool {
+    counter.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok()
+}
+
+impl Chain for FakeLedger {
+    fn read<'a>(&'a self, subject: &'a Subject) -> BoxFuture<'a, Result<Fact, LedgerError>> {
+        Box::pin(async move {
+            self.check_reachable()?;
+            let as_of = AsOf { height: 42, timestamp_ms: self.timestamp_ms.load(Ordering::SeqCst) };
+            let record = self.state.lock().unwrap().get(&subject.key()).cloned();
+            Ok(Fact { as_of, record })
+        })
+    }
+
+    fn prepare<'a>(
+        &'a self,
+        signer: &'a SecretKey,
+        sender: Sender,
+        body: Body,
+    ) -> BoxFuture<'a, Result<Transaction, LedgerError>> {
+        Box::pin(async move {
+            self.check_reachable()?;
+            let sequence = self.sequence.fetch_add(1, Ordering::SeqCst);
+            let unsigned = Unsigned { genesis: self.genesis, sender, sequence, expiry_height: 10_000, body };
+            Ok(unsigned.sign(signer))
+        })
+    }
+
+    fn submit<'a>(&'a self, transaction: &'a Transaction) -> BoxFuture<'a, Result<Receipt, LedgerError>> {
+        Box::pin(async move {
+            self.check_reachable()?;
+            transaction.verify_signature().expect("the wallet signs with the sender's key");
+            self.submitted.lock().unwrap().push(transaction.clone());
+            if take_one(&self.expire) {
+                return Err(LedgerError::Refused(Refusal::Expired));
+            }
+            let known = self.receipts.lock().unwrap().get(&transaction.id().0).cloned();
+            let receipt = known.unwrap_or_else(|| {
+                let outcome = self.apply(transaction);
+                Receipt { transaction: transaction.id(), height: 42, index: 0, outcome }
+            });
+            self.receipts.lock().unwrap().insert(transaction.id().0, receipt.clone());
+            if take_one(&self.lose_answers) {
+                return Err(LedgerError::NotFinal { waited_seconds: 20 });
+            }
+            match receipt.outcome {
+                Outcome::Applied => Ok(receipt),
+                Outcome::Refused(refusal) => Err(LedgerError::Refused(refusal)),
+            }
+        })
+    }
+}

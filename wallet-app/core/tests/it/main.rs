@@ -1,0 +1,22 @@
+//! The wallet's stories through its public methods, against fakes at the edges of the network: a ledger of real records in a map,
+//! a department and a website on loopback.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "clippy's own exception covers test functions and not the fakes that they share"
+)]
+
+mod attributes;
+mod city;
+mod consent;
+mod crash;
+mod hostile_issuer;
+mod hostile_site;
+mod identity;
+mod issuance;
+mod issuer;
+mod ledger;
+mod pictures;
+mod site;
+mod vault;

@@ -1,0 +1,76 @@
+//! QR codes in picture files, and links as text.
+
+use image::{GenericImage, GrayImage, ImageFormat, Luma};
+use qrcode::QrCode;
+use wallet_core::{LinkKind, Wallet};
+
+use crate::city::City;
+
+fn code(text: &str) -> GrayImage {
+    let rendered = QrCode::new(text).unwrap().render::<Luma<u8>>().min_dimensions(400, 400).build();
+    GrayImage::from_raw(rendered.width(), rendered.height(), rendered.into_raw()).unwrap()
+}
+
+fn save(city: &City, name: &str, picture: &GrayImage, format: ImageFormat) -> std::path::PathBuf {
+    let path = city.dir.path().join(name);
+    picture.save_with_format(&path, format).unwrap();
+    path
+}
+
+fn beside(left: &GrayImage, right: &GrayImage) -> GrayImage {
+    let mut both = GrayImage::from_pixel(left.width() + right.width(), left.height().max(right.height()), Luma([255]));
+    both.copy_from(left, 0, 0).unwrap();
+    both.copy_from(right, left.width(), 0).unwrap();
+    both
+}
+
+/// X060: the login page's QR code as a screenshot or photo.
+#[tokio::test]
+async fn a_qr_code_in_a_png_or_jpeg_is_read() {
+    let city = City::new().await;
+    let link = city.site.ask(&["family_name"]);
+    for (name, format) in [("code.png", ImageFormat::Png), ("code.jpg", ImageFormat::Jpeg)] {
+        let path = save(&city, name, &code(&link), format);
+        assert_eq!(Wallet::link_from_picture(&path).unwrap(), link);
+    }
+    assert_eq!(Wallet::read_link(&link).unwrap(), LinkKind::Request);
+    assert_eq!(Wallet::read_link(&city.issuer.offer_link()).unwrap(), LinkKind::Offer);
+}
+
+#[tokio::test]
+async fn pictures_that_cannot_be_used_are_refused_with_the_reason() {
+    let city = City::new().await;
+    let link = city.site.ask(&["family_name"]);
+    let blank = save(&city, "blank.png", &GrayImage::from_pixel(300, 300, Luma([255])), ImageFormat::Png);
+    let other = save(&city, "other.png", &code("https://example.com/menu"), ImageFormat::Png);
+    let two = beside(&code(&link), &code(&city.issuer.offer_link()));
+    let two = save(&city, "two.png", &two, ImageFormat::Png);
+    let text = city.write_file("text.png", b"not a picture");
+    let gif = city.write_file("code.gif", b"GIF89a\x01\0\x01\0\0\0\0;");
+    let mut bomb = Vec::new();
+    GrayImage::new(9000, 1).write_to(&mut std::io::Cursor::new(&mut bomb), ImageFormat::Png).unwrap();
+    let wide = city.write_file("wide.png", &bomb);
+    let large = city.write_file("large.png", &vec![0; 17 * 1024 * 1024]);
+    let cases = [
+        (blank, "no-qr-code"),
+        (other, "no-qr-code"),
+        (two, "several-qr-codes"),
+        (text, "picture-refused"),
+        (gif, "picture-refused"),
+        (wide, "picture-refused"),
+        (large, "picture-refused"),
+        (city.dir.path().join("nothing.png"), "picture-unreadable"),
+    ];
+    for (path, slug) in cases {
+        assert_eq!(Wallet::link_from_picture(&path).unwrap_err().slug(), slug, "{}", path.display());
+    }
+}
+
+/// The same code twice in a picture is one link.
+#[tokio::test]
+async fn the_same_code_twice_is_one_link() {
+    let city = City::new().await;
+    let link = city.site.ask(&["family_name"]);
+    let path = save(&city, "twice.png", &beside(&code(&link), &code(&link)), ImageFormat::Png);
+    assert_eq!(Wallet::link_from_picture(&path).unwrap(), link);
+}
