@@ -5,9 +5,9 @@
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
-import { SDJwtInstance } from '@sd-jwt/core'
+import { KBJwt, SDJwtInstance } from '@sd-jwt/core'
 import { digest } from '@sd-jwt/crypto-nodejs'
-import { exportJWK, generateKeyPair, importJWK, jwtVerify, SignJWT } from 'jose'
+import { exportJWK, generateKeyPair, importJWK, jwtVerify } from 'jose'
 import { algorithmOf, publicPart, signer } from './crypto.mjs'
 
 const { YUFU_WALLET } = process.env
@@ -99,18 +99,15 @@ async function issue(index) {
     signer: signer(issuer),
     signAlg: algorithmOf(issuer),
     verifier: verifier(publicPart(issuer)),
-    kbSigner: signer(holder),
-    kbSignAlg: algorithmOf(holder),
     kbVerifier: (data, signed, { cnf }) => verifier(cnf.jwk)(data, signed),
     omitTyp: true,
   })
   const whole = await library.issue(payload, frame)
   const shown = flip(0.4) ? undefined : choice(claims)
-  const kb = { payload: { iat: NOW, aud: AUDIENCE, nonce } }
   const unbound = await library.present(whole, shown)
-  const sdJwt = bound ? await library.present(whole, shown, { kb }) : unbound
-  const decoded = await library.verify(sdJwt, { currentDate: NOW, ...(bound ? { keyBindingNonce: nonce } : {}) })
   const request = { issuer_jwk: publicPart(issuer), now: NOW, require_kb: bound, ...(bound ? { nonce, aud: AUDIENCE } : {}) }
+  const sdJwt = await bind(unbound, { holder, hashAlg, bound, request })
+  const decoded = await library.verify(sdJwt, { currentDate: NOW, ...(bound ? { keyBindingNonce: nonce } : {}) })
   return { sdJwt, unbound, expected: decoded.payload, request, holder, hashAlg, bound, whole }
 }
 
@@ -121,13 +118,15 @@ function verifier(jwk) {
   }
 }
 
-/** Binds any text before the last tilde correctly, so that only what was done to the text itself can be refused. */
-async function rebind(unbound, { holder, hashAlg, bound, request }) {
+/**
+ * Binds any text before the last tilde correctly, so that only what was done to the text itself can be refused. The library's key
+ * binding JWT, but not its `present` with `kb`: that selects the disclosures twice, and where they nest it hashes others than it sends.
+ */
+async function bind(unbound, { holder, hashAlg, bound, request }) {
   if (!bound) return unbound
   const hash = createHash(HASH_NAMES[hashAlg]).update(unbound).digest('base64url')
-  const binding = new SignJWT({ nonce: request.nonce, sd_hash: hash }).setAudience(AUDIENCE).setIssuedAt(NOW)
-  const header = { alg: algorithmOf(holder), typ: 'kb+jwt' }
-  return unbound + (await binding.setProtectedHeader(header).sign(await importJWK(holder, header.alg)))
+  const payload = { iat: NOW, aud: AUDIENCE, nonce: request.nonce, sd_hash: hash }
+  return unbound + (await new KBJwt({ header: { typ: 'kb+jwt', alg: algorithmOf(holder) }, payload }).sign(signer(holder)))
 }
 
 /** What must be refused: a name, the SD-JWT, and what differs in the request. */
@@ -149,7 +148,7 @@ async function mutations(issued, stranger) {
     made.push(['a disclosure with another salt', join([jwt, ...disclosures.with(place, resalted(one))])])
     made.push(['a disclosure given twice', join([jwt, ...disclosures, one])])
   }
-  const cases = await Promise.all(made.map(async ([name, text]) => [name, await rebind(text, issued), {}]))
+  const cases = await Promise.all(made.map(async ([name, text]) => [name, await bind(text, issued), {}]))
   cases.push(['the trailing ~ left out', unbound.slice(0, -1), {}])
   cases.push(['the key of another issuer', sdJwt, { issuer_jwk: publicPart(await keyOf(algorithmOf(request.issuer_jwk))) }])
   if (issued.expected.exp) cases.push(['an expired SD-JWT', sdJwt, { now: issued.expected.exp + 1, max_kb_age: 3600 }])
@@ -159,7 +158,7 @@ async function mutations(issued, stranger) {
     cases.push(['no key binding', unbound, {}])
     cases.push(['an old key binding', sdJwt, { now: NOW + 301 }])
     if (disclosures.length > 0) cases.push(['a disclosure taken out after binding', withoutOne(sdJwt), {}])
-    const thief = await rebind(unbound, { ...issued, holder: await keyOf(algorithmOf(issued.holder)) })
+    const thief = await bind(unbound, { ...issued, holder: await keyOf(algorithmOf(issued.holder)) })
     cases.push(['the key binding of another holder', thief, {}])
   }
   return cases
@@ -212,9 +211,6 @@ for (let index = 0; index < COUNT; index += 1) {
   const verdict = yufu(issued.sdJwt, issued.request)
   const same = isDeepStrictEqual(verdict.claims, issued.expected)
   check(same, () => `${issued.sdJwt}\n  Yufu:    ${JSON.stringify(verdict)}\n  library: ${JSON.stringify(issued.expected)}`)
-  // Bound by jose, as the mutations are: that it is accepted shows that they are refused for what was done to them alone.
-  const rebound = yufu(await rebind(issued.unbound, issued), issued.request)
-  check(isDeepStrictEqual(rebound.claims, issued.expected), () => `bound by jose, ${JSON.stringify(rebound)}`)
   for (const [name, sdJwt, differs] of await mutations(issued, stranger)) {
     const { claims, refused } = yufu(sdJwt, { ...issued.request, ...differs })
     check(claims === undefined && refused.length > 0, () => `${name} was accepted: ${sdJwt}`)
