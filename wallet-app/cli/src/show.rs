@@ -119,7 +119,7 @@ pub(crate) fn consent(view: &ConsentView, printer: &Printer) -> Vec<String> {
     lines.extend(view.warnings.iter().map(|warning| format!("! {}", printer.of(warning))));
     lines.extend(view.other_device.iter().map(|note| format!("! {}", printer.of(note))));
     if !view.match_codes.is_empty() {
-        lines.push(format!("{}{}", printer.say("匹配码：", "Match codes: "), view.match_codes.join("  ")));
+        lines.push(format!("{}{}", printer.say("核对码：", "Match codes: "), view.match_codes.join("  ")));
     }
     lines.push(String::new());
     lines.push(printer.of(&view.sentence).to_owned());

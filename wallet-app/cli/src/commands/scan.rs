@@ -76,7 +76,7 @@ fn answer(arguments: &ScanArguments, consent: &Consent, printer: &Printer) -> Re
     }
     let question = format!(
         "{}（{}）{}",
-        printer.say("同意请输入登录页面上的匹配码", "To agree, type the code that the login page shows "),
+        printer.say("同意请输入登录页面上的核对码", "To agree, type the code that the login page shows "),
         codes.join(" / "),
         printer.say("，直接回车表示拒绝：", ", or press Enter to decline: ")
     );

@@ -5,6 +5,9 @@
 //! the envelopes. Each step is remembered when it is done, so that a wallet that dies on the way goes on where it was.
 //!
 //! A department is who the ledger says it is: its reader key, its address and what it may attest come from its proven record.
+//!
+//! [`Wallet::declare`]: crate::Wallet::declare
+//! [`Wallet::confirm_declaration`]: crate::Wallet::confirm_declaration
 
 mod anchor;
 mod declare;

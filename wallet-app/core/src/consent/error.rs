@@ -68,14 +68,14 @@ impl ConsentError {
             Self::CodeNeeded(codes) => Explained::new(
                 "match-code-needed",
                 Side::You,
-                format!("请选择登录页面上显示的匹配码（{}）。如果页面上没有匹配码，请拒绝。", codes.join("、")),
+                format!("请选择登录页面上显示的核对码（{}）。如果页面上没有核对码，请拒绝。", codes.join("、")),
                 format!("Pick the code that the login page shows ({}). If it shows none, decline.", codes.join(", ")),
             ),
             Self::CodeNotOffered(codes) => Explained::new(
                 "match-code-not-offered",
                 Side::You,
                 format!(
-                    "这个匹配码不在可选范围内（{}），未发送任何内容。如果页面上显示的不是其中之一，请拒绝。",
+                    "这个核对码不在可选范围内（{}），未发送任何内容。如果页面上显示的不是其中之一，请拒绝。",
                     codes.join("、")
                 ),
                 format!(

@@ -58,7 +58,7 @@ pub(super) fn other_device(party: &RegisteredParty) -> Localized {
     let name = shown(&party.record.name);
     Localized::new(
         format!(
-            "您正在另一台设备的浏览器上登录“{}”。请确认那台设备就在您面前，并选择其登录页面上显示的匹配码。如果是别人发给您的二维码，请拒绝。",
+            "您正在另一台设备的浏览器上登录“{}”。请确认那台设备就在您面前，并选择其登录页面上显示的核对码。如果是别人发给您的二维码，请拒绝。",
             name.zh
         ),
         format!(

@@ -2,7 +2,7 @@
 //!
 //! Keys and lock secrets are in the vault before the issuer hears of them, under the offer's code: after a crash the same keys are
 //! proven again, and a credential is stored together with its keys or not at all. Everything that an issuer sends is checked
-//! against the ledger ([`check`]) before it is kept; an issuer that the ledger does not know is refused, whatever it signs.
+//! against the ledger (`check`) before it is kept; an issuer that the ledger does not know is refused, whatever it signs.
 
 mod check;
 mod credential;

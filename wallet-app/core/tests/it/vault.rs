@@ -276,3 +276,17 @@ async fn no_plaintext_is_on_the_disk() {
         assert!(!found, "{canary} is in the wallet's directory");
     }
 }
+
+/// A wrong passphrase costs as much time as a right one: some tenths of a second at normal strength.
+#[tokio::test]
+async fn a_guess_costs_time() {
+    let city = City::new().await;
+    let dir = city.wallet_dir();
+    let first = ("first", &1_u32);
+    drop(Vault::create(&dir, &passphrase(PASSPHRASE), Strength::normal(), &city.environment, first).unwrap());
+    let started = tokio::time::Instant::now();
+    assert!(Vault::unlock(&dir, &passphrase("wrong passphrase"), &city.environment).is_err());
+    let wrong = started.elapsed();
+    println!("a wrong passphrase takes {wrong:?}");
+    assert!(wrong.as_millis() >= 200, "{wrong:?}");
+}
