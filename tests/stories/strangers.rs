@@ -181,7 +181,7 @@ async fn a_strangers_wallet_is_refused_what_yufus_wallet_would_be() -> Result<()
 async fn sd_jwts_that_a_strangers_library_issued_are_read_as_it_reads_them_and_refused_when_altered() -> Result<()> {
     let _alone = alone().await;
     build::binaries()?;
-    let (ended_well, said) = node(&["sd-jwt.mjs", "30"], Some(build::binary("yufu-wallet")?), "").await?;
+    let (ended_well, said) = node(&["sd-jwt.mjs", "30", "9901"], Some(build::binary("yufu-wallet")?), "").await?;
     ensure!(ended_well && said.trim_end().ends_with(" passed, 0 failed"), "{said}");
     Ok(())
 }
