@@ -9,7 +9,7 @@
 
   const countdown = document.getElementById("countdown");
   const remaining = document.getElementById("remaining");
-  const ways = document.getElementById("ways");
+  const ways = ["way-same-device", "way-cross-device"].map((id) => document.getElementById(id)).filter((way) => way);
   const again = document.getElementById("again");
   const chinese = document.documentElement.lang.startsWith("zh");
   // The server's clock counts, not this device's.
@@ -28,7 +28,8 @@
     login.dataset.stage = progress.stage;
     if (state.textContent !== progress.sentence) state.textContent = progress.sentence;
     const open = progress.stage === "waiting" || progress.stage === "opened";
-    if (ways && !open) ways.hidden = true;
+    if (!open) for (const way of ways) way.hidden = true;
+    if (!open) login.querySelector(".ways").classList.add("over");
     if (!open) {
       window.clearInterval(timer);
       if (countdown) countdown.hidden = true;

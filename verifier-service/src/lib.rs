@@ -50,6 +50,7 @@ pub fn router(app: &Shared) -> Router {
         .route("/assets/site.css", get(site::assets::style))
         .route("/assets/login.js", get(site::assets::script))
         .route("/assets/tally.svg", get(site::assets::tally))
+        .route("/assets/tally-open.svg", get(site::assets::tally_open))
         .route("/openapi.json", get(openapi::document));
     let limits = Limits {
         csp: site::content_security_policy(),

@@ -21,3 +21,8 @@ pub async fn script() -> Response {
 pub async fn tally() -> Response {
     asset("image/svg+xml", include_str!("../../site/tally.svg"))
 }
+
+/// `/assets/tally-open.svg`
+pub async fn tally_open() -> Response {
+    asset("image/svg+xml", include_str!("../../site/tally-open.svg"))
+}

@@ -350,19 +350,18 @@ async fn a_status_list_that_cannot_be_used() {
     let mut short = department.list(Status::Valid, NOW);
     short.list = StatusList::new(Bits::Two, 4).unwrap();
     let good = department.list(Status::Valid, NOW);
-    for (media_type, body, name) in [
-        ("application/statuslist+jwt", sign(&bomb), "bomb"),
-        ("application/statuslist+jwt", sign(&elsewhere), "another list"),
-        ("application/statuslist+jwt", sign(&short), "short"),
-        ("text/html", sign(&good), "media type"),
-        ("application/statuslist+jwt", vec![b'a'; 600 * 1024], "long"),
-        ("application/statuslist+jwt", vec![0xff; 100], "not text"),
+    for (media_type, body) in [
+        ("application/statuslist+jwt", sign(&bomb)),
+        ("application/statuslist+jwt", sign(&elsewhere)),
+        ("application/statuslist+jwt", sign(&short)),
+        ("text/html", sign(&good)),
+        ("application/statuslist+jwt", vec![b'a'; 600 * 1024]),
+        ("application/statuslist+jwt", vec![0xff; 100]),
     ] {
         let held = city.issue_with(&p256(0x41), &Issue { on_ledger: false, ..Issue::default() }, department);
         city.ledger.state.lock().unwrap().attestations.clear();
         let held_again = city.issue(&held.key);
         department.serve(media_type, body);
-        println!("{name}");
         refused_answer(&city, &held_again, &Answering::default(), Refusal::StatusUnusable).await;
     }
 }
