@@ -37,7 +37,9 @@ pub(crate) async fn create(arguments: &Arguments, create: &CreateArguments, prin
 fn make(arguments: &Arguments, create: &CreateArguments, printer: &Printer) -> Result<Wallet, Failure> {
     let config = config(arguments, create)?;
     let passphrase = ask::new_passphrase(arguments.passphrase_file.as_deref(), printer)?;
-    Ok(Wallet::create(&arguments.dir, &passphrase, config, Strength::normal(), Environment::system())?)
+    let environment = Environment::system();
+    let strength = Strength::calibrated(&environment);
+    Ok(Wallet::create(&arguments.dir, &passphrase, config, strength, environment)?)
 }
 
 fn config(arguments: &Arguments, create: &CreateArguments) -> Result<WalletConfig, Failure> {
