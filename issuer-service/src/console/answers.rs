@@ -34,7 +34,8 @@ pub(super) fn shown(app: &Issuer, language: Language, result: Result<Response, F
     error.log();
     let sentence = error.slug().sentence();
     let template = ErrorPage {
-        frame: Frame::outside(app, language),
+        // The address of a form that failed is no page.
+        frame: Frame { switch: "/console", ..Frame::outside(app, language) },
         sentence: sentence.in_language(language.tag()).to_owned(),
         detail: error.detail_text().unwrap_or_default().to_owned(),
         request_id: request_id::current().unwrap_or_default(),

@@ -16,6 +16,8 @@ pub(super) struct Frame {
     pub(super) here: &'static str,
     /// Requests that wait.
     pub(super) waiting: i64,
+    /// Where the links to the other language lead; empty for this very page.
+    pub(super) switch: &'static str,
 }
 
 /// The clerk and the token of the page's forms.
@@ -28,7 +30,7 @@ impl Frame {
     /// A page for nobody in particular.
     pub(super) fn outside(app: &Issuer, language: Language) -> Self {
         let l = Tongue(language);
-        Self { department: l.of(&app.config.authority.name), l, signed_in: None, here: "", waiting: 0 }
+        Self { department: l.of(&app.config.authority.name), l, signed_in: None, here: "", waiting: 0, switch: "" }
     }
 
     /// A page for a clerk.

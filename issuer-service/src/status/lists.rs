@@ -42,7 +42,8 @@ fn uri(app: &Issuer, list: i64) -> String {
     app.url(&format!("/status-lists/{list}"))
 }
 
-pub(super) async fn show(State(app): State<Arc<Issuer>>, Path(list): Path<i64>) -> Result<Response, Failure> {
+pub(super) async fn show(State(app): State<Arc<Issuer>>, Path(list): Path<String>) -> Result<Response, Failure> {
+    let list: i64 = list.parse().map_err(|_| Slug::NotFound)?;
     let row = store::list(app.database.pool(), list).await?.ok_or(Slug::NotFound)?;
     let now = app.now();
     let kept = app.lists.0.lock().unwrap_or_else(PoisonError::into_inner).get(&list).cloned();

@@ -110,7 +110,7 @@ async fn a_list_is_kept_and_signed_again_in_time() {
     world.clock.advance(1);
     assert_ne!(world.get(&path).await.body, first.body);
     assert_eq!(world.get("/status-lists/999").await.status, 404);
-    assert_eq!(world.get("/status-lists/x").await.status, 400);
+    assert_eq!(world.get("/status-lists/x").await.error(), "not-found");
 }
 
 #[tokio::test]

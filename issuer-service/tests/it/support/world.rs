@@ -8,7 +8,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request};
-use blobs::{EmbeddedStore, ReaderSecretKey};
+use blobs::{BlobStore, EmbeddedStore, ReaderSecretKey};
 use clients::{Clock, Environment, Random};
 use identity::jose::{Chain, TrustAnchors};
 use identity::{Algorithm, Localized, SecretKey, Signer as _};
@@ -121,8 +121,11 @@ impl World {
         let clock = Clock::manual(NOW);
         let environment = Environment { clock: clock.clone(), random: Random::from_os_seed([9; 32]) };
         let database_url = database_url(&directory).await;
+        let database = Database::open(&database_url).await.unwrap();
+        let blobs = Arc::new(EmbeddedStore::open(directory.join("blobs")).unwrap());
+        let keys = keys(&credential_key, &chain);
         let mut world = Self {
-            app: issuer(&config, &environment, &database_url, &ledger, &directory, &credential_key, &chain).await,
+            app: Issuer::new(parts(&config, &environment, database, &ledger, blobs, keys)),
             clock,
             ledger,
             anchors,
@@ -153,16 +156,9 @@ impl World {
             let _aborted = task.await;
         }
         let database = Database::open(&self.database_url).await.unwrap();
-        self.app = Issuer::new(Parts {
-            config: self.config.clone(),
-            environment: self.environment.clone(),
-            database,
-            ledger: Arc::clone(&self.ledger) as Arc<dyn Ledger>,
-            blobs: Arc::clone(&self.app.blobs),
-            keys: keys(&self.credential_key, &self.chain),
-            registers: registers(),
-            patience: Duration::from_millis(400),
-        });
+        let blobs = Arc::clone(&self.app.blobs);
+        let keys = keys(&self.credential_key, &self.chain);
+        self.app = Issuer::new(parts(&self.config, &self.environment, database, &self.ledger, blobs, keys));
         self.start();
     }
 
@@ -202,25 +198,25 @@ impl World {
     }
 }
 
-async fn issuer(
+/// A department's parts.
+fn parts(
     config: &Config,
     environment: &Environment,
-    database_url: &str,
+    database: Database,
     ledger: &Arc<FakeLedger>,
-    directory: &std::path::Path,
-    credential_key: &SecretKey,
-    chain: &Chain,
-) -> Arc<Issuer> {
-    Issuer::new(Parts {
+    blobs: Arc<dyn BlobStore>,
+    keys: Keys,
+) -> Parts {
+    Parts {
         config: config.clone(),
         environment: environment.clone(),
-        database: Database::open(database_url).await.unwrap(),
+        database,
         ledger: Arc::clone(ledger) as Arc<dyn Ledger>,
-        blobs: Arc::new(EmbeddedStore::open(directory.join("blobs")).unwrap()),
-        keys: keys(credential_key, chain),
+        blobs,
+        keys,
         registers: registers(),
         patience: Duration::from_millis(400),
-    })
+    }
 }
 
 fn keys(credential_key: &SecretKey, chain: &Chain) -> Keys {
