@@ -10,6 +10,7 @@ mod submit;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -38,6 +39,7 @@ pub struct ChainClient {
     root: Arc<TrustRoot>,
     random: Random,
     seen: Arc<Seen>,
+    patience: Duration,
 }
 
 struct Node {
@@ -82,7 +84,12 @@ impl ChainClient {
     /// behind or lying.
     pub fn new(http: reqwest::Client, nodes: Vec<Url>, root: TrustRoot, random: Random) -> Self {
         let nodes = nodes.into_iter().map(|url| Node { host: http::host(&url), url }).collect();
-        Self { http, nodes, root: Arc::new(root), random, seen: Arc::default() }
+        Self { http, nodes, root: Arc::new(root), random, seen: Arc::default(), patience: FINALITY_TIMEOUT }
+    }
+
+    /// The same client with another limit on the wait for finality than [`FINALITY_TIMEOUT`].
+    pub fn with_finality_timeout(self, patience: Duration) -> Self {
+        Self { patience, ..self }
     }
 
     /// What the client checks against.

@@ -18,7 +18,7 @@ use wire::chain::{Submit, Submitted};
 use super::{ChainClient, ChainError};
 use crate::http;
 
-/// How long a submission waits for finality.
+/// How long a submission waits for finality, unless the client is told otherwise.
 pub const FINALITY_TIMEOUT: Duration = Duration::from_secs(20);
 /// For how many blocks a transaction is good. Replays are stopped by its id, so this only bounds how long an outbox may try.
 pub const EXPIRY_BLOCKS: u64 = 10_000;
@@ -67,13 +67,14 @@ impl ChainClient {
         if transaction.unsigned.genesis != *self.root.hash() {
             return Err(ChainError::WrongSigner);
         }
-        let deadline = Instant::now() + FINALITY_TIMEOUT;
+        let deadline = Instant::now() + self.patience;
         let id = transaction.id();
-        let accepted_by = match timeout_at(deadline, self.broadcast(transaction)).await {
+        let submit = Submit { transaction: URL_SAFE_NO_PAD.encode(canonical::encode(transaction)) };
+        let accepted_by = match timeout_at(deadline, self.broadcast(&submit)).await {
             Ok(accepted_by) => accepted_by?,
-            Err(_) => return Err(ChainError::NotFinalized { transaction: id, waited: FINALITY_TIMEOUT }),
+            Err(_) => return Err(ChainError::NotFinalized { transaction: id, waited: self.patience }),
         };
-        let receipt = self.wait(id, accepted_by, deadline).await?;
+        let receipt = self.wait(id, &submit, accepted_by, deadline).await?;
         match receipt.outcome {
             Outcome::Applied => Ok(receipt),
             Outcome::Refused(refusal) => Err(ChainError::Refused(refusal)),
@@ -89,10 +90,9 @@ impl ChainClient {
         proven.body.map(|body| canonical::decode(&body, MAX_RECORD_BYTES).map_err(ChainError::Unreadable)).transpose()
     }
 
-    /// Sends to all nodes at once and goes on with the first that takes it; the others' answers are not waited for.
-    async fn broadcast(&self, transaction: &Transaction) -> Result<usize, ChainError> {
-        let submit = Submit { transaction: URL_SAFE_NO_PAD.encode(canonical::encode(transaction)) };
-        let sends = self.order().map(|index| self.send_to(index, &submit));
+    /// Offers the transaction to all nodes at once and goes on with the first that takes it; the others are not waited for.
+    async fn broadcast(&self, submit: &Submit) -> Result<usize, ChainError> {
+        let sends = self.order().map(|index| self.send_to(index, submit));
         let mut answers: FuturesUnordered<_> = sends.collect();
         let mut failure = None;
         while let Some((index, answer)) = answers.next().await {
@@ -117,11 +117,17 @@ impl ChainClient {
         (index, sent.await)
     }
 
-    /// Waits on one node after the other, beginning with the one that took the transaction, and believes the proof only.
-    async fn wait(&self, id: TransactionId, first: usize, deadline: Instant) -> Result<Receipt, ChainError> {
+    /// Waits on one node after the other, beginning with the one that took the transaction, and believes the proof only. Every
+    /// further node is given the transaction again: the one that took it may be gone.
+    async fn wait(&self, id: TransactionId, submit: &Submit, first: usize, deadline: Instant) -> Result<Receipt, ChainError> {
         let waiting = async {
             for turn in first.. {
                 let index = turn % self.nodes.len();
+                if turn > first {
+                    let (_, sent) = self.send_to(index, submit).await;
+                    // Whether it took it shows in its receipt.
+                    drop(sent);
+                }
                 let hint = self.wait_at(index, id).await;
                 let proved = match hint {
                     Ok(true) => self.receipt_from(index, id).await,
@@ -130,7 +136,8 @@ impl ChainClient {
                 };
                 match proved {
                     Ok(Some(receipt)) => return Ok(receipt),
-                    Ok(None) => (),
+                    // Not final yet, or it says so and proves otherwise: it is a block behind itself, or it lies.
+                    Ok(None) => sleep(PAUSE).await,
                     Err(e @ ChainError::Unreadable(_)) => return Err(e),
                     Err(e) => {
                         tracing::warn!(node = self.host(index), error = &e as &dyn std::error::Error, "a node gave no receipt");
@@ -141,7 +148,7 @@ impl ChainClient {
             Err(ChainError::NoNodes)
         };
         let result = timeout_at(deadline, waiting).await;
-        result.unwrap_or(Err(ChainError::NotFinalized { transaction: id, waited: FINALITY_TIMEOUT }))
+        result.unwrap_or(Err(ChainError::NotFinalized { transaction: id, waited: self.patience }))
     }
 
     /// Whether this node says that it has the receipt. Its word only says when to ask for the proof.
@@ -159,11 +166,7 @@ impl ChainClient {
 
     async fn receipt_from(&self, index: usize, id: TransactionId) -> Result<Option<Receipt>, ChainError> {
         let proven = self.get_from(index, &Subject::Transaction(id)).await?;
-        let Some(body) = proven.body else {
-            // It said that the receipt is there and proves that it is not: it is a block behind itself, or it lies.
-            sleep(PAUSE).await;
-            return Ok(None);
-        };
+        let Some(body) = proven.body else { return Ok(None) };
         let receipt: Receipt = canonical::decode(&body, MAX_RECORD_BYTES).map_err(ChainError::Unreadable)?;
         Ok((receipt.transaction == id).then_some(receipt))
     }
