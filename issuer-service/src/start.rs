@@ -31,16 +31,16 @@ use crate::secrets::Secrets;
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The configuration, or a file that it names.
-    #[error("{0}")]
+    #[error(transparent)]
     Config(#[from] files::ConfigError),
     /// The database.
-    #[error("{0}")]
+    #[error(transparent)]
     Database(#[from] OpenError),
     /// The blob store.
-    #[error("the blob store cannot be opened: {0}")]
+    #[error("the blob store cannot be opened")]
     Blobs(#[source] blobs::StoreError),
     /// The data directory.
-    #[error("the data directory {path} cannot be made: {source}")]
+    #[error("the data directory {} cannot be made", path.display())]
     Directory {
         /// The directory.
         path: std::path::PathBuf,
@@ -48,10 +48,10 @@ pub enum StartError {
         source: std::io::Error,
     },
     /// The client of the ledger.
-    #[error("the HTTP client cannot be made: {0}")]
+    #[error("the HTTP client cannot be made")]
     Http(#[source] reqwest::Error),
     /// The listeners.
-    #[error("{0}")]
+    #[error(transparent)]
     Serve(#[from] ServeError),
 }
 

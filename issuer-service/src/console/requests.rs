@@ -109,7 +109,7 @@ async fn request_page(app: &Issuer, language: Language, session: &Session, id: &
     let (document, summary) = match opening::open(app, attestation, &declared).await {
         Ok(Opening::Whole(document)) => whole(app, l, attestation, &document),
         Ok(Opening::Waiting) => (Shown::Waiting, RegisterMatch::None),
-        Err(NotOpened::Refused(error)) => (Shown::Refused(error.to_string()), RegisterMatch::None),
+        Err(NotOpened::Refused(error)) => (Shown::Refused(service_kit::problem::chain(&error)), RegisterMatch::None),
         Err(NotOpened::Failed(failure)) => {
             let error = ApiError::from(failure);
             error.log();

@@ -119,7 +119,7 @@ fn read_proofs(request: &Map<String, Value>) -> Result<Vec<String>, OAuthFailure
 /// Verifies the proofs (appendix F.4). Their nonces must be ours; whether they are fresh is decided where they are used.
 fn check_proofs(app: &Issuer, jwts: &[String]) -> Result<Vec<Proof>, OAuthFailure> {
     let now = app.now();
-    let invalid = |error: ProofError| OAuthFailure::bad("invalid_proof", error.to_string());
+    let invalid = |error: ProofError| OAuthFailure::bad("invalid_proof", service_kit::problem::chain(&error));
     let proofs: Vec<Proof> =
         jwts.iter().map(|jwt| proof::check(jwt, &app.config.public_url, now)).collect::<Result<_, _>>().map_err(invalid)?;
     let keys: BTreeSet<_> = proofs.iter().map(|proof| proof.key).collect();

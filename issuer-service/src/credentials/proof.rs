@@ -29,7 +29,7 @@ pub struct Proof {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ProofError {
     /// Not a JWS of type `openid4vci-proof+jwt` with a public key in `jwk`, or it does not verify.
-    #[error("the proof is not accepted: {0}")]
+    #[error("the proof is not accepted")]
     Jws(#[from] JwsError),
     /// A claim is missing or of another type.
     #[error("the claim {0} of the proof is missing or malformed")]

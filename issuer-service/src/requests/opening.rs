@@ -89,13 +89,13 @@ pub enum OpenError {
     #[error("an attribute's envelope is malformed or made for something else")]
     Envelope,
     /// The envelope does not open.
-    #[error("an attribute's envelope does not open: {0}")]
+    #[error("an attribute's envelope does not open")]
     EnvelopeRefused(#[from] EnvelopeError),
     /// The bytes in the store are not what the CID names.
     #[error("an attribute's blob was damaged or exchanged")]
     Damaged,
     /// The ciphertext does not open.
-    #[error("an attribute's blob does not decrypt: {0}")]
+    #[error("an attribute's blob does not decrypt")]
     Sealed(#[from] SealError),
     /// The plaintext is not what was anchored.
     #[error("an attribute's content is not what was anchored")]
@@ -128,7 +128,7 @@ impl From<OpenError> for NotOpened {
 impl From<NotOpened> for Failure {
     fn from(error: NotOpened) -> Self {
         match error {
-            NotOpened::Refused(error) => Self::Api(ApiError::new(Slug::Refused).detail(error.to_string())),
+            NotOpened::Refused(error) => Self::Api(ApiError::new(Slug::Refused).detail(service_kit::problem::chain(&error))),
             NotOpened::Failed(failure) => failure,
         }
     }

@@ -28,7 +28,7 @@ const POLICY: jws::Policy = jws::Policy {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RequestError {
     /// Not a JWS of the right kind.
-    #[error("the request is not a signed attribute request: {0}")]
+    #[error("the request is not a signed attribute request")]
     Jws(#[from] JwsError),
     /// The payload has other members, or values of other types.
     #[error("the payload of the request is not an attribute request")]
@@ -74,7 +74,7 @@ impl From<RequestError> for ApiError {
             | RequestError::Attributes
             | RequestError::MediaType => Slug::Refused,
         };
-        Self::new(slug).detail(error.to_string())
+        Self::new(slug).detail(service_kit::problem::chain(&error))
     }
 }
 

@@ -15,7 +15,7 @@ pub const MAX_BYTES: u64 = 256 * 1024;
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file cannot be read.
-    #[error("the file {} cannot be read: {source}", path.display())]
+    #[error("the file {} cannot be read", path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,

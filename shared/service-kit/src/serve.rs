@@ -20,7 +20,7 @@ pub const DRAIN: Duration = Duration::from_secs(10);
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
     /// An address is taken or not ours.
-    #[error("cannot listen on {address}: {source}")]
+    #[error("cannot listen on {address}")]
     Listen {
         /// The address.
         address: SocketAddr,
@@ -28,7 +28,7 @@ pub enum ServeError {
         source: std::io::Error,
     },
     /// The signal handlers or the READY line failed.
-    #[error("cannot start serving: {0}")]
+    #[error("cannot start serving")]
     Start(#[source] std::io::Error),
 }
 
