@@ -33,13 +33,14 @@ pub(super) async fn credential_issuer(State(app): State<Arc<Issuer>>) -> Respons
     ([(header::CACHE_CONTROL, CACHE_CONTROL)], Json(metadata)).into_response()
 }
 
+/// Without `response_types_supported`: there is no authorization endpoint, RFC 8414 section 3.2 leaves out what is empty, and section 12.3
+/// of OpenID4VCI allows it.
 pub(super) async fn authorization_server(State(app): State<Arc<Issuer>>) -> Response {
     let metadata = json!({
         "issuer": app.config.public_url,
         "token_endpoint": app.url("/token"),
         "grant_types_supported": [wire::oid4vci::PRE_AUTHORIZED_CODE_GRANT],
         "token_endpoint_auth_methods_supported": ["none"],
-        "response_types_supported": [],
         "pre-authorized_grant_anonymous_access_supported": true,
     });
     ([(header::CACHE_CONTROL, CACHE_CONTROL)], Json(metadata)).into_response()
@@ -48,9 +49,10 @@ pub(super) async fn authorization_server(State(app): State<Arc<Issuer>>) -> Resp
 /// One entry of `credential_configurations_supported` (section 12.2.4, appendix A.3).
 fn configuration(attestation: &AttestationConfig) -> Value {
     let portrait = Localized::new("照片指纹", "Portrait fingerprint");
-    let mut claims: Vec<Value> = attestation.claims.iter().map(|claim| described(&claim.name, &claim.label)).collect();
+    let mut claims: Vec<Value> = attestation.claims.iter().map(|claim| described(&claim.name, &claim.label, true)).collect();
     if attestation.has_portrait() {
-        claims.push(described(PORTRAIT_CLAIM, &portrait));
+        // An offer made by an operator has no portrait.
+        claims.push(described(PORTRAIT_CLAIM, &portrait, false));
     }
     json!({
         "format": FORMAT,
@@ -63,8 +65,8 @@ fn configuration(attestation: &AttestationConfig) -> Value {
 }
 
 /// A claims description object (appendix B.2).
-fn described(name: &str, label: &Localized) -> Value {
-    json!({ "path": [name], "mandatory": true, "display": display(label) })
+fn described(name: &str, label: &Localized, mandatory: bool) -> Value {
+    json!({ "path": [name], "mandatory": mandatory, "display": display(label) })
 }
 
 fn display(name: &Localized) -> Value {

@@ -7,6 +7,7 @@ use identity::{Algorithm, CommitmentKey, SecretKey, Signer as _};
 use ledger::records::RecordId;
 use ledger::transaction::{Anchor, Body, Sender};
 use serde_json::json;
+use sha2::{Digest, Sha256};
 use wire::issuer::{ATTRIBUTE_REQUEST_TYPE, AttributeKind, AttributeRequest};
 
 use crate::support::{Answer, CIVIL_TYPE, Citizen, Declared, NOW, World, claims};
@@ -190,6 +191,14 @@ async fn what_was_not_anchored_is_refused() {
     let commitment = CommitmentKey::from_entropy([8; 32]).commit(ledger::transaction::ANCHOR_CONTEXT, &[0_u8; 32]);
     citizen.anchor(&world, Anchor { id: RecordId([6; 32]), commitment, cid: document.sealed.cid.to_bytes().to_vec() });
     refused(&citizen.submit(&world, &with(other)).await, 422, "refused");
+
+    // The anchor commits to the same content, and names another ciphertext of it.
+    let mut twin = document.clone();
+    twin.attribute.anchor = RecordId([7; 32]);
+    let digest: [u8; 32] = Sha256::digest(serde_json::to_vec(&claims()).unwrap()).into();
+    let commitment = document.commitment_key.commit(ledger::transaction::ANCHOR_CONTEXT, &digest);
+    citizen.anchor(&world, Anchor { id: RecordId([7; 32]), commitment, cid: declared[1].sealed.cid.to_bytes().to_vec() });
+    refused(&citizen.submit(&world, &with(twin)).await, 422, "refused");
 
     // An envelope for another purpose, with another key, or to another reader.
     let contents = |key: &BlobKey| EnvelopeContents { blob_key: key.clone(), commitment_key: document.commitment_key.clone() };
