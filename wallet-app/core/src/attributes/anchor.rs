@@ -47,9 +47,10 @@ impl Wallet {
         let ciphertext: Option<Bytes> = self.vault.get(Table::Uploads, &cid.to_string())?;
         let mut ciphertext = ciphertext.ok_or(VaultError::Tampered("uploads"))?;
         let bytes = bytes::Bytes::from(std::mem::take(&mut ciphertext.bytes));
-        store.put(cid, bytes.clone(), token).await.map_err(AttributeError::Blobs)?;
-        let read_back = store.get(cid).await.map_err(AttributeError::Blobs)?;
-        if read_back == bytes { Ok(()) } else { Err(AttributeError::ReadBack.into()) }
+        store.put(cid, bytes, token).await.map_err(AttributeError::Blobs)?;
+        // Read back: the client hashes every block, so other bytes than these do not come through.
+        store.get(cid).await.map_err(AttributeError::Blobs)?;
+        Ok(())
     }
 
     /// Anchors the attributes, once: the transaction is in the vault before the ledger sees it, and the same one is submitted

@@ -66,9 +66,6 @@ pub enum AttributeError {
     /// The department's store failed.
     #[error("the department's blob store failed")]
     Blobs(#[source] BlobError),
-    /// What was read back is not what was uploaded.
-    #[error("the department's store gave back other bytes than were uploaded")]
-    ReadBack,
     /// An anchor with this id is on the ledger, and it is not ours.
     #[error("the anchor on the ledger is not the one that was prepared")]
     AnchorDiffers,
@@ -115,12 +112,6 @@ impl AttributeError {
                 let sentence = error.sentence();
                 Explained::new(error.slug(), Side::Department, sentence.zh, sentence.en)
             }
-            Self::ReadBack => Explained::new(
-                "blob-read-back",
-                Side::Department,
-                "部门存储返回的文件与上传的不一致，未上链。请稍后重试。",
-                "The department's store gave back other bytes than were uploaded; nothing was anchored. Try again later.",
-            ),
             Self::AnchorDiffers => Explained::new(
                 "anchor-differs",
                 Side::Ledger,

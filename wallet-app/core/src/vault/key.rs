@@ -21,13 +21,15 @@ pub const MAX_PASSPHRASE_BYTES: usize = 1024;
 
 /// Context string of the wrapped key's associated data.
 const CONTEXT: &str = "yufu/vault/data-key/v1";
-/// The bounds of what a file may ask for: 1 GiB, 16 passes.
+/// The bounds of what a file may ask for: 1 GiB, 32 passes.
 const MAX_MEMORY_KIB: u32 = 1024 * 1024;
-const MAX_PASSES: u32 = 16;
+const MAX_PASSES: u32 = 32;
 /// Memory of every derivation but those of tests.
 const MEMORY_KIB: u32 = 64 * 1024;
-/// Passes of a calibrated derivation at least.
-const FEWEST_PASSES: u32 = 4;
+/// Passes of every derivation but those of tests, at least.
+const FEWEST_PASSES: u32 = 8;
+/// Passes of the derivation that measures the machine.
+const TRIAL_PASSES: u32 = 4;
 /// What a calibrated derivation takes.
 const TARGET_MS: u64 = 500;
 
@@ -58,19 +60,19 @@ pub struct Strength {
 impl Strength {
     /// 64 MiB and 8 passes: 0.3 to 1 second on an ordinary machine. RFC 9106 section 4 asks for at least 64 MiB and 3 passes.
     pub const fn normal() -> Self {
-        Self { memory_kib: MEMORY_KIB, passes: 8 }
+        Self { memory_kib: MEMORY_KIB, passes: FEWEST_PASSES }
     }
 
-    /// 64 MiB and as many passes as take about half a second on this machine now: 4 to 16. Takes as long as 4 passes.
+    /// 64 MiB and as many passes as take about half a second on this machine now: 8 to 32. Takes as long as 4 passes.
     pub fn calibrated(environment: &Environment) -> Self {
-        let Ok(parameters) = Params::new(MEMORY_KIB, FEWEST_PASSES, 1, Some(32)) else { return Self::normal() };
+        let Ok(parameters) = Params::new(MEMORY_KIB, TRIAL_PASSES, 1, Some(32)) else { return Self::normal() };
         let started = environment.clock.now_ms();
         let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, parameters);
         if argon2.hash_password_into(b"calibration", &[0; 32], &mut [0; 32]).is_err() {
             return Self::normal();
         }
         let elapsed_ms = environment.clock.now_ms().saturating_sub(started).max(1);
-        let passes = (u64::from(FEWEST_PASSES) * TARGET_MS).div_ceil(elapsed_ms);
+        let passes = (u64::from(TRIAL_PASSES) * TARGET_MS).div_ceil(elapsed_ms);
         let passes = u32::try_from(passes).unwrap_or(MAX_PASSES).clamp(FEWEST_PASSES, MAX_PASSES);
         Self { memory_kib: MEMORY_KIB, passes }
     }

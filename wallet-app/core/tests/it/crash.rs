@@ -88,7 +88,10 @@ async fn a_presentation_killed_at_any_wait_has_its_consent_and_is_shown_again() 
         match wallet.approve(&again, None).await {
             Ok(_) => {}
             // It was delivered, and the answer was stored before the wallet died.
-            Err(error) => assert_eq!(error.slug(), "already-answered"),
+            Err(error) => {
+                assert_eq!(error.slug(), "already-answered");
+                assert!(wallet.history().unwrap().iter().any(|entry| entry.event == Event::Released), "after {waits} waits");
+            }
         }
         assert!(posted().iter().all(|body| body["response"] == posted()[0]["response"]), "killed after {waits} waits");
         assert_eq!(wallet.credentials().unwrap()[0].copies_left, 2, "one copy was used");
