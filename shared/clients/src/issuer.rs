@@ -88,18 +88,14 @@ impl IssuerClient {
     }
 
     fn url(&self, segments: &[&str]) -> Result<Url, HttpError> {
-        let mut url = self.base.clone();
+        let mut url = usable(self.base.as_str(), &self.host)?;
         match url.path_segments_mut() {
             Ok(mut path) => {
                 path.pop_if_empty().extend(segments);
             }
-            Err(()) => return Err(self.malformed("at a web address")),
+            Err(()) => return Err(HttpError::Malformed { host: self.host.clone(), expected: "at a web address" }),
         }
         Ok(url)
-    }
-
-    fn malformed(&self, expected: &'static str) -> HttpError {
-        HttpError::Malformed { host: self.host.clone(), expected }
     }
 
     /// What the department attests.

@@ -255,6 +255,7 @@ async fn addresses_of_others_are_not_asked_over_plain_http() {
         assert!(matches!(verifier().fetch_request(&url, false, None).await, Err(HttpError::Malformed { .. })), "{url}");
         assert!(matches!(verifier().respond(&url, "jwe").await, Err(HttpError::Malformed { .. })), "{url}");
         assert!(matches!(issuer(&url).offer(&url).await, Err(HttpError::Malformed { .. })), "{url}");
+        assert!(matches!(issuer(&url).department().await, Err(HttpError::Malformed { .. })), "{url}");
     }
 }
 

@@ -44,10 +44,7 @@ impl Pins {
 
     /// Works on the database, which is opened first if it is not open.
     fn with<T>(&self, work: impl Fn(&Database) -> Result<T, Error>) -> Result<T, StoreError> {
-        let done = match self.database.read().unwrap_or_else(PoisonError::into_inner).as_ref() {
-            Some(database) => Some(work(database)),
-            None => None,
-        };
+        let done = self.database.read().unwrap_or_else(PoisonError::into_inner).as_ref().map(&work);
         let done = done.unwrap_or_else(|| {
             let mut database = self.database.write().unwrap_or_else(PoisonError::into_inner);
             if database.is_none() {
