@@ -22,10 +22,6 @@ use crate::policies::Policy;
 use crate::presentations::status::StatusLists;
 use crate::sealing::StorageKey;
 
-/// Logins that one address may begin.
-const LOGIN_RATE: Rate = Rate { burst: 30, per_minute: 60 };
-/// Requests that one address's wallets may fetch and answer.
-const WALLET_RATE: Rate = Rate { burst: 60, per_minute: 240 };
 /// Addresses that are remembered.
 const MAX_ADDRESSES: usize = 10_000;
 /// Pages that may wait for events.
@@ -87,8 +83,8 @@ impl App {
             cookies: Cookies::for_url(&parts.config.public_url),
             changes: broadcast::channel(MAX_CHANGES).0,
             streams: Arc::new(Semaphore::new(MAX_STREAMS)),
-            login_rate: RateLimiter::new(LOGIN_RATE, MAX_ADDRESSES),
-            wallet_rate: RateLimiter::new(WALLET_RATE, MAX_ADDRESSES),
+            login_rate: RateLimiter::new(rate(parts.config.logins_per_minute), MAX_ADDRESSES),
+            wallet_rate: RateLimiter::new(rate(parts.config.wallet_requests_per_minute), MAX_ADDRESSES),
             parts,
         })
     }
@@ -143,6 +139,11 @@ impl App {
     pub fn take_wallet(&self, address: &ClientAddress) -> Result<(), ApiError> {
         Ok(self.wallet_rate.take(address, self.clock().now_ms())?)
     }
+}
+
+/// Ten seconds' worth at once.
+fn rate(per_minute: u32) -> Rate {
+    Rate { burst: (per_minute / 6).max(1), per_minute }
 }
 
 /// A failure of the database: full, away, or ours.

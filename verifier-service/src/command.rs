@@ -77,11 +77,12 @@ pub async fn run(file: &Path) -> Result<(), CommandError> {
     let service = Service::new("verifier", url, config.listen, config.admin_listen);
     let app = assemble(setup, service.shutdown()).await?;
     tokio::spawn(housekeeping::run(app.clone()));
-    let (database, ledger, registration) = (app.clone(), app.clone(), app.clone());
+    let (database, ledger, registration, certificate) = (app.clone(), app.clone(), app.clone(), app.clone());
     let service = service
         .check(Check::new("database", move || ask_database(database.clone())))
         .check(Check::new("ledger", move || ask_ledger(ledger.clone())))
-        .check(Check::new("registration", move || ask_registration(registration.clone())));
+        .check(Check::new("registration", move || ask_registration(registration.clone())))
+        .check(Check::new("certificate", move || ask_certificate(certificate.clone())));
     service.run(router(&app)).await?;
     Ok(())
 }
@@ -101,6 +102,11 @@ async fn ask_registration(app: Shared) -> Result<(), String> {
     parties::check(record.as_ref(), &parts.party, &parts.config.public_url, &parts.policies)
         .map(|_| ())
         .map_err(|mismatch| mismatch.to_string())
+}
+
+async fn ask_certificate(app: Shared) -> Result<(), String> {
+    let verified = app.parts.party.chain.verify(&app.parts.anchors, app.now());
+    verified.map(|_| ()).map_err(|error| format!("wallets would not believe this site's certificate: {error}"))
 }
 
 /// Reads the configuration and everything that it names.

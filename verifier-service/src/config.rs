@@ -50,6 +50,12 @@ pub struct Config {
     /// What a missing match code means.
     #[serde(default)]
     pub match_code: MatchCodePolicy,
+    /// Logins that one client address may begin in a minute. Many citizens can share an address.
+    #[serde(default = "default_logins")]
+    pub logins_per_minute: u32,
+    /// Requests that wallets of one client address may fetch or answer in a minute.
+    #[serde(default = "default_wallet_requests")]
+    pub wallet_requests_per_minute: u32,
     /// The name at the top of the pages.
     pub site_name: Localized,
     /// Who this site is on the ledger.
@@ -89,6 +95,14 @@ pub struct LedgerConfig {
 
 fn default_lifetime() -> u32 {
     MAX_LIFETIME_SECONDS
+}
+
+fn default_logins() -> u32 {
+    600
+}
+
+fn default_wallet_requests() -> u32 {
+    3_000
 }
 
 fn default_max_age() -> u32 {

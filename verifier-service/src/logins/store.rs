@@ -263,9 +263,9 @@ async fn erase_keys(connection: &mut AnyConnection, login: &str) -> Result<(), s
     Ok(())
 }
 
-/// Erases what is over: decryption keys at once, what was released and never fetched, and after a day the logins.
+/// Erases what is over: decryption keys at once, what was released and never fetched, and after an hour the logins.
 pub async fn sweep(connection: &mut AnyConnection, now: UnixSeconds, grace_seconds: i64) -> Result<(), sqlx::Error> {
-    const DAY_SECONDS: i64 = 86_400;
+    const KEEP_SECONDS: i64 = 3_600;
     sqlx::query(
         "UPDATE requests SET key_seed = '' WHERE key_seed <> '' AND login IN (SELECT id FROM logins WHERE expires_at <= $1)",
     )
@@ -277,11 +277,11 @@ pub async fn sweep(connection: &mut AnyConnection, now: UnixSeconds, grace_secon
         .execute(&mut *connection)
         .await?;
     sqlx::query("DELETE FROM requests WHERE login IN (SELECT id FROM logins WHERE expires_at <= $1)")
-        .bind(now.saturating_sub(DAY_SECONDS))
+        .bind(now.saturating_sub(KEEP_SECONDS))
         .execute(&mut *connection)
         .await?;
     sqlx::query("DELETE FROM logins WHERE expires_at <= $1")
-        .bind(now.saturating_sub(DAY_SECONDS))
+        .bind(now.saturating_sub(KEEP_SECONDS))
         .execute(&mut *connection)
         .await?;
     Ok(())

@@ -15,6 +15,7 @@ use ledger::records::AuthorityRecord;
 use service_kit::ApiError;
 use service_kit::address::ClientAddress;
 use service_kit::session::Token;
+use tracing::Instrument as _;
 use wire::oid4vp::ResponseAccepted;
 
 use super::answer::{self, Content, Posted, Unreadable, WalletError};
@@ -71,7 +72,10 @@ pub async fn respond(
     match login.stage(now) {
         Stage::Waiting | Stage::Opened => {}
         // The same answer again, after a failure of the ledger or of this service.
-        Stage::Recording if login.answer_digest == digest => return finish(&app, &login).await,
+        Stage::Recording if login.answer_digest == digest => return go_on(&app, login).await,
+        Stage::Ready | Stage::ReadyInRedirect | Stage::Completed if login.answer_digest == digest => {
+            return Err(accepted_before(&app, &login).await?);
+        }
         Stage::Expired => return Err(WalletProblem::Gone("request-expired")),
         Stage::Recording | Stage::Ready | Stage::ReadyInRedirect | Stage::Completed | Stage::Declined | Stage::Failed => {
             return Err(WalletProblem::Gone("request-answered"));
@@ -291,7 +295,23 @@ async fn accept(
     app.changed(&login.id);
 
     let login = Login { answered_channel: Some(request.channel), ..login.clone() };
-    finish(app, &login).await
+    go_on(app, login).await
+}
+
+/// [`finish`] in a task of its own: a wallet whose connection breaks does not leave its citizen before a page that waits.
+async fn go_on(app: &Shared, login: Login) -> Result<Response, WalletProblem> {
+    let app = app.clone();
+    let task = tokio::spawn(async move { finish(&app, &login).await }.in_current_span());
+    task.await.map_err(ApiError::internal)?
+}
+
+/// The same answer again after it was accepted: its receipt once more, and nothing else.
+async fn accepted_before(app: &App, login: &Login) -> Result<WalletProblem, ApiError> {
+    let receipt = receipts::store::of_login(&app.parts.database, &login.id).await.map_err(database_error)?;
+    Ok(match receipt {
+        Some(receipt) => WalletProblem::Accepted(Box::new(receipt.opening())),
+        None => WalletProblem::Gone("request-answered"),
+    })
 }
 
 /// Records the receipt and, when it is final, releases the login to its browser. It can be begun again after a crash: the same

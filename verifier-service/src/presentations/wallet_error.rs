@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use identity::Localized;
 use serde::Serialize;
 use service_kit::{ApiError, Slug};
+use wire::oid4vp::ReceiptOpening;
 
 use super::answer::Unreadable;
 use super::refusal::Refused;
@@ -26,6 +27,10 @@ pub struct WalletErrorBody {
     /// The request's id, also in the service's log.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
+    /// For the very answer that was accepted, posted again: its receipt, in case the first acknowledgement got lost.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub yufu_receipt: Option<ReceiptOpening>,
 }
 
 /// Why a wallet's request is refused.
@@ -35,6 +40,8 @@ pub enum WalletProblem {
     Unknown,
     /// The request is over: too late, answered, declined or failed.
     Gone(&'static str),
+    /// The very answer that was accepted came again. It has no further effect, and its receipt is told again.
+    Accepted(Box<ReceiptOpening>),
     /// The answer cannot be read.
     Unreadable(Unreadable),
     /// The presentation did not pass a check.
@@ -63,6 +70,7 @@ impl WalletProblem {
         match self {
             Self::Unknown => (StatusCode::NOT_FOUND, "invalid_request", "request-unknown", sentence(Slug::NotFound)),
             Self::Gone(slug) => (StatusCode::GONE, "invalid_request", slug, sentence(Slug::Gone)),
+            Self::Accepted(_) => (StatusCode::GONE, "invalid_request", "request-answered", sentence(Slug::Gone)),
             Self::Unreadable(error) => (StatusCode::BAD_REQUEST, "invalid_request", error.slug(), sentence(Slug::BadRequest)),
             Self::Refused(refused) => {
                 (StatusCode::BAD_REQUEST, "access_denied", refused.refusal.slug(), refused.refusal.sentence())
@@ -85,7 +93,7 @@ impl WalletProblem {
         match self {
             Self::Away(_) => Some(2),
             Self::Other(error) => error.retry_after_seconds(),
-            Self::Unknown | Self::Gone(_) | Self::Unreadable(_) | Self::Refused(_) => None,
+            Self::Unknown | Self::Gone(_) | Self::Accepted(_) | Self::Unreadable(_) | Self::Refused(_) => None,
         }
     }
 }
@@ -95,14 +103,15 @@ impl IntoResponse for WalletProblem {
         let (status, error, reason, sentence) = self.parts();
         let detail = match &self {
             Self::Refused(refused) => refused.detail,
-            Self::Unknown | Self::Gone(_) | Self::Unreadable(_) | Self::Away(_) | Self::Other(_) => reason,
+            Self::Unknown | Self::Gone(_) | Self::Accepted(_) | Self::Unreadable(_) | Self::Away(_) | Self::Other(_) => reason,
         };
         match &self {
             Self::Other(error) => error.log(),
-            Self::Unknown | Self::Gone(_) | Self::Unreadable(_) | Self::Refused(_) | Self::Away(_) => {
+            Self::Unknown | Self::Gone(_) | Self::Accepted(_) | Self::Unreadable(_) | Self::Refused(_) | Self::Away(_) => {
                 tracing::info!(reason, detail, status = status.as_u16(), "a wallet's request was refused");
             }
         }
+        let retry_after_seconds = self.retry_after_seconds();
         let body = WalletErrorBody {
             error,
             error_description: format!("{detail}: {}", sentence.en),
@@ -110,9 +119,13 @@ impl IntoResponse for WalletProblem {
             sentence_zh: sentence.zh,
             sentence_en: sentence.en,
             request_id: service_kit::request_id::current(),
+            yufu_receipt: match self {
+                Self::Accepted(receipt) => Some(*receipt),
+                Self::Unknown | Self::Gone(_) | Self::Unreadable(_) | Self::Refused(_) | Self::Away(_) | Self::Other(_) => None,
+            },
         };
         let mut response = (status, axum::Json(body)).into_response();
-        if let Some(seconds) = self.retry_after_seconds() {
+        if let Some(seconds) = retry_after_seconds {
             response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
         }
         response

@@ -88,7 +88,8 @@ impl Browser {
         let mut text = String::new();
         let mut events = Vec::new();
         while events.len() < count {
-            let Some(chunk) = stream.next().await else { break };
+            let wait = tokio::time::timeout(std::time::Duration::from_secs(20), stream.next());
+            let Some(chunk) = wait.await.expect("an event, or the end") else { break };
             text.push_str(std::str::from_utf8(&chunk.unwrap()).unwrap());
             events =
                 text.lines().filter_map(|line| line.strip_prefix("data:")).map(|d| serde_json::from_str(d).unwrap()).collect();

@@ -1,8 +1,8 @@
 //! A ledger in memory: the real records and transactions, without consensus.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
@@ -11,7 +11,25 @@ use identity::keys::{SecretKey, Signer as _};
 use ledger::receipt::{Outcome, Receipt};
 use ledger::records::{AttestationRecord, AttestationStatus, AuthorityId, AuthorityRecord, PartyId, PartyRecord, RecordId};
 use ledger::transaction::{Body, NewReceipt, Sender, Transaction, TransactionId, Unsigned};
+use tokio::sync::Notify;
 use verifier_service::chain::{Attested, Chain, ChainError};
+
+/// A write that waits, and whoever waits for it to wait.
+#[derive(Clone, Default)]
+pub(crate) struct Pause {
+    reached: Arc<Notify>,
+    resumed: Arc<Notify>,
+}
+
+impl Pause {
+    pub(crate) async fn reached(&self) {
+        self.reached.notified().await;
+    }
+
+    pub(crate) fn resume(&self) {
+        self.resumed.notify_one();
+    }
+}
 
 #[derive(Default)]
 pub(crate) struct State {
@@ -28,6 +46,8 @@ pub(crate) struct Ledger {
     pub(crate) away: AtomicBool,
     /// Writes fail before they take effect.
     pub(crate) stalled: AtomicBool,
+    /// The next write waits here.
+    paused: Mutex<Option<Pause>>,
     genesis: [u8; 32],
     party: PartyId,
     key: SecretKey,
@@ -35,7 +55,7 @@ pub(crate) struct Ledger {
 
 impl Ledger {
     pub(crate) fn new(genesis: [u8; 32], party: PartyId, key: SecretKey) -> Self {
-        Self { state: Mutex::default(), away: false.into(), stalled: false.into(), genesis, party, key }
+        Self { state: Mutex::default(), away: false.into(), stalled: false.into(), paused: Mutex::default(), genesis, party, key }
     }
 
     fn read<T>(&self, read: impl FnOnce(&State) -> T) -> Result<T, ChainError> {
@@ -43,6 +63,13 @@ impl Ledger {
             return Err(ChainError::Away("ledger-unavailable"));
         }
         Ok(read(&self.state.lock().unwrap()))
+    }
+
+    /// Makes the next write wait.
+    pub(crate) fn pause(&self) -> Pause {
+        let pause = Pause::default();
+        *self.paused.lock().unwrap() = Some(pause.clone());
+        pause
     }
 
     pub(crate) fn attest(&self, id: RecordId, record: AttestationRecord) {
@@ -95,6 +122,11 @@ impl Chain for Ledger {
         async {
             // As over the network, others get a turn meanwhile.
             tokio::task::yield_now().await;
+            let pause = self.paused.lock().unwrap().take();
+            if let Some(pause) = pause {
+                pause.reached.notify_one();
+                pause.resumed.notified().await;
+            }
             if self.stalled.load(Ordering::SeqCst) {
                 return Err(ChainError::Away("ledger-not-finalized"));
             }

@@ -324,6 +324,43 @@ async fn a_status_list_of_another_signer() {
     }
 }
 
+/// A list that was refused is not kept: the right one goes through at once.
+#[tokio::test]
+async fn a_refused_status_list_is_not_kept() {
+    let city = City::new().await;
+    let held = city.issue(&p256(0x41));
+    let other = city.department("civil-affairs", 0x22, &[IDENTITY]).await;
+    let token = city.department.list(Status::Valid, NOW).sign(&other.header(), &other.key);
+    city.department.serve("application/statuslist+jwt", token.into_bytes());
+    refused_answer(&city, &held, &Answering::default(), Refusal::StatusUntrusted).await;
+    city.department.publish(Status::Valid, NOW);
+    let begun = begin(&city, "same_device_link").await;
+    assert_eq!(begun.request.answer(&city.app, &held, &Answering::default()).await.status, 200);
+}
+
+/// SEC-D3: the authority drops the key that signed a list; the kept list is dropped with it.
+#[tokio::test]
+async fn a_kept_status_list_goes_with_its_key() {
+    let city = City::new().await;
+    let held = city.issue(&p256(0x41));
+    let second = city.department("public-security", 0x22, &[]).await;
+    let token = city.department.list(Status::Valid, NOW).sign(&second.header(), &second.key);
+    city.department.serve("application/statuslist+jwt", token.into_bytes());
+    let mut record = city.department.record(&[IDENTITY]);
+    let authorities = |record: &ledger::records::AuthorityRecord| {
+        city.ledger.state.lock().unwrap().authorities.insert(record.id, record.clone());
+    };
+    record.credential_keys.push(identity::Signer::public_key(&second.key));
+    authorities(&record);
+    let begun = begin(&city, "same_device_link").await;
+    assert_eq!(begun.request.answer(&city.app, &held, &Answering::default()).await.status, 200);
+    record.credential_keys.pop();
+    authorities(&record);
+    let begun = begin(&city, "same_device_link").await;
+    let answer = begun.request.answer(&city.app, &held, &Answering::default()).await;
+    assert_eq!((answer.status, &answer.json()["yufu_reason"]), (400, &json!("status-list-untrusted")));
+}
+
 /// A list without a chain is believed by the ledger's key alone.
 #[tokio::test]
 async fn a_status_list_without_a_chain_is_believed_by_the_ledgers_key() {

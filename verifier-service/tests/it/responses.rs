@@ -18,12 +18,14 @@ async fn a_request_is_answered_once() {
     let held = city.issue(&p256(0x41));
     let begun = begin(&city, "same_device_link").await;
     let form = begun.request.form(&held, &Answering::default());
-    assert_eq!(begun.request.post(&city.app, form.clone()).await.status, 200);
+    let first = begun.request.post(&city.app, form.clone()).await;
+    assert_eq!(first.status, 200);
     let other = begun.request.form(&held, &Answering { entropy: 2, ..Answering::default() });
-    for form in [form, other] {
+    for (form, receipt) in [(form, first.json().get("yufu_receipt").cloned()), (other, None)] {
         let again = begun.request.post(&city.app, form).await;
         assert_eq!((again.status, &again.json()["yufu_reason"]), (410, &json!("request-answered")));
         assert_eq!(again.json().get("redirect_uri"), None);
+        assert_eq!(again.json().get("yufu_receipt").cloned(), receipt, "who lost the acknowledgement still gets the receipt");
     }
     assert_eq!(city.ledger.receipts().len(), 1);
 }
@@ -230,4 +232,59 @@ async fn decryption_keys_are_erased() {
     city.clock.advance(120);
     verifier_service::housekeeping::sweep(&city.app).await.unwrap();
     assert_eq!(count().await, 0);
+}
+
+/// REL-E1: the wallet's connection breaks while its answer is being recorded. The browser is let in all the same, and the wallet,
+/// which comes again, gets its receipt.
+#[tokio::test]
+async fn a_broken_connection_does_not_leave_the_browser_waiting() {
+    let city = City::new().await;
+    let held = city.issue(&p256(0x41));
+    let mut begun = begin(&city, "cross_device_link").await;
+    let form = begun.request.form(&held, &Answering::default());
+    let pause = city.ledger.pause();
+    let (request, app, body) = (begun.request.clone(), city.app.clone(), form.clone());
+    let posting = tokio::spawn(async move { request.post(&app, body).await.status });
+    pause.reached().await;
+    posting.abort();
+    assert!(posting.await.is_err());
+    pause.resume();
+    let events = begun.browser.events(&city.app, begun.answer["events"].as_str().unwrap(), 2).await;
+    assert_eq!(events.last().unwrap()["stage"], "ready");
+    assert_eq!(begun.browser.get(&city.app, begun.answer["complete"].as_str().unwrap()).await.location(), "/account");
+    let again = begun.request.post(&city.app, form).await;
+    assert_eq!(again.status, 410);
+    assert!(again.json()["yufu_receipt"]["id"].is_string());
+}
+
+/// REL-D5: the database is away: everybody is told to come back, within a moment.
+#[tokio::test]
+async fn while_the_database_is_away_everything_is_told_to_come_back() {
+    let city = City::new().await;
+    let held = city.issue(&p256(0x41));
+    let mut begun = begin(&city, "same_device_link").await;
+    city.app.parts.database.close().await;
+    let answer = begun.request.answer(&city.app, &held, &Answering::default()).await;
+    assert_eq!((answer.status, &answer.json()["error"]), (503, &json!("temporarily_unavailable")));
+    assert!(answer.headers.contains_key("retry-after"));
+    for path in ["/login", "/account", begun.answer["complete"].as_str().unwrap()] {
+        begun.browser.cookies.entry("yufu-site-session".into()).or_insert_with(|| "A".repeat(43));
+        let page = begun.browser.get(&city.app, path).await;
+        assert_eq!((page.status, page.headers.contains_key("retry-after")), (503, true), "{path}");
+    }
+}
+
+/// REL-E8: one address does not take everybody's place.
+#[tokio::test]
+async fn one_address_is_limited() {
+    let city = City::with(|config| (config.logins_per_minute, config.wallet_requests_per_minute) = (12, 12)).await;
+    let begun = begin(&city, "same_device_link").await;
+    let mut statuses = Vec::new();
+    for _ in 0..3 {
+        statuses.push(browser::Browser::default().get(&city.app, "/login").await.status);
+        statuses.push(begun.request.post(&city.app, "response=x".into()).await.status);
+    }
+    assert_eq!(statuses, [200, 400, 429, 429, 429, 429]);
+    city.clock.advance(5);
+    assert_eq!(browser::Browser::default().get(&city.app, "/login").await.status, 200);
 }

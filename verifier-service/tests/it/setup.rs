@@ -173,3 +173,26 @@ async fn errors_are_problems_for_programs_and_pages_for_people() {
     assert!(page.headers["content-type"].to_str().unwrap().starts_with("text/html"));
     assert_eq!(base64(&[0]), "AA");
 }
+
+/// The binary says in one line whether a configuration is right, and names what is not.
+#[test]
+fn the_binary_checks_a_configuration() {
+    let directory = installed();
+    let run = |arguments: &[&str]| {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_verifier-service"))
+            .args(arguments)
+            .current_dir(&directory)
+            .output()
+            .unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        (output.status.success(), text(output.stdout), text(output.stderr))
+    };
+    let (right, said, _) = run(&["check-config", "config.toml"]);
+    assert!(right && said.contains("config.toml is right: party tax-portal, x509_hash:"), "{said}");
+    // The ledger of the example is not there: no request, and a sentence that says why.
+    let (right, said, complaint) = run(&["request", "--config", "config.toml"]);
+    assert!(!right && said.is_empty() && complaint.contains("no login request could be made"), "{complaint}");
+    std::fs::remove_file(directory.path().join("ca/root.pem")).unwrap();
+    let (right, _, complaint) = run(&["check-config", "config.toml"]);
+    assert!(!right && complaint.contains("ca/root.pem cannot be read"), "{complaint}");
+}
