@@ -86,10 +86,11 @@ pub(crate) fn credential(credential: &CredentialView, printer: &Printer) -> Vec<
         Language::Zh => format!("    未使用的一次性副本：{left}/{all}"),
         Language::En => format!("    unused single-use copies: {left} of {all}"),
     });
+    let status = labels::status(credential.status);
     if let Some(as_of) = &credential.as_of {
         lines.push(match printer.language {
-            Language::Zh => format!("    账本状态：{:?}，截至第 {} 个区块", credential.status, as_of.height),
-            Language::En => format!("    status on the ledger: {:?} as of block {}", credential.status, as_of.height),
+            Language::Zh => format!("    账本状态：{}，截至第 {} 个区块", status.zh, as_of.height),
+            Language::En => format!("    status on the ledger: {} as of block {}", status.en, as_of.height),
         });
     }
     lines

@@ -1,6 +1,7 @@
 //! The words for claims and credential types that the pilot's departments attest. What is not listed is shown by its own name.
 
 use identity::Localized;
+use ledger::records::AttestationStatus;
 
 const CLAIMS: &[(&str, &str, &str)] = &[
     ("family_name", "姓", "Family name"),
@@ -22,6 +23,23 @@ const TYPES: &[(&str, &str, &str)] = &[
 /// The label of a claim, by the dotted names of its path.
 pub fn claim(name: &str) -> Localized {
     find(CLAIMS, name)
+}
+
+/// Where a claim stands among the others when they are shown: known ones as on a paper document, others after them.
+pub fn rank(name: &str) -> usize {
+    CLAIMS.iter().position(|(known, ..)| *known == name).unwrap_or(CLAIMS.len())
+}
+
+/// The word for an attestation's status.
+pub fn status(status: AttestationStatus) -> Localized {
+    let (zh, en) = match status {
+        AttestationStatus::Active => ("有效", "active"),
+        AttestationStatus::Suspended => ("已暂停", "suspended"),
+        AttestationStatus::Revoked => ("已撤销", "revoked"),
+        AttestationStatus::Superseded => ("已被新凭证取代", "superseded"),
+        AttestationStatus::BrokenByHolder => ("已由您作废", "killed by you"),
+    };
+    Localized::new(zh, en)
 }
 
 /// The name of a credential type, by its `vct`.

@@ -93,6 +93,7 @@ fn revealed(request: &OpenedRequest, option: &Showable, paths: &[dcql::ClaimPath
             value: labels::printable(&value, 400),
         });
     }
+    claims.sort_by_key(|claim| labels::rank(&claim.name));
     if beyond.is_empty() {
         return Ok(claims);
     }

@@ -71,9 +71,10 @@ pub(super) fn other_device(party: &RegisteredParty) -> Localized {
 /// How fresh the ledger's word is.
 pub(super) fn freshness(as_of: &AsOf, now: UnixSeconds) -> Localized {
     let (height, seconds) = (as_of.height, as_of.seconds_ago(now));
+    let unit = if seconds == 1 { "second" } else { "seconds" };
     Localized::new(
         format!("账本核实：截至第 {height} 个区块，{seconds} 秒前。"),
-        format!("Confirmed on the ledger as of block {height}, {seconds} seconds ago."),
+        format!("Confirmed on the ledger as of block {height}, {seconds} {unit} ago."),
     )
 }
 

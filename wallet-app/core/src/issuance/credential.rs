@@ -100,6 +100,8 @@ impl Credential {
             label: labels::claim(name),
             value: value_text(value),
         });
+        let mut claims: Vec<CredentialClaim> = claims.collect();
+        claims.sort_by_key(|claim| labels::rank(&claim.name));
         Ok(CredentialView {
             id: self.id.clone(),
             attestation_type: self.attestation_type.clone(),
@@ -108,7 +110,7 @@ impl Credential {
             issuer_name: self.issuer_name.clone(),
             received_at: self.received_at,
             valid_until: shown.valid_until,
-            claims: claims.collect(),
+            claims,
             copies: self.copies.len(),
             copies_left: self.copies.iter().filter(|copy| copy.is_live(now) && copy.uses == 0).count(),
             usable: shown.is_live(now),

@@ -92,25 +92,35 @@ impl Wallet {
         // OpenID4VCI section 12.2.1: the metadata must be about the issuer of the offer; the client compares.
         let metadata = client.metadata(&issuer).await.map_err(IssuanceError::Issuer)?;
         let (configuration, vct) = choose(&offer.credential_configuration_ids, &metadata)?;
-        let declaration = self.find_declaration(link, &issuer, &vct)?;
+        let declaration = self.find_declaration(link, &issuer, &vct).await?;
         Ok(Offer { issuer, configuration, vct, grant, metadata, declaration })
     }
 
-    /// The declaration that an offer answers: by the very link, else the youngest that waits for this type from this issuer.
-    fn find_declaration(&self, link: &str, issuer: &str, vct: &str) -> Result<Option<Declaration>, WalletError> {
+    /// The declaration that an offer answers, by the very offer that the department named for it; a department that has not been
+    /// asked since it decided is asked now. Any other offer is one that this wallet did not ask for.
+    async fn find_declaration(&self, link: &str, issuer: &str, vct: &str) -> Result<Option<Declaration>, WalletError> {
         let declarations: Vec<Declaration> = self.vault.list(Table::Declarations)?;
-        let waiting: Vec<Declaration> = declarations
-            .into_iter()
-            .filter(|declaration| declaration.issuer == issuer && declaration.attestation_type == vct)
-            .filter(|declaration| matches!(declaration.stage, RequestStage::Pending | RequestStage::Attested { .. }))
-            .collect();
-        let same_link = |declaration: &&Declaration| match &declaration.stage {
-            RequestStage::Attested { offer } => offer == link,
-            _ => false,
-        };
-        let by_link = waiting.iter().find(same_link).cloned();
-        Ok(by_link.or_else(|| waiting.into_iter().max_by_key(|declaration| declaration.created_at)))
+        let ours = declarations.into_iter().filter(|one| one.issuer == issuer && one.attestation_type == vct);
+        for mut declaration in ours {
+            let stage = match declaration.stage {
+                // A department that does not answer now does not name an offer.
+                RequestStage::Pending => {
+                    self.request_state(&declaration.id).await.map_or(RequestStage::Pending, |view| view.stage)
+                }
+                _ => declaration.stage.clone(),
+            };
+            if matches!(&stage, RequestStage::Attested { offer } if same_offer(offer, link)) {
+                declaration.stage = stage;
+                return Ok(Some(declaration));
+            }
+        }
+        Ok(None)
     }
+}
+
+/// Whether two links are of one offer, however they are written.
+fn same_offer(one: &str, other: &str) -> bool {
+    matches!((one.parse::<Link>(), other.parse::<Link>()), (Ok(one), Ok(other)) if one == other)
 }
 
 /// The first offered configuration that this wallet can take.

@@ -31,7 +31,7 @@ fn received(city: &City) -> (Map<String, Value>, Map<String, Value>) {
     (verified.verified.claims, verified.verified.key_binding.unwrap())
 }
 
-/// X060, X061, SEC-W1: name, origin, sponsor and purpose are the ledger's; the values are the citizen's; freshness is said.
+/// X060, X061, SEC-W1, SEC-W4: name, origin, sponsor and purpose are the ledger's; the values are the citizen's; freshness is said.
 #[tokio::test]
 async fn the_consent_screen_shows_verified_facts_and_values() {
     let (city, wallet) = city_and_wallet().await;

@@ -115,11 +115,37 @@ async fn a_credential_that_says_something_else_than_was_declared_is_refused() {
         wallet.confirm_declaration(&preview.id).await.unwrap();
         let mut attested = claims();
         change(&mut attested);
-        city.issuer.behave(|behaviour| behaviour.claims = Some(attested));
+        city.issuer.behave(|behaviour| (behaviour.claims, behaviour.attest) = (Some(attested), true));
         let error = wallet.receive(&city.issuer.offer_link(), Some(PIN)).await.unwrap_err();
         assert_eq!(error.slug(), "credential-claim-differs");
         assert!(wallet.credentials().unwrap().is_empty());
     }
+}
+
+/// An offer that the department did not name for the request is one that nobody asked for, even of the same type.
+#[tokio::test]
+async fn another_offer_of_the_same_department_is_not_taken_for_the_answer() {
+    let city = City::new().await;
+    let wallet = city.create_wallet();
+    wallet.create_identity().await.unwrap();
+    let mut picture = Vec::new();
+    image::GrayImage::new(8, 8).write_to(&mut std::io::Cursor::new(&mut picture), image::ImageFormat::Png).unwrap();
+    let files = vec![
+        DeclareFile { kind: AttributeKind::Claims, path: city.write_file("claims.json", br#"{"family_name":"Li"}"#) },
+        DeclareFile { kind: AttributeKind::Portrait, path: city.write_file("portrait.png", &picture) },
+    ];
+    let preview = wallet.declare(&city.issuer.base().parse().unwrap(), VCT, files).await.unwrap();
+    wallet.confirm_declaration(&preview.id).await.unwrap();
+    let other = crate::issuer::offer_link(&city.issuer.base(), "2");
+    assert!(!wallet.review_offer(&other).await.unwrap().expected);
+    city.issuer.behave(|behaviour| behaviour.attest = true);
+    assert!(!wallet.review_offer(&other).await.unwrap().expected);
+    // The department is asked: offer 1 is the answer, and its claims must be the declared ones.
+    assert!(wallet.review_offer(&city.issuer.offer_link()).await.unwrap().expected);
+    let other_spelling = city.issuer.offer_link().replace("openid-credential-offer", "haip-vci");
+    assert!(wallet.review_offer(&other_spelling).await.unwrap().expected);
+    let error = wallet.receive(&other_spelling, Some(PIN)).await.unwrap_err();
+    assert_eq!(error.slug(), "credential-claim-differs");
 }
 
 #[tokio::test]
