@@ -13,6 +13,7 @@ use commonware_cryptography::{Hasher as _, Sha256, sha256};
 use commonware_parallel::Sequential;
 use commonware_runtime::{Runner as _, Supervisor as _, buffer::paged::CacheRef, deterministic};
 use commonware_storage::merkle::{Location, Proof};
+use commonware_storage::qmdb::any::ordered::Operation;
 use commonware_storage::qmdb::any::value::FixedEncoding;
 use commonware_storage::qmdb::current::FixedConfig;
 use commonware_storage::qmdb::current::grafting::Verifier;
@@ -276,7 +277,9 @@ fn we_derive_the_engines_root_for_any_shape_of_log() {
         let peaks = u64::from(operations.count_ones());
         let inactive = numbers.below(peaks + 2);
         let mut chunk: [u8; 32] = numbers.array();
-        chunk[usize::try_from(location / 8 % 32).unwrap()] |= 1 << (location % 8);
+        let active = round % 8 != 5;
+        let (byte, bit) = (usize::try_from(location / 8 % 32).unwrap(), 1 << (location % 8));
+        chunk[byte] = if active { chunk[byte] | bit } else { chunk[byte] & !bit };
         let (key, value, next_key): ([u8; 32], [u8; 64], [u8; 32]) = (numbers.array(), numbers.array(), numbers.array());
         let operation = [&[0xd2][..], &key, &value, &next_key].concat();
         let hashes = 1 + peaks + 62;
@@ -310,13 +313,13 @@ fn we_derive_the_engines_root_for_any_shape_of_log() {
         let proof = OperationProof::<Family, Digest, 32> { loc: Location::new(location), chunk, range_proof };
         let proof = KeyValueProof { proof, next_key: sha256::Digest(next_key) }.encode().to_vec();
         assert_eq!(shaped, inactive <= peaks, "{operations} {inactive}");
-        both(inactive <= peaks, &root, &key, Some(&value), &proof);
-        if inactive <= peaks {
+        both(active && inactive <= peaks, &root, &key, Some(&value), &proof);
+        if active && inactive <= peaks {
             proven += 1
         } else {
             refused += 1
         }
-        if round % 100 == 0 && inactive <= peaks {
+        if round % 100 == 0 && active && inactive <= peaks {
             mutate(&mut numbers, &root, &key, Some(&value), &proof);
         }
     }
@@ -346,6 +349,51 @@ fn an_exclusion_proof_speaks_of_the_keys_between_its_two_and_of_no_other() {
         }
         assert_eq!(verify_cell(&root.0, &key(15), None, &middle), Err(ProofError::OtherKey));
         assert_eq!(verify_cell(&root.0, &key(20), None, &middle), Err(ProofError::OtherKey));
+    });
+}
+
+/// C8: every operation of a log, superseded ones too, truly proven under the present root: only what is active shows anything. A
+/// node that hides today's value has nothing else to show; nor does one that has the commit of a state that was empty once.
+#[test]
+fn a_superseded_operation_shows_nothing_though_it_is_in_the_log() {
+    deterministic::Runner::default().start(|context| async move {
+        let mut numbers = Numbers(41);
+        let state = State::init(context.child("state"), config("log"), None).await.unwrap();
+        let first: Writes = (0..3).map(|_| (numbers.array(), Some(numbers.array()))).collect();
+        let state = write(state, &first, true).await;
+        let state = write(state, &first.iter().map(|(key, _)| (*key, None)).collect(), true).await;
+        let keys: Vec<[u8; 32]> = (0..150).map(|_| numbers.array()).collect();
+        let mut state = state;
+        for _ in 0..4 {
+            state = write(state, &keys.iter().map(|key| (*key, Some(numbers.array()))).collect(), true).await;
+        }
+        let (root, size) = (state.root(), *state.bounds().end);
+        let (mut current, mut superseded, mut commits) = (0, 0, 0);
+        for location in *state.bounds().start..size {
+            let (range_proof, operations, chunks) = state.range_proof(Location::new(location), NZU64!(1)).await.unwrap();
+            let proof = OperationProof::<Family, Digest, 32> { loc: Location::new(location), chunk: chunks[0], range_proof };
+            let active = chunks[0][usize::try_from(location / 8 % 32).unwrap()] >> (location % 8) & 1 == 1;
+            match operations[0].clone() {
+                Operation::Update(update) => {
+                    let cell: [u8; 64] = update.value.as_ref().try_into().unwrap();
+                    let inclusion = Inclusion { proof: proof.clone(), next_key: update.next_key }.encode();
+                    both(active, &root, &update.key.0, Some(&cell), &inclusion);
+                    if update.key.0[31] != 0xff {
+                        let mut beside = update.key.0;
+                        beside[31] += 1;
+                        both(active, &root, &beside, None, &Exclusion::KeyValue(proof, update).encode());
+                    }
+                    if active { current += 1 } else { superseded += 1 }
+                }
+                Operation::CommitFloor(metadata, _) => {
+                    both(false, &root, &[7; 32], None, &Exclusion::Commit(proof, metadata).encode());
+                    commits += 1;
+                }
+                Operation::Delete(_) => {}
+            }
+        }
+        assert_eq!((current, commits), (keys.len(), 7));
+        assert!(superseded > 300 && size > 512);
     });
 }
 
