@@ -10,6 +10,7 @@ use crate::config::ConfigError;
 use crate::consent::ConsentError;
 use crate::identity::IdentityError;
 use crate::issuance::IssuanceError;
+use crate::labels::printable;
 use crate::requests::RequestError;
 use crate::scan::ScanError;
 use crate::vault::VaultError;
@@ -148,17 +149,23 @@ pub(crate) fn explain_http(side: Side, error: &HttpError) -> Explained {
         ),
         HttpError::Problem { problem, .. } => (
             "refused",
-            format!("{who_zh}（{host}）未接受请求：{}", crate::labels::printable(&problem.title_zh, 200)),
-            format!("{who_en} ({host}) did not take the request: {}", crate::labels::printable(&problem.title, 200)),
+            format!("{who_zh}（{host}）未接受请求：{}", printable(&problem.title_zh, 200)),
+            format!("{who_en} ({host}) did not take the request: {}", printable(&problem.title, 200)),
         ),
         HttpError::OAuth { error, .. } => {
-            let code = crate::labels::printable(&error.error, 64);
-            let said = error.error_description.as_deref().map(|text| format!(": {}", crate::labels::printable(text, 200)));
-            let said = said.unwrap_or_default();
+            let code = printable(&error.error, 64);
+            let description = error.error_description.as_deref().unwrap_or_default();
+            // Yufu's services begin with a slug, which is of use in any language; the rest is in English.
+            let slug = description.split_once(": ").map(|(slug, _)| slug).filter(|slug| is_slug(slug));
+            let (said_zh, said_en) = match (slug, description) {
+                (_, "") => (String::new(), String::new()),
+                (Some(slug), said) => (format!("：{slug}"), format!(": {}", printable(said, 200))),
+                (None, said) => (format!("：{}", printable(said, 200)), format!(": {}", printable(said, 200))),
+            };
             (
                 "refused",
-                format!("{who_zh}（{host}）未接受请求（{code}{said}）。请重新开始；如仍失败，请联系对方。"),
-                format!("{who_en} ({host}) did not take the request ({code}{said}). Start again; if it persists, tell them."),
+                format!("{who_zh}（{host}）未接受请求（{code}{said_zh}）。请重新开始；如仍失败，请联系对方。"),
+                format!("{who_en} ({host}) did not take the request ({code}{said_en}). Start again; if it persists, tell them."),
             )
         }
         HttpError::Status { status, .. } => (
@@ -168,6 +175,10 @@ pub(crate) fn explain_http(side: Side, error: &HttpError) -> Explained {
         ),
     };
     Explained::new(slug, side, zh, en)
+}
+
+fn is_slug(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
 }
 
 fn capitalized(text: &str) -> String {

@@ -1,6 +1,6 @@
 //! `scan` and `resend`: a link opens a screen; the person answers.
 
-use wallet_core::{Consent, LinkKind, Outcome, Wallet};
+use wallet_core::{Consent, Language, LinkKind, Outcome, Wallet};
 
 use super::credentials::{link_or_picture, receive};
 use crate::arguments::ScanArguments;
@@ -74,12 +74,11 @@ fn answer(arguments: &ScanArguments, consent: &Consent, printer: &Printer) -> Re
         let match_code = arguments.match_code.clone();
         return Ok(if agreed { Answer::Agree { match_code } } else { Answer::Decline });
     }
-    let question = format!(
-        "{}（{}）{}",
-        printer.say("同意请输入登录页面上的核对码", "To agree, type the code that the login page shows "),
-        codes.join(" / "),
-        printer.say("，直接回车表示拒绝：", ", or press Enter to decline: ")
-    );
+    let codes = codes.join(" / ");
+    let question = match printer.language {
+        Language::Zh => format!("同意请输入登录页面上的核对码（{codes}），直接回车表示拒绝："),
+        Language::En => format!("To agree, type the code that the login page shows ({codes}), or press Enter to decline: "),
+    };
     Ok(match ask::answer(&question)? {
         Some(code) => Answer::Agree { match_code: Some(code) },
         None => Answer::Decline,
