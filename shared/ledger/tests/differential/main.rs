@@ -311,9 +311,15 @@ fn we_derive_the_engines_root_for_any_shape_of_log() {
         let range_proof =
             RangeProof { proof, pending_chunk_digest: Default::default(), partial_chunk_digest: last, ops_root: log_root };
         let proof = OperationProof::<Family, Digest, 32> { loc: Location::new(location), chunk, range_proof };
-        let proof = KeyValueProof { proof, next_key: sha256::Digest(next_key) }.encode().to_vec();
+        let mut parts = KeyValueProof { proof, next_key: sha256::Digest(next_key) };
+        let proof = parts.encode().to_vec();
         assert_eq!(shaped, inactive <= peaks, "{operations} {inactive}");
         both(active && inactive <= peaks, &root, &key, Some(&value), &proof);
+        // A hash more or less than the log's shape asks for.
+        parts.proof.range_proof.proof.digests.push(sha256::Digest(next_key));
+        both(false, &root, &key, Some(&value), &parts.encode());
+        parts.proof.range_proof.proof.digests.truncate(parts.proof.range_proof.proof.digests.len().saturating_sub(2));
+        both(parts.encode() == proof && active, &root, &key, Some(&value), &parts.encode());
         if active && inactive <= peaks {
             proven += 1
         } else {
