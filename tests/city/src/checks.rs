@@ -16,14 +16,13 @@ pub fn run() -> Result<()> {
         missing.iter().for_each(|what| say(&format!("  - {what}")));
         setup::install()?;
     }
-    build::binaries()?;
     let postgres = setup::Postgres::start()?;
     let kubo = setup::kubo().context("Kubo was installed a moment ago and is gone")?;
     let test = |arguments: &[&str]| -> Result<()> {
         say(&format!("\ncargo {}", arguments.join(" ")));
         let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         command.current_dir(build::workspace()).args(arguments);
-        command.env("YUFU_TEST_POSTGRES", postgres.url()).env("YUFU_KUBO", &kubo);
+        command.env("YUFU_TEST_POSTGRES", postgres.url()).env("YUFU_KUBO", &kubo).env(build::ALREADY_BUILT, "1");
         let status = command.status().context("cargo could not be started")?;
         if !status.success() {
             bail!("`cargo {}` failed; its output above says which test and why", arguments.join(" "));
