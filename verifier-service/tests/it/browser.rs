@@ -80,6 +80,16 @@ impl Browser {
 
     /// The first events of a login, until `count` have come or the stream ends.
     pub(crate) async fn events(&mut self, app: &Shared, path: &str, count: usize) -> Vec<Value> {
+        self.events_until(app, path, |events| events.len() >= count).await
+    }
+
+    /// The first events of a login, until they are enough or the stream ends; at most 20 s, whatever keeps the stream alive.
+    pub(crate) async fn events_until(&mut self, app: &Shared, path: &str, enough: impl Fn(&[Value]) -> bool) -> Vec<Value> {
+        let events = tokio::time::timeout(std::time::Duration::from_secs(20), self.read_events(app, path, enough));
+        events.await.expect("the events, or the end")
+    }
+
+    async fn read_events(&mut self, app: &Shared, path: &str, enough: impl Fn(&[Value]) -> bool) -> Vec<Value> {
         use futures::StreamExt as _;
         let request = self.request("GET", path, "text/event-stream").body(Body::empty()).unwrap();
         let response = router(app).oneshot(request).await.unwrap();
@@ -87,9 +97,8 @@ impl Browser {
         let mut stream = response.into_body().into_data_stream();
         let mut text = String::new();
         let mut events = Vec::new();
-        while events.len() < count {
-            let wait = tokio::time::timeout(std::time::Duration::from_secs(20), stream.next());
-            let Some(chunk) = wait.await.expect("an event, or the end") else { break };
+        while !enough(&events) {
+            let Some(chunk) = stream.next().await else { break };
             text.push_str(std::str::from_utf8(&chunk.unwrap()).unwrap());
             events =
                 text.lines().filter_map(|line| line.strip_prefix("data:")).map(|d| serde_json::from_str(d).unwrap()).collect();
