@@ -150,6 +150,10 @@ mod forged {
     }
 }
 
+fn node_block(bytes: Vec<u8>) -> Block {
+    Block::verify(Cid::of_block(Codec::DagPb, &bytes), bytes.into()).unwrap()
+}
+
 fn chunk(bytes: &'static [u8]) -> Block {
     Block::verify(Cid::of_block(Codec::Raw, bytes), Bytes::from_static(bytes)).unwrap()
 }
@@ -223,8 +227,19 @@ fn nodes_in_another_form_are_refused() {
     let with_mode = forged::node(&[(leaf.cid(), 3)], 3, b"\x38\x01");
     let directory = forged::node_of_type(1, &[(leaf.cid(), 3)], 3, &[]);
     let empty = forged::node(&[], 0, &[]);
+    let good = forged::node(&[(leaf.cid(), 3)], 3, &[]);
+    // The canonical node of three bytes ends in: file size 3, link size 3.
+    let canonical = good.bytes().as_ref();
+    let cut = canonical.strip_suffix(b"\x18\x03\x20\x03").unwrap();
+    let (head, length) = cut.split_at(cut.len() - 3);
+    assert_eq!(length, b"\x06\x08\x02");
+    let rewritten = |length: u8, data: &[u8]| node_block([head, &[length], b"\x08\x02", data].concat());
+    let trailing_field = node_block([canonical, b"\x1a\x00"].concat());
+    let trailing_in_data = rewritten(8, b"\x18\x03\x20\x03\x38\x01");
+    let long_number = rewritten(7, b"\x18\x83\x00\x20\x03");
+    assert!(read(good.cid(), &[good.clone(), leaf.clone()]).is_ok());
     let noise = Block::verify(Cid::of_block(Codec::DagPb, b"noise"), Bytes::from_static(b"noise")).unwrap();
-    for root in [with_data, with_mode, directory, empty, noise] {
+    for root in [with_data, with_mode, directory, empty, noise, trailing_field, trailing_in_data, long_number] {
         let refused = read(root.cid(), &[root.clone(), leaf.clone()]).unwrap_err();
         assert_eq!(refused, DagError::NotAFileNode { cid: root.cid() });
     }

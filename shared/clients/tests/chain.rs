@@ -62,7 +62,8 @@ struct Node {
     not_yet: Arc<AtomicUsize>,
     submissions: Arc<AtomicUsize>,
     asked: Arc<AtomicUsize>,
-    refuses_submissions: bool,
+    /// How many submissions it refuses first.
+    refusals: Arc<AtomicUsize>,
     /// Whether it has a receipt only of what was submitted to itself.
     knows_its_own_only: bool,
 }
@@ -105,12 +106,13 @@ async fn state(State(node): State<Node>, Path(key): Path<String>) -> Response {
 }
 
 async fn submit(State(node): State<Node>, Json(body): Json<wire::chain::Submit>) -> Response {
-    node.submissions.fetch_add(1, Ordering::SeqCst);
-    if node.refuses_submissions {
+    let refused = node.refusals.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
+    if refused.is_ok() {
         let problem = json!({"type": "urn:yufu:problem:busy", "title": "busy", "title_zh": "忙", "status": 503});
         let headers = [("content-type", "application/problem+json"), ("retry-after", "2")];
         return (StatusCode::SERVICE_UNAVAILABLE, headers, problem.to_string()).into_response();
     }
+    node.submissions.fetch_add(1, Ordering::SeqCst);
     let bytes = URL_SAFE_NO_PAD.decode(body.transaction).unwrap();
     let transaction: Transaction = canonical::decode(&bytes, 100_000).unwrap();
     (StatusCode::ACCEPTED, Json(json!({"transaction": transaction.id()}))).into_response()
@@ -256,6 +258,20 @@ async fn a_node_that_is_behind_is_asked_last() {
     assert_eq!((third.height, third.value), (first.height, None), "the best that can be had, and dated");
 }
 
+/// A client that has seen a newer block goes on past a node that is behind it.
+#[tokio::test]
+async fn an_older_answer_is_passed_over_while_a_newer_one_can_be_had() {
+    let recorder = Subject::Authority("recorder".parse().unwrap());
+    let partial = Node::with(&[(recorder, recorded()["authority"].clone())]);
+    let behind = Node::with(&[(anchor(), recorded()["before"].clone())]);
+    let ahead = Node::with(&[(anchor(), recorded()["after"].clone())]);
+    let client = client(vec![partial.start().await, behind.start().await, ahead.start().await]);
+    let seen = client.authority(&"recorder".parse().unwrap()).await.unwrap();
+    let anchored = client.anchor(&anchor_id()).await.unwrap();
+    assert_eq!((behind.asked.load(Ordering::SeqCst), ahead.asked.load(Ordering::SeqCst)), (1, 1));
+    assert!(anchored.value.is_some() && anchored.height <= seen.height);
+}
+
 /// Hard rule 4: a submission ends with a proved receipt; where one node is away and another slow, it goes on.
 #[tokio::test]
 async fn a_submission_ends_with_a_proved_receipt() {
@@ -291,7 +307,8 @@ async fn a_claimed_receipt_without_proof_is_not_believed() {
 
 #[tokio::test]
 async fn a_transaction_that_nobody_takes_is_an_error_at_once() {
-    let busy = Node { refuses_submissions: true, ..Node::with_receipt("applied") };
+    let busy = Node::with_receipt("applied");
+    busy.refusals.store(usize::MAX, Ordering::SeqCst);
     let refused = client(vec![busy.start().await, nobody()]).submit_prepared(&transaction("applied")).await.unwrap_err();
     assert!(matches!(&refused, ChainError::Unreachable(_)) && refused.is_temporary(), "{refused:?}");
 }
@@ -301,7 +318,9 @@ async fn a_transaction_that_nobody_takes_is_an_error_at_once() {
 async fn a_transaction_that_one_node_swallows_goes_to_another() {
     let swallows = Node::default();
     swallows.not_yet.store(usize::MAX, Ordering::SeqCst);
-    let slow = Node { knows_its_own_only: true, refuses_submissions: false, ..Node::with_receipt("applied") };
+    let slow = Node { knows_its_own_only: true, ..Node::with_receipt("applied") };
+    // It does not take the first offer, so only a second one can reach it.
+    slow.refusals.store(1, Ordering::SeqCst);
     let (swallows_url, slow_url) = (swallows.start().await, slow.start().await);
     let receipt = client(vec![swallows_url, slow_url]).submit_prepared(&transaction("applied")).await.unwrap();
     assert_eq!(receipt.outcome, Outcome::Applied);
