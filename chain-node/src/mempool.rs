@@ -1,7 +1,10 @@
-//! Transactions that wait for a block: bounded in number, bytes and per sender, each id once.
+//! Transactions that wait for a block: bounded in number, bytes and per sender, each id once, and taken in turns.
 //!
 //! Assumes that whoever inserts has checked the signature. Refuses what is expired, too much, or already here.
 //! Holds no promise: a transaction is acknowledged only when a finalized block has it.
+//!
+//! Turns are start-time fair queueing over bytes: a transaction's turn is the turn that is being served now or, if its sender has
+//! others waiting, after them. So a sender with a thousand waiting transactions delays another's first one by one at most.
 
 use ledger::transaction::Transaction;
 use std::{
@@ -70,19 +73,35 @@ pub struct Candidate {
 struct Entry {
     candidate: Candidate,
     origin: Origin,
-    arrival: u64,
+    place: Place,
+}
+
+/// Where a transaction stands in the queue: its turn, then its arrival.
+type Place = (u64, u64);
+
+/// What a sender has waiting.
+#[derive(Default)]
+struct Waiting {
+    count: usize,
+    /// When the last of them will have had its turn.
+    served_at: u64,
 }
 
 #[derive(Default)]
 struct Pool {
     by_id: HashMap<[u8; 32], Entry>,
-    by_arrival: BTreeMap<u64, [u8; 32]>,
-    per_sender: HashMap<[u8; 32], usize>,
+    by_place: BTreeMap<Place, [u8; 32]>,
+    per_sender: HashMap<[u8; 32], Waiting>,
     bytes: usize,
     next_arrival: u64,
+    /// The turn that is being served: that of the last transaction that left in a block.
+    turn: u64,
     recent: HashSet<[u8; 32]>,
     recent_order: VecDeque<[u8; 32]>,
 }
+
+/// What a transaction counts beside its bytes: each has a receipt, whatever its size.
+const TURN_OVERHEAD: u64 = 512;
 
 /// Finalized ids that are remembered, so that a late copy does not wait here again.
 const RECENT: usize = 16_384;
@@ -128,16 +147,13 @@ impl Mempool {
         if pool.by_id.len() >= self.limits.transactions || pool.bytes.saturating_add(candidate.bytes) > self.limits.bytes {
             return Err(Refusal::Full);
         }
-        let of_sender = pool.per_sender.entry(candidate.sender).or_default();
-        if *of_sender >= self.limits.per_sender {
+        if pool.per_sender.get(&candidate.sender).is_some_and(|waiting| waiting.count >= self.limits.per_sender) {
             return Err(Refusal::SenderFull);
         }
-        *of_sender += 1;
-        let arrival = pool.next_arrival;
-        pool.next_arrival += 1;
+        let place = pool.queue(&candidate);
         pool.bytes += candidate.bytes;
-        pool.by_arrival.insert(arrival, candidate.id);
-        pool.by_id.insert(candidate.id, Entry { candidate, origin, arrival });
+        pool.by_place.insert(place, candidate.id);
+        pool.by_id.insert(candidate.id, Entry { candidate, origin, place });
         drop(pool);
         self.changes.send_modify(|version| *version = version.wrapping_add(1));
         Ok(true)
@@ -179,12 +195,12 @@ impl Mempool {
         self.changes.subscribe()
     }
 
-    /// What the block at `height` may take, oldest first, within `count` and `bytes`, without `included`.
+    /// What the block at `height` may take, by turns and then oldest first, within `count` and `bytes`, without `included`.
     pub fn select(&self, height: u64, count: usize, bytes: usize, included: &HashSet<[u8; 32]>) -> Vec<Candidate> {
         let pool = self.pool();
         let mut left = bytes;
         let mut chosen = Vec::new();
-        for entry in pool.by_arrival.values().filter_map(|id| pool.by_id.get(id)) {
+        for entry in pool.by_place.values().filter_map(|id| pool.by_id.get(id)) {
             let candidate = &entry.candidate;
             if chosen.len() >= count {
                 break;
@@ -198,10 +214,10 @@ impl Mempool {
         chosen
     }
 
-    /// Up to `count` of this node's own clients' transactions, oldest first: what it sends again.
+    /// Up to `count` of this node's own clients' transactions, the next ones first: what it sends again.
     pub fn local(&self, count: usize) -> Vec<Arc<Transaction>> {
         let pool = self.pool();
-        pool.by_arrival
+        pool.by_place
             .values()
             .filter_map(|id| pool.by_id.get(id))
             .filter(|entry| entry.origin == Origin::Local)
@@ -215,7 +231,7 @@ impl Mempool {
         self.finalized_height.fetch_max(height, Ordering::Relaxed);
         let mut pool = self.pool();
         for id in ids {
-            pool.remove(id);
+            pool.serve(id);
             pool.settle(*id);
         }
         let expired: Vec<[u8; 32]> =
@@ -236,6 +252,26 @@ impl Pool {
         self.by_id.contains_key(id) || self.recent.contains(id)
     }
 
+    /// Gives a transaction its place behind what its sender has waiting.
+    fn queue(&mut self, candidate: &Candidate) -> Place {
+        let waiting = self.per_sender.entry(candidate.sender).or_default();
+        let turn = waiting.served_at.max(self.turn);
+        let length = u64::try_from(candidate.bytes).unwrap_or(u64::MAX).saturating_add(TURN_OVERHEAD);
+        waiting.count += 1;
+        waiting.served_at = turn.saturating_add(length);
+        let arrival = self.next_arrival;
+        self.next_arrival += 1;
+        (turn, arrival)
+    }
+
+    /// A transaction of this id is in a final block: its turn was served.
+    fn serve(&mut self, id: &[u8; 32]) {
+        if let Some(entry) = self.by_id.get(id) {
+            self.turn = self.turn.max(entry.place.0);
+        }
+        self.remove(id);
+    }
+
     fn settle(&mut self, id: [u8; 32]) {
         if self.recent.insert(id) {
             self.recent_order.push_back(id);
@@ -251,11 +287,11 @@ impl Pool {
         let Some(entry) = self.by_id.remove(id) else {
             return;
         };
-        self.by_arrival.remove(&entry.arrival);
+        self.by_place.remove(&entry.place);
         self.bytes = self.bytes.saturating_sub(entry.candidate.bytes);
-        if let Some(count) = self.per_sender.get_mut(&entry.candidate.sender) {
-            *count = count.saturating_sub(1);
-            if *count == 0 {
+        if let Some(waiting) = self.per_sender.get_mut(&entry.candidate.sender) {
+            waiting.count = waiting.count.saturating_sub(1);
+            if waiting.count == 0 {
                 self.per_sender.remove(&entry.candidate.sender);
             }
         }

@@ -53,13 +53,15 @@ fn bytes<T: borsh::BorshDeserialize>(bytes: [u8; 32]) -> T {
     borsh::from_slice(&bytes).unwrap()
 }
 
+/// SEC-C1: whether a key is an authority's, only the state knows; a stranger's key in its name must not use up its quota.
 #[test]
-fn one_authority_has_one_quota_whichever_key_signs() {
+fn a_quota_belongs_to_a_name_and_a_key() {
     let quota = |word: &str, name: &str| {
         let mut unsigned = unsigned(word, 1, 100);
         unsigned.sender = Sender::Authority { authority: name.parse().unwrap(), key: secret(word).public_key() };
         admit(&GENESIS, 0, unsigned.sign(&secret(word))).unwrap().sender
     };
-    assert_eq!(quota("first key", "tax"), quota("second key", "tax"));
+    assert_eq!(quota("first key", "tax"), quota("first key", "tax"));
+    assert_ne!(quota("first key", "tax"), quota("second key", "tax"));
     assert_ne!(quota("first key", "tax"), quota("first key", "police"));
 }

@@ -5,6 +5,8 @@ use chain_node::{
     admission::admit,
     mempool::{Candidate, Limits, Mempool, Origin, Refusal},
 };
+use identity::Signer as _;
+use ledger::transaction::Sender;
 use std::collections::HashSet;
 
 const ROOMY: Limits = Limits { transactions: 100, bytes: 1_000_000, per_sender: 100 };
@@ -32,6 +34,59 @@ fn what_waits_is_taken_oldest_first_within_count_and_bytes() {
     assert_eq!(ids(&pool.select(1, 100, 1_000_000, &included)), ids(&waiting[3..]));
     assert!(pool.waits(&included));
     assert!(!pool.waits(&ids(&waiting).into_iter().collect()));
+}
+
+/// SEC-C1: whoever has much waiting does not delay who has little.
+#[test]
+fn senders_take_turns_whatever_each_has_waiting() {
+    let pool = Mempool::new(ROOMY);
+    let flood: Vec<Candidate> = (0..50).map(|number| candidate("flood", number)).collect();
+    for candidate in &flood {
+        pool.insert(candidate.clone(), Origin::Peer).unwrap();
+    }
+    let others: Vec<Candidate> = ["a", "b", "c"].iter().map(|word| candidate(word, 1)).collect();
+    for candidate in &others {
+        pool.insert(candidate.clone(), Origin::Peer).unwrap();
+    }
+    let none = HashSet::new();
+    let expected = [ids(&flood[..1]), ids(&others)].concat();
+    assert_eq!(ids(&pool.select(1, 4, 1_000_000, &none)), expected, "the first of each sender, in the order of arrival");
+    // A newcomer is next, however many blocks the flood has filled before.
+    pool.finalized(1, ids(&flood[..20]).iter());
+    let late = candidate("late", 1);
+    pool.insert(late.clone(), Origin::Peer).unwrap();
+    let chosen = ids(&pool.select(2, 5, 1_000_000, &none));
+    assert!(chosen.contains(&late.id), "the newcomer waits behind the flood");
+    assert_eq!(pool.select(2, 100, 1_000_000, &none).len(), 34, "nobody is left out when there is room");
+}
+
+/// SEC-C1: a large transaction counts for more than a small one.
+#[test]
+fn turns_are_by_bytes() {
+    let pool = Mempool::new(ROOMY);
+    let sized = |word: &str, sequence: u64, bytes: usize| Candidate { bytes, ..candidate(word, sequence) };
+    for number in 0..4 {
+        pool.insert(sized("large", number, 4_096), Origin::Peer).unwrap();
+    }
+    for number in 0..8 {
+        pool.insert(sized("small", number, 200), Origin::Peer).unwrap();
+    }
+    let chosen = pool.select(1, 8, 1_000_000, &HashSet::new());
+    let small = chosen.iter().filter(|candidate| candidate.bytes == 200).count();
+    assert!(small >= 6, "{small} of the first 8 are small ones");
+}
+
+/// SEC-C1: a stranger who signs in another's name does not use up the other's share.
+#[test]
+fn a_strangers_key_in_anothers_name_has_a_quota_of_its_own() {
+    let named = |word: &str| {
+        let mut made = unsigned("anyone", 1, 100);
+        made.sender = Sender::Authority { authority: "public-security".parse().unwrap(), key: secret(word).public_key() };
+        admit(&GENESIS, 0, made.sign(&secret(word))).unwrap()
+    };
+    let pool = Mempool::new(Limits { per_sender: 1, ..ROOMY });
+    assert_eq!(pool.insert(named("impostor"), Origin::Peer), Ok(true));
+    assert_eq!(pool.insert(named("the authority's own key"), Origin::Peer), Ok(true));
 }
 
 #[test]
