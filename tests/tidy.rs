@@ -82,6 +82,26 @@ fn pure_crates_have_no_io_clock_or_randomness() {
     }
 }
 
+/// What a browser checks answers with brings nothing that cannot be built there: no runtime, no sockets, no system's randomness, no C.
+#[test]
+fn what_a_browser_needs_has_nothing_that_a_browser_has_not() {
+    const FORBIDDEN: &[&str] =
+        &["tokio", "mio", "socket2", "getrandom", "ring", "aws-lc-sys", "openssl-sys", "cc", "rustix", "libc"];
+    for name in ["identity", "ledger"] {
+        let arguments =
+            ["tree", "--package", name, "--target", "wasm32-unknown-unknown", "--edges", "normal", "--prefix", "none"];
+        let output = Command::new(env!("CARGO")).args(arguments).args(["--locked", "--offline"]).current_dir(root()).output();
+        let output = output.expect("cargo runs");
+        assert!(output.status.success(), "cargo tree: {}", String::from_utf8_lossy(&output.stderr));
+        let text = String::from_utf8(output.stdout).unwrap();
+        let crates: BTreeSet<&str> = text.lines().filter_map(|line| line.split(' ').next()).collect();
+        assert!(crates.contains("sha2") && crates.contains("borsh"), "{name}: the list is not one of crates");
+        for forbidden in FORBIDDEN {
+            assert!(!crates.contains(forbidden), "{name} must not depend on {forbidden}, which does not build for browsers");
+        }
+    }
+}
+
 #[test]
 fn the_wallets_app_sees_the_core_and_only_one_file_may_import_tauri() {
     let manifests = manifests();

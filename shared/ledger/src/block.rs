@@ -2,8 +2,8 @@
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use identity::canonical::{self, Hash};
-use sha2::{Digest, Sha256};
 
+use crate::merkle;
 use crate::transaction::Transaction;
 
 /// Context string of a block's digest.
@@ -72,15 +72,5 @@ pub struct Block {
 
 /// The Merkle tree hash of RFC 6962 section 2.1 over the transactions' leaves (`Transaction::leaf`).
 pub fn transactions_root(leaves: &[Hash]) -> Hash {
-    match leaves {
-        [] => Sha256::digest([]).into(),
-        [one] => Sha256::new().chain_update([0]).chain_update(one).finalize().into(),
-        many => {
-            // The largest power of two below the length.
-            let split = many.len().next_power_of_two() / 2;
-            let (left, right) = many.split_at(split);
-            let node = Sha256::new().chain_update([1]).chain_update(transactions_root(left));
-            node.chain_update(transactions_root(right)).finalize().into()
-        }
-    }
+    merkle::root(leaves)
 }

@@ -10,6 +10,7 @@ mod codec;
 pub mod finality;
 pub mod genesis;
 pub mod limits;
+pub mod merkle;
 pub mod proof;
 pub mod receipt;
 pub mod records;
