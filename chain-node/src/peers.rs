@@ -50,7 +50,7 @@ impl Peers {
 
     /// How many must take part: n − f with f = ⌊(n − 1) / 3⌋.
     pub fn quorum(&self) -> usize {
-        self.validators - self.validators.saturating_sub(1) / 3
+        ledger::quorum::quorum(self.validators)
     }
 }
 

@@ -297,6 +297,7 @@ fn genesis(names: &[String]) -> Genesis {
         network: "test".parse().unwrap(),
         name: Localized::new("测试账本", "Test ledger"),
         started_at: 1_700_000_000,
+        governance: None,
         validators: names
             .iter()
             .map(|name| Validator {
@@ -304,6 +305,7 @@ fn genesis(names: &[String]) -> Genesis {
                 authority: "e-government".parse().unwrap(),
                 key: public(name),
                 cluster: "one".to_owned(),
+                address: None,
             })
             .collect(),
         authorities: vec![AuthorityRecord {

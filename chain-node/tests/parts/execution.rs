@@ -16,11 +16,13 @@ fn genesis() -> Genesis {
         network: "test".parse().unwrap(),
         name: Localized::new("测试", "Test"),
         started_at: 0,
+        governance: None,
         validators: vec![Validator {
             name: "one".to_owned(),
             authority: "tax".parse().unwrap(),
             key: secret("one").public_key(),
             cluster: "c".to_owned(),
+            address: None,
         }],
         authorities: vec![AuthorityRecord {
             id: "tax".parse().unwrap(),

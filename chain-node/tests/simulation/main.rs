@@ -30,12 +30,14 @@ fn genesis(validators: usize) -> Genesis {
         network: "simulation".parse().unwrap(),
         name: Localized::new("模拟", "Simulation"),
         started_at: 0,
+        governance: None,
         validators: (0..validators)
             .map(|place| Validator {
                 name: format!("validator-{place}"),
                 authority: id,
                 key: secret(&format!("validator {place}")).public_key(),
                 cluster: "one".to_owned(),
+                address: None,
             })
             .collect(),
         authorities: vec![AuthorityRecord {

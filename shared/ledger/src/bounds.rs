@@ -9,12 +9,12 @@ use identity::Localized;
 use identity::canonical;
 
 use crate::limits::{
-    MAX_ALLOWED_DATA, MAX_BATCH, MAX_CID_BYTES, MAX_CLAIMS, MAX_PURPOSES, MAX_RECORD_BYTES, MAX_RETENTION_DAYS, MAX_TEXT_BYTES,
-    MAX_TRANSACTION_BYTES,
+    MAX_ALLOWED_DATA, MAX_AUTHORITY_KEYS, MAX_BATCH, MAX_BATCH_ITEMS, MAX_CID_BYTES, MAX_CLAIMS, MAX_PURPOSES, MAX_RECORD_BYTES,
+    MAX_RETENTION_DAYS, MAX_TEXT_BYTES, MAX_TRANSACTION_BYTES,
 };
 use crate::receipt::Refusal;
-use crate::records::{AllowedData, AttestationStatus, PartyRecord, Purpose, RecordId};
-use crate::transaction::{Anchor, Body, NewAttestation, NewReceipt, Sender, StatusChange, Transaction};
+use crate::records::{AllowedData, AttestationStatus, AuthorityRecord, BatchKind, PartyRecord, Purpose, RecordId};
+use crate::transaction::{Anchor, Body, NewAttestation, NewBatch, NewReceipt, Sender, StatusChange, Transaction};
 
 /// How an OpenID4VP client identifier begins: the rest is the SHA-256 of a certificate, base64url (OpenID4VP 1.0 section 5.9.3).
 const CLIENT_ID_PREFIX: &str = "x509_hash:";
@@ -39,42 +39,62 @@ impl Transaction {
 
 /// Which kind of sender may send which kind of transaction.
 fn may_send(sender: &Sender, body: &Body) -> bool {
-    match (body, sender) {
-        (Body::CreateIdentity(_) | Body::BreakLock { .. }, Sender::Key(_)) => true,
-        (Body::AddDevice(_) | Body::RemoveDevice(_) | Body::Deactivate, Sender::Device { .. }) => true,
-        (Body::AnchorAttributes(_), Sender::Key(_) | Sender::Authority { .. }) => true,
-        (
-            Body::RecordAttestations(_) | Body::SetAttestationStatus(_) | Body::RegisterParty(_) | Body::SetPurposes { .. },
-            Sender::Authority { .. },
-        ) => true,
-        (Body::RecordReceipts(_), Sender::Key(_) | Sender::Authority { .. } | Sender::Party { .. }) => true,
-        (
-            Body::CreateIdentity(_) | Body::BreakLock { .. },
-            Sender::Device { .. } | Sender::Authority { .. } | Sender::Party { .. },
-        )
-        | (
-            Body::AddDevice(_) | Body::RemoveDevice(_) | Body::Deactivate,
-            Sender::Key(_) | Sender::Authority { .. } | Sender::Party { .. },
-        )
-        | (Body::AnchorAttributes(_), Sender::Device { .. } | Sender::Party { .. })
-        | (
-            Body::RecordAttestations(_) | Body::SetAttestationStatus(_) | Body::RegisterParty(_) | Body::SetPurposes { .. },
-            Sender::Key(_) | Sender::Device { .. } | Sender::Party { .. },
-        )
-        | (Body::RecordReceipts(_), Sender::Device { .. }) => false,
+    let key = matches!(sender, Sender::Key(_));
+    let device = matches!(sender, Sender::Device { .. });
+    let authority = matches!(sender, Sender::Authority { .. });
+    let party = matches!(sender, Sender::Party { .. });
+    match body {
+        Body::CreateIdentity(_)
+        | Body::BreakLock { .. }
+        | Body::Recover { .. }
+        | Body::RotateRecovery { .. }
+        | Body::RecordEvidence(_) => key,
+        Body::AddDevice(_) | Body::RemoveDevice(_) | Body::Deactivate => device,
+        Body::AnchorAttributes(_) => key || authority,
+        Body::RecordAttestations(_)
+        | Body::SetAttestationStatus(_)
+        | Body::RegisterParty(_)
+        | Body::SetPurposes { .. }
+        | Body::Propose(_)
+        | Body::Vote { .. }
+        | Body::Enact { .. }
+        | Body::Withdraw { .. }
+        | Body::Leave { .. }
+        | Body::SetPartyStatus { .. }
+        | Body::SetBatchItemStatus { .. } => authority,
+        Body::RecordReceipts(_) => key || authority || party,
+        Body::RecordBatch(batch) => match batch.kind {
+            BatchKind::Receipts => key || authority || party,
+            BatchKind::Attestations { .. } => authority,
+        },
     }
 }
 
 fn well_formed(body: &Body) -> bool {
     match body {
         // Keys are valid by construction, and the rest of these has a fixed size.
-        Body::CreateIdentity(_) | Body::AddDevice(_) | Body::RemoveDevice(_) | Body::Deactivate | Body::BreakLock { .. } => true,
+        Body::CreateIdentity(_)
+        | Body::AddDevice(_)
+        | Body::RemoveDevice(_)
+        | Body::Deactivate
+        | Body::BreakLock { .. }
+        | Body::Recover { .. }
+        | Body::RotateRecovery { .. }
+        | Body::Vote { .. }
+        | Body::Enact { .. }
+        | Body::Withdraw { .. }
+        | Body::SetPartyStatus { .. }
+        | Body::RecordEvidence(_) => true,
         Body::AnchorAttributes(anchors) => batch(anchors, |anchor| anchor.id) && anchors.iter().all(anchor),
         Body::RecordAttestations(attestations) => batch(attestations, |new| new.id) && attestations.iter().all(attestation),
         Body::SetAttestationStatus(changes) => batch(changes, |change| change.record) && changes.iter().all(status_change),
         Body::RecordReceipts(receipts) => batch(receipts, receipt_id),
         Body::RegisterParty(record) => party(record),
         Body::SetPurposes { party: _, purposes } => all_purposes(purposes),
+        Body::Propose(change) => change.fits(),
+        Body::Leave { validator } => text(validator),
+        Body::RecordBatch(batch) => new_batch(batch),
+        Body::SetBatchItemStatus { batch: _, changes } => batch_items(changes),
     }
 }
 
@@ -103,9 +123,31 @@ fn attestation(new: &NewAttestation) -> bool {
     identifier(&new.record.attestation_type) && 0 <= new.record.valid_from && new.record.valid_from < new.record.valid_until
 }
 
-/// An issuer cannot say that the holder broke the lock.
+fn new_batch(batch: &NewBatch) -> bool {
+    let kind = match &batch.kind {
+        BatchKind::Receipts => true,
+        BatchKind::Attestations { attestation_type, valid_from, valid_until } => {
+            identifier(attestation_type) && 0 <= *valid_from && valid_from < valid_until
+        }
+    };
+    kind && (1..=MAX_BATCH_ITEMS).contains(&batch.count)
+}
+
+/// 1 to [`MAX_BATCH`] items, no place twice.
+fn batch_items(changes: &[(u32, AttestationStatus)]) -> bool {
+    let places: BTreeSet<u32> = changes.iter().map(|(place, _)| *place).collect();
+    (1..=MAX_BATCH).contains(&changes.len())
+        && places.len() == changes.len()
+        && changes.iter().all(|(_, status)| issuers_status(*status))
+}
+
 fn status_change(change: &StatusChange) -> bool {
-    match change.status {
+    issuers_status(change.status)
+}
+
+/// An issuer cannot say that the holder broke the lock.
+fn issuers_status(status: AttestationStatus) -> bool {
+    match status {
         AttestationStatus::Active | AttestationStatus::Suspended | AttestationStatus::Revoked | AttestationStatus::Superseded => {
             true
         }
@@ -119,6 +161,18 @@ fn party(record: &PartyRecord) -> bool {
         && client_id(&record.client_id)
         && all_purposes(&record.purposes)
         && canonical::encode(record).len() <= MAX_RECORD_BYTES
+}
+
+/// An authority in a genesis or in a proposal.
+pub(crate) fn authority(authority: &AuthorityRecord) -> bool {
+    let types: BTreeSet<&String> = authority.accredited_types.iter().collect();
+    localized(&authority.name)
+        && authority.ledger_keys.len() <= MAX_AUTHORITY_KEYS
+        && authority.credential_keys.len() <= MAX_AUTHORITY_KEYS
+        && authority.issuer_url.as_deref().is_none_or(identifier)
+        && types.len() == authority.accredited_types.len()
+        && types.iter().all(|name| identifier(name))
+        && canonical::encode(authority).len() <= MAX_RECORD_BYTES
 }
 
 /// At most [`MAX_PURPOSES`], no id twice. None at all is allowed: such a party may ask for nothing.
@@ -159,20 +213,34 @@ fn client_id(id: &str) -> bool {
     digest.is_some_and(|digest| digest.len() == 32)
 }
 
+/// `host:port`, the host a name, an IPv4 address or an IPv6 address in brackets.
+pub(crate) fn address(address: &str) -> bool {
+    let in_name = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_');
+    let host_fits = |host: &str| match host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
+        None => !host.is_empty() && host.bytes().all(in_name),
+    };
+    identifier(address) && address.rsplit_once(':').is_some_and(|(host, digits)| host_fits(host) && port(digits))
+}
+
+/// Digits of a port that one can connect to.
+fn port(digits: &str) -> bool {
+    digits.bytes().all(|b| b.is_ascii_digit()) && digits.parse::<u16>().is_ok_and(|port| port > 0)
+}
+
 /// `https://host` or `http://host`, with or without a port, as a browser writes an origin (RFC 6454 section 6.2): lower case, no
 /// path. Whether plain http is good enough is for wallets to say.
 fn origin(origin: &str) -> bool {
     let Some(rest) = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://")) else { return false };
-    let (host, port) = match rest.rsplit_once(':') {
-        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
+    let (host, digits) = match rest.rsplit_once(':') {
+        Some((host, digits)) if !digits.ends_with(']') => (host, Some(digits)),
         _ => (rest, None),
     };
-    let digits = |port: &str| port.bytes().all(|b| b.is_ascii_digit()) && port.parse::<u16>().is_ok_and(|p| p > 0);
     let in_name = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'.' | b'-');
     let in_address = |b: u8| b.is_ascii_hexdigit() || b == b':';
     let host_fits = match host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
         Some(address) => !address.is_empty() && address.bytes().all(in_address),
         None => !host.is_empty() && host.bytes().all(in_name),
     };
-    identifier(origin) && host_fits && port.is_none_or(digits)
+    identifier(origin) && host_fits && digits.is_none_or(port)
 }

@@ -8,6 +8,8 @@ use identity::canonical::{self, Hash};
 use identity::did::IdentityId;
 use sha2::{Digest, Sha256};
 
+use crate::evidence::EvidenceId;
+use crate::governance::ProposalId;
 use crate::records::{AuthorityId, PartyId, RecordId};
 use crate::transaction::TransactionId;
 
@@ -38,6 +40,30 @@ pub enum Subject {
     Client(String),
     /// An applied or refused transaction; body `receipt::Receipt`. It is also what stops a replay.
     Transaction(TransactionId),
+    /// The validators and observers of the next epoch; body `governance::ValidatorSet`. Only a governed ledger has it.
+    Validators,
+    /// What votes may change; body `governance::Parameters`. Only a governed ledger has it.
+    Parameters,
+    /// A proposal; body `governance::ProposalRecord`.
+    Proposal(ProposalId),
+    /// Who attests a type; body `governance::AccreditationRecord`, status `governance::AccreditationStatus`.
+    Accreditation(String),
+    /// An Ed25519 key that is or was a validator's; body `governance::ConsensusKeyRecord`.
+    ConsensusKey([u8; 32]),
+    /// The recovery commitment that took the place of an identity's first; body its 32 bytes.
+    Recovery(IdentityId),
+    /// A batch of attestations or receipts; body `records::BatchRecord`.
+    Batch(RecordId),
+    /// An item of a batch of attestations whose status was set; body `records::BatchItemRecord`, status `AttestationStatus`. An item that
+    /// is not here is active.
+    BatchItem {
+        /// The batch.
+        batch: RecordId,
+        /// The item's place, from 0.
+        index: u32,
+    },
+    /// What a validator was caught at; body `evidence::Evidence`.
+    Evidence(EvidenceId),
 }
 
 impl Subject {
@@ -57,7 +83,8 @@ pub fn body_hash(body: &[u8]) -> Hash {
 pub struct Cell {
     /// How often the record was written, from 1.
     pub version: u32,
-    /// The record's status: `AttestationStatus` for an attestation, 1 for a deactivated identity, else 0.
+    /// The record's status: `AttestationStatus` for an attestation, `governance::AccreditationStatus` for an accreditation, 1 for a deactivated
+    /// identity, a suspended authority or party and a retired consensus key, else 0.
     pub status: u8,
     /// Height of the block that created the record; 0 for the genesis.
     pub created_height: u64,

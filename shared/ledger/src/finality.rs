@@ -25,7 +25,7 @@ use crate::trust::TrustRoot;
 /// How the namespace of every consensus signature begins; the genesis hash follows, so that no vote counts on two ledgers.
 pub const NAMESPACE: &[u8] = b"yufu-consensus-v1";
 /// What the engine appends for votes that finalize (as against those that notarize or nullify).
-const FINALIZE: &[u8] = b"_FINALIZE";
+pub(crate) const FINALIZE: &[u8] = b"_FINALIZE";
 /// The one epoch whose validators the genesis names.
 const GENESIS_EPOCH: u64 = 0;
 

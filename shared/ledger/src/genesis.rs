@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use borsh::{BorshDeserialize, BorshSerialize};
 use identity::canonical::{self, Hash};
 use identity::did::Network;
 use identity::keys::{Algorithm, PublicKey};
@@ -9,7 +10,8 @@ use identity::{Localized, UnixSeconds};
 use serde::{Deserialize, Serialize};
 
 use crate::bounds;
-use crate::limits::{MAX_AUTHORITIES, MAX_AUTHORITY_KEYS, MAX_RECORD_BYTES, MAX_VALIDATORS};
+use crate::governance::{Governance, ParametersError, Placement, PlacementError, SetError, ValidatorSet};
+use crate::limits::{MAX_AUTHORITIES, MAX_VALIDATORS};
 use crate::records::{AuthorityId, AuthorityRecord};
 
 /// Context string of the genesis hash.
@@ -29,10 +31,13 @@ pub struct Genesis {
     pub validators: Vec<Validator>,
     /// The authorities and their accreditations.
     pub authorities: Vec<AuthorityRecord>,
+    /// How the members may change all this. Without it the ledger has one endless epoch and stays as it began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub governance: Option<Governance>,
 }
 
-/// A validator of the first epoch.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// A validator, or an observer.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Validator {
     /// Its name, unique.
@@ -43,6 +48,9 @@ pub struct Validator {
     pub key: PublicKey,
     /// Its cluster, for placement.
     pub cluster: String,
+    /// `host:port` in the network of validators, unless a node's configuration says otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
 }
 
 /// What makes a genesis unusable.
@@ -69,6 +77,24 @@ pub enum GenesisError {
     /// A name is empty, too long, or holds what nobody can see.
     #[error("a name in the genesis is empty, too long or not plain text")]
     Name,
+    /// The address is not `host:port`.
+    #[error("the address of validator {0} is not host:port")]
+    ValidatorAddress(String),
+    /// The section on governance is outside its bounds.
+    #[error("the genesis's section on governance is outside its bounds")]
+    Governance(#[from] ParametersError),
+    /// With governance, the validators must be able to vote: their authorities stand in the genesis.
+    #[error("validator {0} is run by an authority that the genesis does not name")]
+    ValidatorAuthority(String),
+    /// With governance, one type has one authority.
+    #[error("more than one authority is accredited for {0}")]
+    AccreditedTwice(String),
+    /// With governance, all validators must fit one record.
+    #[error("the validators of the genesis do not make a set")]
+    Set(#[from] SetError),
+    /// With enforced placement, no cluster may hold more than may fail together.
+    #[error("the validators of the genesis are badly placed")]
+    Placement(#[from] PlacementError),
 }
 
 impl Genesis {
@@ -94,6 +120,9 @@ impl Genesis {
             if !names.insert(&validator.name) || !keys.insert(&validator.key) {
                 return Err(GenesisError::ValidatorTwice(validator.name.clone()));
             }
+            if !validator.address.as_deref().is_none_or(bounds::address) {
+                return Err(GenesisError::ValidatorAddress(validator.name.clone()));
+            }
         }
         if self.authorities.len() > MAX_AUTHORITIES {
             return Err(GenesisError::AuthorityCount);
@@ -103,11 +132,36 @@ impl Genesis {
             if !ids.insert(authority.id) {
                 return Err(GenesisError::AuthorityTwice(authority.id));
             }
-            if !authority_fits(authority) {
+            if !bounds::authority(authority) {
                 return Err(GenesisError::AuthorityBounds(authority.id));
             }
         }
-        Ok(())
+        self.governance.as_ref().map_or(Ok(()), |governance| self.check_governance(governance))
+    }
+
+    /// What else a governed ledger cannot begin with.
+    fn check_governance(&self, governance: &Governance) -> Result<(), GenesisError> {
+        governance.check()?;
+        let set = self.validator_set();
+        set.check()?;
+        match governance.parameters.placement {
+            Placement::Enforced => set.placement()?,
+            Placement::Advisory => {}
+        }
+        let authorities: BTreeSet<AuthorityId> = self.authorities.iter().map(|authority| authority.id).collect();
+        if let Some(stranger) = self.validators.iter().find(|validator| !authorities.contains(&validator.authority)) {
+            return Err(GenesisError::ValidatorAuthority(stranger.name.clone()));
+        }
+        let mut types = BTreeSet::new();
+        match self.authorities.iter().flat_map(|authority| &authority.accredited_types).find(|name| !types.insert(*name)) {
+            Some(twice) => Err(GenesisError::AccreditedTwice(twice.clone())),
+            None => Ok(()),
+        }
+    }
+
+    /// The validators of epoch 0 as a set: what a governed ledger's state begins with.
+    pub fn validator_set(&self) -> ValidatorSet {
+        ValidatorSet::new(self.validators.clone(), Vec::new())
     }
 
     /// The hash of the genesis: SHA-256 over the context and the RFC 8785 canonical JSON.
@@ -115,15 +169,4 @@ impl Genesis {
         let json = serde_json_canonicalizer::to_vec(self).expect("a genesis has only text, whole numbers and lists");
         canonical::hash(CONTEXT, &json)
     }
-}
-
-fn authority_fits(authority: &AuthorityRecord) -> bool {
-    let types: BTreeSet<&String> = authority.accredited_types.iter().collect();
-    bounds::localized(&authority.name)
-        && authority.ledger_keys.len() <= MAX_AUTHORITY_KEYS
-        && authority.credential_keys.len() <= MAX_AUTHORITY_KEYS
-        && authority.issuer_url.as_deref().is_none_or(bounds::identifier)
-        && types.len() == authority.accredited_types.len()
-        && types.iter().all(|name| bounds::identifier(name))
-        && canonical::encode(authority).len() <= MAX_RECORD_BYTES
 }

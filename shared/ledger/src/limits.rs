@@ -36,3 +36,11 @@ pub const MAX_HEADER_BYTES: usize = 1_024;
 pub const MAX_CERTIFICATE_BYTES: usize = 16 * 1024;
 /// Bytes of one state proof at most: 63 peaks and a path of 63 hashes need 4.2 KiB.
 pub const MAX_PROOF_BYTES: usize = 16 * 1024;
+/// Blocks of an epoch, of a vote or of a notice at most.
+pub const MAX_GOVERNANCE_BLOCKS: u64 = 1_000_000;
+/// Blocks of an epoch at least.
+pub const MIN_EPOCH_BLOCKS: u64 = 4;
+/// Bytes of the encoded change of a proposal at most: with a ballot of every voter it is still a record.
+pub const MAX_CHANGE_BYTES: usize = 16 * 1024;
+/// Items that one recorded batch stands for, at most.
+pub const MAX_BATCH_ITEMS: u32 = 1_000_000;

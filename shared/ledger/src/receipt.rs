@@ -75,4 +75,46 @@ pub enum Refusal {
     /// Signed for another genesis, or an identity of another network.
     #[error("this is for another ledger")]
     OtherLedger,
+    /// The ledger's genesis has no governance.
+    #[error("this ledger is not governed: its genesis stays as it is")]
+    NotGoverned,
+    /// The authority runs no validator of the next epoch.
+    #[error("only an authority that runs a validator may propose and vote")]
+    NotAVoter,
+    /// A ballot may not be changed.
+    #[error("the authority has voted on this proposal already")]
+    AlreadyVoted,
+    /// The proposal was decided, withdrawn or enacted, or its time is over.
+    #[error("the proposal is closed, or not approved yet")]
+    ProposalClosed,
+    /// An approved proposal is enacted only after the notice.
+    #[error("the proposal's notice is not over yet")]
+    NoticeNotOver,
+    /// The set of validators, the parameters or the voters would be unusable, or nothing would change.
+    #[error("the ledger would be left with a configuration that does not work, or with the one that it has")]
+    BadConfiguration,
+    /// One type of data has one authority.
+    #[error("another authority is accredited for this attestation type")]
+    AccreditedElsewhere,
+    /// The authority, party or accreditation is suspended.
+    #[error("the authority, party or accreditation is suspended")]
+    Suspended,
+    /// The evidence does not show that this validator contradicted itself.
+    #[error("the evidence proves nothing against a validator of this ledger")]
+    BadEvidence,
+    /// The key does not open the identity's recovery commitment.
+    #[error("this is not the identity's recovery key")]
+    WrongRecoveryKey,
+    /// The proof of possession is not the consensus key's over this name, authority and ledger.
+    #[error("the consensus key did not sign that it stands for this validator")]
+    KeyNotProven,
+    /// The consensus key is in use, or was once.
+    #[error("the consensus key is in use, or was retired and never returns")]
+    KeyUsed,
+    /// A cluster would hold more validators than may fail together.
+    #[error("a cluster would hold more validators than may fail together")]
+    PlacementBroken,
+    /// The ledger needs a validator.
+    #[error("the last validator cannot go")]
+    LastValidator,
 }

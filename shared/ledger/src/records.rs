@@ -213,3 +213,41 @@ pub struct AllowedData {
     /// Claim paths, object keys joined by '.'.
     pub claims: Vec<String>,
 }
+
+/// A batch as the ledger holds it: the Merkle root stands for every item, and an item is shown with its path.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct BatchRecord {
+    /// The authority that recorded it; `None` for receipts of a party or of a holder's fresh key.
+    pub issuer: Option<AuthorityId>,
+    /// What its items are.
+    pub kind: BatchKind,
+    /// The root of its items.
+    pub root: [u8; 32],
+    /// How many items it has.
+    pub count: u32,
+}
+
+/// What the items of a batch are.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub enum BatchKind {
+    /// Consent and access receipts.
+    Receipts,
+    /// Attestations of one type and period.
+    Attestations {
+        /// The attestation type.
+        attestation_type: String,
+        /// Not valid before.
+        valid_from: UnixSeconds,
+        /// Not valid from this second on.
+        valid_until: UnixSeconds,
+    },
+}
+
+/// An item of a batch whose status was set. The status is the cell's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct BatchItemRecord {
+    /// The batch.
+    pub batch: RecordId,
+    /// The item's place, from 0.
+    pub index: u32,
+}

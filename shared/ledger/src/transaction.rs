@@ -11,7 +11,9 @@ use identity::did::{IdentityId, Inception};
 use identity::keys::{KeyError, PublicKey, Signature, Signer};
 use serde::{Deserialize, Serialize};
 
-use crate::records::{AttestationRecord, AttestationStatus, AuthorityId, PartyId, PartyRecord, Purpose, RecordId};
+use crate::evidence::Evidence;
+use crate::governance::{Change, ProposalId};
+use crate::records::{AttestationRecord, AttestationStatus, AuthorityId, BatchKind, PartyId, PartyRecord, Purpose, RecordId};
 
 /// Context string of the bytes that a sender signs.
 pub const CONTEXT: &str = "yufu/ledger/transaction/v1";
@@ -96,6 +98,77 @@ pub enum Body {
         /// All its purposes from now on.
         purposes: Vec<Purpose>,
     },
+    /// Makes one device the identity's only one; signed by its recovery key, which is used up.
+    Recover {
+        /// The identity.
+        identity: IdentityId,
+        /// Its one device from now on.
+        device: PublicKey,
+        /// SHA-256 of the canonical bytes of the next recovery key.
+        next_recovery: [u8; 32],
+    },
+    /// Commits to another recovery key; signed by the recovery key, which is used up.
+    RotateRecovery {
+        /// The identity.
+        identity: IdentityId,
+        /// SHA-256 of the canonical bytes of the next recovery key.
+        next_recovery: [u8; 32],
+    },
+    /// Proposes a change, and votes for it; signed by an authority that runs a validator of the next epoch: a voter.
+    Propose(Change),
+    /// Casts a voter's one ballot.
+    Vote {
+        /// The proposal.
+        proposal: ProposalId,
+        /// For or against.
+        approve: bool,
+    },
+    /// Puts an approved proposal into effect after its notice; signed by any authority.
+    Enact {
+        /// The proposal.
+        proposal: ProposalId,
+    },
+    /// Takes a proposal back before it is enacted; signed by its proposer.
+    Withdraw {
+        /// The proposal.
+        proposal: ProposalId,
+    },
+    /// A validator or observer goes at the epoch's end, without a vote; signed by its own authority. The last validator cannot.
+    Leave {
+        /// Its name.
+        validator: String,
+    },
+    /// Suspends or restores a party; signed by its sponsor.
+    SetPartyStatus {
+        /// The party.
+        party: PartyId,
+        /// Whether it is suspended from now on.
+        suspended: bool,
+    },
+    /// Records a batch by its root; signed by who may record its items one by one.
+    RecordBatch(NewBatch),
+    /// Sets the status of items of a batch of attestations: 1 to 100; signed by the authority that recorded it.
+    SetBatchItemStatus {
+        /// The batch.
+        batch: RecordId,
+        /// Places and their new status. Revoked and superseded are final.
+        changes: Vec<(u32, AttestationStatus)>,
+    },
+    /// Records that a validator contradicted itself; signed by any key: the evidence proves itself.
+    RecordEvidence(Evidence),
+}
+
+/// A batch to record, under a random id.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct NewBatch {
+    /// Random, chosen by the sender.
+    pub id: RecordId,
+    /// What its items are.
+    pub kind: BatchKind,
+    /// The root of its items.
+    pub root: Hash,
+    /// How many items it has: 1 to [`crate::limits::MAX_BATCH_ITEMS`].
+    pub count: u32,
 }
 
 /// One anchored blob: a commitment to its content and keys, and the CID of its ciphertext.

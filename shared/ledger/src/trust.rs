@@ -3,6 +3,7 @@
 use identity::canonical::Hash;
 
 use crate::genesis::{Genesis, GenesisError};
+use crate::quorum::quorum;
 
 /// A checked genesis with what verification needs of it. Everything else that a client believes follows from it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,9 +41,8 @@ impl TrustRoot {
         &self.validators
     }
 
-    /// Signatures that make a block final: n − ⌊(n − 1) / 3⌋, so that any two quorums share an honest validator.
+    /// Signatures that make a block final.
     pub fn quorum(&self) -> usize {
-        let n = self.validators.len();
-        n - n.saturating_sub(1) / 3
+        quorum(self.validators.len())
     }
 }

@@ -16,7 +16,7 @@ fn key(algorithm: Algorithm, seed: u16) -> PublicKey {
 
 fn validator(seed: u16) -> Validator {
     let key = key(Algorithm::Ed25519, seed);
-    Validator { name: format!("v{seed}"), authority: "bureau".parse().unwrap(), key, cluster: "a".to_owned() }
+    Validator { name: format!("v{seed}"), authority: "bureau".parse().unwrap(), key, cluster: "a".to_owned(), address: None }
 }
 
 fn authority(id: &str) -> AuthorityRecord {
@@ -37,6 +37,7 @@ fn genesis(validators: usize) -> Genesis {
         network: "test".parse().unwrap(),
         name: Localized::new("测试", "Test"),
         started_at: 1_700_000_000,
+        governance: None,
         validators: (0..u16::try_from(validators).unwrap()).map(validator).collect(),
         authorities: vec![authority("bureau")],
     }

@@ -168,12 +168,18 @@ fn header() -> Header {
 }
 
 fn genesis() -> Genesis {
-    let validator =
-        Validator { name: "v1".to_owned(), authority: "police".parse().unwrap(), key: edwards(), cluster: "a".to_owned() };
+    let validator = Validator {
+        name: "v1".to_owned(),
+        authority: "police".parse().unwrap(),
+        key: edwards(),
+        cluster: "a".to_owned(),
+        address: None,
+    };
     Genesis {
         network: "pilot".parse().unwrap(),
         name: Localized::new("试点城市", "Pilot city"),
         started_at: 1_700_000_000,
+        governance: None,
         validators: vec![validator],
         authorities: vec![authority()],
     }

@@ -168,6 +168,7 @@ impl Plan {
             network: "riverside".parse::<Network>()?,
             name: Localized::new("滨河市数字身份账本", "Riverside City digital identity ledger"),
             started_at: now,
+            governance: None,
             validators: self.validators.iter().map(genesis_validator).collect(),
             authorities,
         };
@@ -350,7 +351,7 @@ fn validator(directory: &Path, ports: &mut FreePorts, index: usize) -> Result<Va
 }
 
 fn genesis_validator(plan: &ValidatorPlan) -> Validator {
-    Validator { name: plan.name.clone(), authority: plan.authority, key: plan.key, cluster: "pilot".to_owned() }
+    Validator { name: plan.name.clone(), authority: plan.authority, key: plan.key, cluster: "pilot".to_owned(), address: None }
 }
 
 /// Ports that are free now, below the range from which the system takes ports for outgoing connections.

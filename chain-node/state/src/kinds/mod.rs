@@ -33,6 +33,17 @@ pub(crate) fn subjects(body: &Body) -> Vec<Subject> {
         Body::RecordReceipts(receipts) => receipts.iter().map(|receipt| Subject::Receipt(receipt.id)).collect(),
         Body::RegisterParty(record) => vec![Subject::Party(record.id), Subject::Client(record.client_id.clone())],
         Body::SetPurposes { party, purposes: _ } => vec![Subject::Party(*party)],
+        Body::Recover { .. }
+        | Body::RotateRecovery { .. }
+        | Body::Propose(_)
+        | Body::Vote { .. }
+        | Body::Enact { .. }
+        | Body::Withdraw { .. }
+        | Body::Leave { .. }
+        | Body::SetPartyStatus { .. }
+        | Body::RecordBatch(_)
+        | Body::SetBatchItemStatus { .. }
+        | Body::RecordEvidence(_) => Vec::new(),
     }
 }
 
@@ -50,5 +61,16 @@ pub(crate) fn decide(view: &View, context: &BlockContext, sender: &Authenticated
         Body::RecordReceipts(receipts) => record_receipts::decide(view, receipts),
         Body::RegisterParty(record) => register_party::decide(view, sender, record),
         Body::SetPurposes { party, purposes } => set_purposes::decide(view, sender, *party, purposes),
+        Body::Recover { .. }
+        | Body::RotateRecovery { .. }
+        | Body::Propose(_)
+        | Body::Vote { .. }
+        | Body::Enact { .. }
+        | Body::Withdraw { .. }
+        | Body::Leave { .. }
+        | Body::SetPartyStatus { .. }
+        | Body::RecordBatch(_)
+        | Body::SetBatchItemStatus { .. }
+        | Body::RecordEvidence(_) => Err(Refusal::NotGoverned),
     }
 }

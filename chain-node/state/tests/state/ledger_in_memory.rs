@@ -51,11 +51,13 @@ pub(crate) fn a_genesis(name: &str) -> Genesis {
         network: "test".parse().unwrap(),
         name: Localized::new("测试", name),
         started_at: 1_700_000_000,
+        governance: None,
         validators: vec![Validator {
             name: "one".to_owned(),
             authority: "tax".parse().unwrap(),
             key: public(200),
             cluster: "a".to_owned(),
+            address: None,
         }],
         authorities: vec![
             authority("police", POLICE, &[RESIDENT], false),

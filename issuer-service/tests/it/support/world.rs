@@ -246,11 +246,13 @@ fn genesis(config: &Config, ledger_key: &SecretKey, credential_key: &SecretKey) 
         network: "riverside".parse().unwrap(),
         name: Localized::new("滨河", "Riverside"),
         started_at: NOW - 1000,
+        governance: None,
         validators: vec![Validator {
             name: "one".to_owned(),
             authority: config.authority.id,
             key: validator.public_key(),
             cluster: "a".to_owned(),
+            address: None,
         }],
         authorities: vec![AuthorityRecord {
             id: config.authority.id,

@@ -23,12 +23,13 @@ pub(crate) fn trust(n: u8, seed: u8) -> (TrustRoot, Vec<ed25519::PrivateKey>) {
     let secrets: Vec<[u8; 32]> = (0..n).map(|i| Sha256::hash(&[&[seed, i]]).0).collect();
     let validator = |secret: &[u8; 32]| {
         let key: PublicKey = SecretKey::from_bytes(Algorithm::Ed25519, secret).unwrap().public_key();
-        Validator { name: key.to_string(), authority: "bureau".parse().unwrap(), key, cluster: "a".to_owned() }
+        Validator { name: key.to_string(), authority: "bureau".parse().unwrap(), key, cluster: "a".to_owned(), address: None }
     };
     let genesis = Genesis {
         network: "test".parse().unwrap(),
         name: Localized::new("测试", "Test"),
         started_at: 1_700_000_000,
+        governance: None,
         validators: secrets.iter().map(validator).collect(),
         authorities: Vec::new(),
     };

@@ -116,11 +116,13 @@ impl City {
             network: "test".parse().unwrap(),
             name: Localized::new("测试城", "Test city"),
             started_at: NOW - 1000,
+            governance: None,
             validators: vec![Validator {
                 name: "v1".to_owned(),
                 authority: "public-security".parse().unwrap(),
                 key: validator,
                 cluster: "a".to_owned(),
+                address: None,
             }],
             authorities: vec![],
         };
