@@ -2,10 +2,12 @@
 
 pub mod admission;
 pub mod config;
+pub mod durable;
 pub mod engine;
 pub mod execution;
 pub mod genesis;
 pub mod gossip;
+pub mod guard;
 pub mod head;
 pub mod key;
 pub mod mempool;
