@@ -2,7 +2,9 @@
 
 use crate::{
     admission::{self, AdmissionError},
+    bodies::Bodies,
     config::{self, Config},
+    disk::{Condition, Disk},
     engine::{
         self, Timing,
         application::Application,
@@ -13,11 +15,14 @@ use crate::{
     },
     genesis::Checked,
     gossip::{self, Gossip},
+    guard::VoteGuard,
     head::Head,
     mempool::{self, Mempool, Origin, Refusal},
+    neighbours::{self, Neighbours},
     peers::Peers,
     progress::Progress,
     store::Store,
+    upkeep,
 };
 use commonware_cryptography::{Signer as _, ed25519::PrivateKey};
 use commonware_p2p::{Blocker, Provider, Receiver, Sender};
@@ -68,6 +73,19 @@ pub struct Parts {
     pub mempool: config::Mempool,
     /// What the engine's partitions' names begin with.
     pub partition: String,
+    /// What protects votes and data; by default nothing does, as in a simulation.
+    pub protection: Protection,
+}
+
+/// What protects a validator's votes and data.
+#[derive(Debug, Clone, Default)]
+pub struct Protection {
+    /// Asked before every vote.
+    pub guard: Option<Arc<VoteGuard>>,
+    /// Views that must pass after the latest known one before a node without its guard votes.
+    pub margin_views: u64,
+    /// The disk of the data folder.
+    pub disk: Option<Arc<Disk>>,
 }
 
 /// A running node, as RPC sees it.
@@ -92,6 +110,10 @@ pub struct Node<E: Environment> {
     pub progress: Arc<Progress>,
     /// Record bodies and old versions.
     pub store: Arc<Store>,
+    /// Questions to the other validators.
+    pub neighbours: Arc<Neighbours>,
+    /// What protects votes and data.
+    pub protection: Protection,
     /// Finalized state and blocks.
     pub reads: Reads<E>,
     application: Application,
@@ -101,6 +123,9 @@ pub struct Node<E: Environment> {
 /// Why a transaction is not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SubmitError {
+    /// This node could not keep it.
+    #[error("this node's disk is almost full: it takes no transactions until there is room; another node may")]
+    NoSpace,
     /// It breaks a rule for good.
     #[error(transparent)]
     Admission(#[from] AdmissionError),
@@ -138,6 +163,7 @@ where
         return Err(StartError::NotAValidator(me.to_string()));
     };
 
+    let protection = parts.protection;
     let limits = parts.mempool;
     let mempool = Arc::new(Mempool::new(mempool::Limits {
         transactions: limits.transactions,
@@ -150,9 +176,13 @@ where
     let peers = Arc::new(Peers::new(me.clone(), keys.len()));
     let patience = parts.consensus.heartbeat() + parts.consensus.leader_timeout() + GRACE;
     let progress = Arc::new(Progress::new(peers.clone(), patience));
-    let application = Application::new(genesis.clone(), genesis_block, store.clone(), mempool.clone(), head.clone());
+    let (outgoing, sent) = mpsc::channel(neighbours::QUEUE);
+    let others: Vec<PublicKey> = keys.iter().filter(|key| **key != me).cloned().collect();
+    let neighbours = Arc::new(Neighbours::new(outgoing.clone(), others.clone(), upkeep::check_tips(&genesis)));
+    let bodies = Arc::new(Bodies { store: store.clone(), neighbours: neighbours.clone() });
+    let application = Application::new(genesis.clone(), genesis_block, bodies, mempool.clone(), head.clone());
     let node = engine::Node {
-        scheme,
+        scheme: scheme.guarded(protection.guard.clone()),
         me: me.clone(),
         application: application.clone(),
         mempool: mempool.clone(),
@@ -163,16 +193,56 @@ where
     let (engine, channel) = Box::pin(engine::start(context.child("engine"), node, links)).await;
 
     let (submissions, submitted) = mpsc::channel(gossip::QUEUE);
-    let gossip = Gossip { genesis: genesis_hash, mempool: mempool.clone(), peers: peers.clone(), blocker, submitted };
+    let (questions, asked) = mpsc::channel(neighbours::QUEUE);
+    let gossip = Gossip {
+        genesis: genesis_hash,
+        mempool: mempool.clone(),
+        peers: peers.clone(),
+        blocker,
+        submitted,
+        outgoing: sent,
+        neighbours: neighbours.clone(),
+        questions,
+    };
     context.child("gossip").spawn(|context| gossip.run(context, channel));
-    let others = keys.iter().filter(|key| **key != me).cloned().collect();
     let reads = Reads::open(context.child("reads"), &engine, head.clone(), others).await;
     mempool.finalized(head.tip().borrow().height, []);
     watch(context.child("progress"), head.clone(), progress.clone(), mempool.clone());
     let clock = context.child("clock");
-    let node =
-        Node { genesis, genesis_hash, name, keys, clock, mempool, head, peers, progress, store, reads, application, submissions };
-    Ok((Arc::new(node), engine.consensus))
+    let node = Arc::new(Node {
+        genesis,
+        genesis_hash,
+        name,
+        keys,
+        clock,
+        mempool,
+        head,
+        peers,
+        progress,
+        store,
+        neighbours,
+        protection,
+        reads,
+        application,
+        submissions,
+    });
+    keep_up(&context, &node, asked, outgoing);
+    Ok((node, engine.consensus))
+}
+
+/// Starts what a node does beside consensus.
+fn keep_up<E: Environment>(
+    context: &E,
+    node: &Arc<Node<E>>,
+    asked: mpsc::Receiver<(PublicKey, neighbours::Question)>,
+    outgoing: mpsc::Sender<neighbours::Outgoing>,
+) {
+    let answering = node.clone();
+    context.child("answers").spawn(|_| upkeep::answer(answering, asked, outgoing));
+    if let Some(guard) = node.protection.guard.clone() {
+        let (asking, margin_views) = (node.clone(), node.protection.margin_views);
+        context.child("guard").spawn(move |context| upkeep::find_out_where_voting_begins(context, asking, guard, margin_views));
+    }
 }
 
 /// What signs and checks votes of this ledger; `None` if the key is not one of the validators'.
@@ -247,6 +317,9 @@ impl<E: Environment> Node<E> {
     /// When it breaks a rule or does not fit.
     pub async fn submit(&self, transaction: Transaction) -> Result<TransactionId, SubmitError> {
         let id = transaction.id();
+        if self.protection.disk.as_ref().is_some_and(|disk| disk.seen() != Condition::Fine) {
+            return Err(SubmitError::NoSpace);
+        }
         if self.mempool.knows(&id.0) || self.receipt(&id).await.is_some() {
             return Ok(id);
         }
@@ -262,7 +335,7 @@ impl<E: Environment> Node<E> {
     /// The receipt of a finalized transaction, once its block is on the disk.
     pub async fn receipt(&self, id: &TransactionId) -> Option<Receipt> {
         let cell = self.cell(&Subject::Transaction(*id)).await?;
-        let body = self.application.body(&cell.body);
+        let body = self.application.body(&self.clock, &cell.body).await;
         Some(identity::canonical::decode(&body, ledger::limits::MAX_RECORD_BYTES).expect("the state names receipts"))
     }
 
@@ -274,7 +347,7 @@ impl<E: Environment> Node<E> {
     }
 
     /// The record that a cell names.
-    pub fn body(&self, cell: &Cell) -> Arc<[u8]> {
-        self.application.body(&cell.body)
+    pub async fn body(&self, cell: &Cell) -> Arc<[u8]> {
+        self.application.body(&self.clock, &cell.body).await
     }
 }
