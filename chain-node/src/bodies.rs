@@ -10,6 +10,7 @@ use commonware_runtime::Clock;
 use data_encoding::HEXLOWER;
 use ledger::{Hash, cell::CELL_BYTES};
 use std::sync::Arc;
+use tokio::sync::mpsc;
 
 /// The bodies that the state names.
 pub struct Bodies {
@@ -17,6 +18,15 @@ pub struct Bodies {
     pub store: Arc<Store>,
     /// Who may have the others.
     pub neighbours: Arc<Neighbours>,
+}
+
+/// Without other validators: what is missing cannot be had.
+impl From<Arc<Store>> for Bodies {
+    fn from(store: Arc<Store>) -> Self {
+        let (outgoing, _) = mpsc::channel(1);
+        let nobody = Neighbours::new(outgoing, Vec::new(), Arc::new(|_| None));
+        Self { store, neighbours: Arc::new(nobody) }
+    }
 }
 
 impl Bodies {

@@ -46,12 +46,16 @@ pub struct Record {
     /// The key that votes, in hex.
     key: String,
     /// The genesis hash of the ledger that it voted for, in hex; none while it never voted.
+    #[serde(default)]
     ledger: Option<String>,
     /// Counts the writings.
+    #[serde(default)]
     step: u64,
     /// No vote was signed after this round.
+    #[serde(default)]
     voted_through: Round,
     /// The journal beside the token knows the votes after this round only.
+    #[serde(default)]
     journal_from: Round,
 }
 

@@ -83,7 +83,9 @@ const EXIT_BROKEN: u8 = 70;
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Run { config } => return config::load(&config).map_err(Into::into).and_then(run).unwrap_or_else(failed),
-        Command::VoteGuard { config, this_key_has_not_voted_after_what_the_data_folder_knows: trust } => vote_guard(&config, trust),
+        Command::VoteGuard { config, this_key_has_not_voted_after_what_the_data_folder_knows: trust } => {
+            vote_guard(&config, trust)
+        }
         Command::Keygen { file } => keygen(&file),
         Command::GenesisCheck { file } => genesis_check(&file),
     };
@@ -163,9 +165,7 @@ fn run(config: Config) -> anyhow::Result<ExitCode> {
     let partition = folder::PARTITION.to_owned();
     let parts = Parts { genesis, key, store, consensus: config.consensus, mempool: config.mempool, partition, protection };
     let runner = runtime::Runner::new(
-        runtime::Config::new()
-            .with_worker_threads(config.consensus.worker_threads)
-            .with_storage_directory(data.engine()),
+        runtime::Config::new().with_worker_threads(config.consensus.worker_threads).with_storage_directory(data.engine()),
     );
     // The engine panics when it cannot write or read: the process must end, and its code must say why.
     let ended = catch_unwind(AssertUnwindSafe(|| runner.start(|context| Box::pin(serve(context, config, parts, settings)))));

@@ -72,13 +72,16 @@ pub enum Outgoing {
 /// Checks a tip: `None` if its certificate does not hold.
 pub type CheckTip = Arc<dyn Fn(&Tip) -> Option<Certified> + Send + Sync>;
 
+/// A body that may come.
+type Awaited = watch::Sender<Option<Arc<[u8]>>>;
+
 /// The questions of this node and what came back.
 pub struct Neighbours {
     outgoing: mpsc::Sender<Outgoing>,
     others: Mutex<Vec<PublicKey>>,
     check: CheckTip,
     tips: Mutex<BTreeMap<PublicKey, Option<Certified>>>,
-    wanted: Mutex<HashMap<Hash, watch::Sender<Option<Arc<[u8]>>>>>,
+    wanted: Mutex<HashMap<Hash, Awaited>>,
     turn: Mutex<usize>,
 }
 
@@ -147,13 +150,14 @@ impl Neighbours {
     pub async fn fetch<C: commonware_runtime::Clock>(&self, clock: &C, hashes: &[Hash]) -> Vec<Arc<[u8]>> {
         let mut found = Vec::with_capacity(hashes.len());
         for chunk in hashes.chunks(BODIES_PER_QUESTION) {
-            let mut waiting: Vec<(Hash, watch::Receiver<Option<Arc<[u8]>>>)> = {
+            let mut waiting: Vec<_> = {
                 let mut wanted = lock(&self.wanted);
-                let subscribe = |hash: &Hash| (*hash, wanted.entry(*hash).or_insert_with(|| watch::Sender::new(None)).subscribe());
+                let subscribe = |hash: &Hash| (*hash, wanted.entry(*hash).or_insert_with(|| Awaited::new(None)).subscribe());
                 chunk.iter().map(subscribe).collect()
             };
             loop {
-                let missing: Vec<Hash> = waiting.iter().filter(|(_, body)| body.borrow().is_none()).map(|(hash, _)| *hash).collect();
+                let missing: Vec<Hash> =
+                    waiting.iter().filter(|(_, body)| body.borrow().is_none()).map(|(hash, _)| *hash).collect();
                 if missing.is_empty() {
                     break;
                 }
@@ -227,7 +231,7 @@ mod tests {
             let body = b"a record".to_vec();
             let fetching = {
                 let (neighbours, hash) = (neighbours.clone(), body_hash(&body));
-                context.child("fetch").spawn(|context| async move { neighbours.fetch(&context, &[hash]).await })
+                context.child("fetch").spawn(move |context| async move { neighbours.fetch(&context, &[hash]).await })
             };
             let Some(Outgoing::Question(Some(first), Question::Bodies(_))) = sent.recv().await else { panic!("asks") };
             assert!(neighbours.answered(first.clone(), Answer::Bodies(vec![b"another record".to_vec()])));

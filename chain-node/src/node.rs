@@ -164,12 +164,7 @@ where
     };
 
     let protection = parts.protection;
-    let limits = parts.mempool;
-    let mempool = Arc::new(Mempool::new(mempool::Limits {
-        transactions: limits.transactions,
-        bytes: limits.bytes,
-        per_sender: limits.per_sender,
-    }));
+    let mempool = Arc::new(Mempool::new(limits(&parts.mempool)));
     let genesis_block = parts.genesis.block::<E>();
     let head = Arc::new(Head::new(genesis_block.header().clone()));
     let store = Arc::new(parts.store);
@@ -179,7 +174,7 @@ where
     let (outgoing, sent) = mpsc::channel(neighbours::QUEUE);
     let others: Vec<PublicKey> = keys.iter().filter(|key| **key != me).cloned().collect();
     let neighbours = Arc::new(Neighbours::new(outgoing.clone(), others.clone(), upkeep::check_tips(&genesis)));
-    let bodies = Arc::new(Bodies { store: store.clone(), neighbours: neighbours.clone() });
+    let bodies = Bodies { store: store.clone(), neighbours: neighbours.clone() };
     let application = Application::new(genesis.clone(), genesis_block, bodies, mempool.clone(), head.clone());
     let node = engine::Node {
         scheme: scheme.guarded(protection.guard.clone()),
@@ -248,6 +243,11 @@ fn keep_up<E: Environment>(
 /// What signs and checks votes of this ledger; `None` if the key is not one of the validators'.
 fn scheme(genesis: &Hash, keys: &[PublicKey], key: PrivateKey) -> Option<Scheme> {
     Scheme::signer(&finality::namespace(genesis), Set::from_iter_dedup(keys.iter().cloned()), key)
+}
+
+fn limits(configured: &config::Mempool) -> mempool::Limits {
+    let config::Mempool { transactions, bytes, per_sender } = *configured;
+    mempool::Limits { transactions, bytes, per_sender }
 }
 
 fn timing(consensus: &config::Consensus) -> Timing {

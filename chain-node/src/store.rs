@@ -4,7 +4,10 @@
 //! fork cannot put a wrong one in place. A block's bodies are on the disk before the block is acknowledged.
 //! The file can be thrown away: replaying the blocks fills it again.
 
-use ledger::{Hash, cell::{CELL_BYTES, body_hash}};
+use ledger::{
+    Hash,
+    cell::{CELL_BYTES, body_hash},
+};
 use redb::{Builder, Database, ReadableDatabase as _, TableDefinition, backends::InMemoryBackend};
 use std::{path::Path, sync::Arc};
 

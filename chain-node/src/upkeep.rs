@@ -83,14 +83,18 @@ async fn tip<E: Environment>(node: &Node<E>) -> Result<Option<Tip>, NoCertificat
 /// A node whose vote guard was lost asks the others until as many have answered as a quorum needs beside it; then it may
 /// vote after the latest round that any of them proved, and a margin. When all of them say that no block is final yet, the
 /// ledger is new and it votes at once. Alone on its ledger, it has nobody to contradict.
-pub async fn find_out_where_voting_begins<E: Environment>(clock: E, node: Arc<Node<E>>, guard: Arc<VoteGuard>, margin_views: u64) {
+pub async fn find_out_where_voting_begins<E: Environment>(
+    clock: E,
+    node: Arc<Node<E>>,
+    guard: Arc<VoteGuard>,
+    margin_views: u64,
+) {
     let needed = node.peers.quorum().saturating_sub(1);
     while guard.start() == Start::AskOthers {
         let tips = node.neighbours.tips();
         if tips.len() >= needed {
             let own = node.head.tip().borrow().clone();
-            let own = (own.height > 0 && needed > 0)
-                .then_some(Round { epoch: own.context.epoch, view: own.context.view });
+            let own = (own.height > 0 && needed > 0).then_some(Round { epoch: own.context.epoch, view: own.context.view });
             let highest = tips.into_values().flatten().map(|tip| tip.round).chain(own).max();
             guard.answered(highest, margin_views);
             return;

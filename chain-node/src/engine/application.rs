@@ -52,7 +52,7 @@ struct Inner {
     genesis: Genesis,
     genesis_hash: Hash,
     genesis_block: Block,
-    bodies: Arc<Bodies>,
+    bodies: Bodies,
     mempool: Arc<Mempool>,
     head: Arc<Head>,
     /// Results of blocks that are not final yet, by digest.
@@ -61,7 +61,14 @@ struct Inner {
 
 impl Application {
     /// The state machine of the ledger that `genesis` begins.
-    pub fn new(genesis: Genesis, genesis_block: Block, bodies: Arc<Bodies>, mempool: Arc<Mempool>, head: Arc<Head>) -> Self {
+    pub fn new(
+        genesis: Genesis,
+        genesis_block: Block,
+        bodies: impl Into<Bodies>,
+        mempool: Arc<Mempool>,
+        head: Arc<Head>,
+    ) -> Self {
+        let bodies = bodies.into();
         let genesis_hash = genesis.hash();
         Self(Arc::new(Inner { genesis, genesis_hash, genesis_block, bodies, mempool, head, executed: Mutex::default() }))
     }
