@@ -20,6 +20,8 @@ use std::{
 pub struct Executed {
     /// The cells that it wrote, in the order of their keys.
     pub cells: Vec<(StateKey, Cell)>,
+    /// Versions that a later transaction of the block replaced: for the history only.
+    pub superseded: Vec<(StateKey, Cell)>,
     /// The bodies that these cells name.
     pub bodies: HashMap<Hash, Arc<[u8]>>,
 }
@@ -90,8 +92,18 @@ pub fn run(
     if !replayed.is_empty() {
         return Err(Replayed(replayed));
     }
-    written.extend(view.into_writes().into_iter().map(|write| (write.key, (write.cell, write.body.into()))));
     let mut executed = Executed::default();
+    for write in view.superseded() {
+        executed.bodies.insert(write.cell.body, write.body.as_slice().into());
+        executed.superseded.push((write.key, write.cell));
+    }
+    for write in view.into_writes() {
+        // What the genesis wrote and the first block changed at once is history, too.
+        if let Some((cell, body)) = written.insert(write.key, (write.cell, write.body.into())) {
+            executed.bodies.insert(cell.body, body);
+            executed.superseded.push((write.key, cell));
+        }
+    }
     for (key, (cell, body)) in written {
         executed.bodies.insert(cell.body, body);
         executed.cells.push((key, cell));

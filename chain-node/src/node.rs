@@ -2,9 +2,7 @@
 
 use crate::{
     admission::{self, AdmissionError},
-    bodies::Bodies,
     config::{self, Config},
-    disk::{Condition, Disk},
     engine::{
         self, Timing,
         application::Application,
@@ -15,28 +13,28 @@ use crate::{
     },
     genesis::Checked,
     gossip::{self, Gossip},
-    guard::VoteGuard,
     head::Head,
+    kinds::Counts,
     mempool::{self, Mempool, Origin, Refusal},
-    neighbours::{self, Neighbours},
+    observations::{self, Observations, Observed},
     peers::Peers,
-    progress::Progress,
+    progress::{Progress, milliseconds},
     store::Store,
-    upkeep,
 };
 use commonware_cryptography::{Signer as _, ed25519::PrivateKey};
 use commonware_p2p::{Blocker, Provider, Receiver, Sender};
 use commonware_utils::ordered::Set;
+use data_encoding::BASE64URL_NOPAD;
 use ledger::{
     Hash,
-    cell::{Cell, Subject},
+    cell::{Cell, StateKey, Subject},
     finality,
     genesis::Genesis,
     receipt::Receipt,
     transaction::{Transaction, TransactionId},
 };
-use std::{sync::Arc, time::Duration};
-use tokio::sync::mpsc;
+use std::{collections::HashMap, sync::Arc, time::Duration};
+use tokio::sync::{broadcast::error::RecvError, mpsc};
 
 /// The longest honest gap between blocks beyond heartbeat and leader timeout: one skipped leader, votes, a slow disk.
 const GRACE: Duration = Duration::from_secs(3);
@@ -73,19 +71,6 @@ pub struct Parts {
     pub mempool: config::Mempool,
     /// What the engine's partitions' names begin with.
     pub partition: String,
-    /// What protects votes and data; by default nothing does, as in a simulation.
-    pub protection: Protection,
-}
-
-/// What protects a validator's votes and data.
-#[derive(Debug, Clone, Default)]
-pub struct Protection {
-    /// Asked before every vote.
-    pub guard: Option<Arc<VoteGuard>>,
-    /// Views that must pass after the latest known one before a node without its guard votes.
-    pub margin_views: u64,
-    /// The disk of the data folder.
-    pub disk: Option<Arc<Disk>>,
 }
 
 /// A running node, as RPC sees it.
@@ -108,24 +93,21 @@ pub struct Node<E: Environment> {
     pub peers: Arc<Peers>,
     /// Whether blocks are being finalized.
     pub progress: Arc<Progress>,
+    /// What this node measured.
+    pub observations: Arc<Observations>,
     /// Record bodies and old versions.
     pub store: Arc<Store>,
-    /// Questions to the other validators.
-    pub neighbours: Arc<Neighbours>,
-    /// What protects votes and data.
-    pub protection: Protection,
     /// Finalized state and blocks.
     pub reads: Reads<E>,
     application: Application,
     submissions: mpsc::Sender<Arc<Transaction>>,
+    names: HashMap<[u8; 32], String>,
+    turns: Vec<[u8; 32]>,
 }
 
 /// Why a transaction is not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SubmitError {
-    /// This node could not keep it.
-    #[error("this node's disk is almost full: it takes no transactions until there is room; another node may")]
-    NoSpace,
     /// It breaks a rule for good.
     #[error(transparent)]
     Admission(#[from] AdmissionError),
@@ -163,21 +145,17 @@ where
         return Err(StartError::NotAValidator(me.to_string()));
     };
 
-    let protection = parts.protection;
-    let mempool = Arc::new(Mempool::new(limits(&parts.mempool)));
+    let config::Mempool { transactions, bytes, per_sender } = parts.mempool;
+    let mempool = Arc::new(Mempool::new(mempool::Limits { transactions, bytes, per_sender }));
     let genesis_block = parts.genesis.block::<E>();
     let head = Arc::new(Head::new(genesis_block.header().clone()));
     let store = Arc::new(parts.store);
     let peers = Arc::new(Peers::new(me.clone(), keys.len()));
     let patience = parts.consensus.heartbeat() + parts.consensus.leader_timeout() + GRACE;
     let progress = Arc::new(Progress::new(peers.clone(), patience));
-    let (outgoing, sent) = mpsc::channel(neighbours::QUEUE);
-    let others: Vec<PublicKey> = keys.iter().filter(|key| **key != me).cloned().collect();
-    let neighbours = Arc::new(Neighbours::new(outgoing.clone(), others.clone(), upkeep::check_tips(&genesis)));
-    let bodies = Bodies { store: store.clone(), neighbours: neighbours.clone() };
-    let application = Application::new(genesis.clone(), genesis_block, bodies, mempool.clone(), head.clone());
+    let application = Application::new(genesis.clone(), genesis_block, store.clone(), mempool.clone(), head.clone());
     let node = engine::Node {
-        scheme: scheme.guarded(protection.guard.clone()),
+        scheme,
         me: me.clone(),
         application: application.clone(),
         mempool: mempool.clone(),
@@ -188,22 +166,22 @@ where
     let (engine, channel) = Box::pin(engine::start(context.child("engine"), node, links)).await;
 
     let (submissions, submitted) = mpsc::channel(gossip::QUEUE);
-    let (questions, asked) = mpsc::channel(neighbours::QUEUE);
+    let observations = Arc::new(Observations::default());
     let gossip = Gossip {
         genesis: genesis_hash,
         mempool: mempool.clone(),
         peers: peers.clone(),
+        observations: observations.clone(),
         blocker,
         submitted,
-        outgoing: sent,
-        neighbours: neighbours.clone(),
-        questions,
     };
     context.child("gossip").spawn(|context| gossip.run(context, channel));
+    let others = keys.iter().filter(|key| **key != me).cloned().collect();
     let reads = Reads::open(context.child("reads"), &engine, head.clone(), others).await;
     mempool.finalized(head.tip().borrow().height, []);
     watch(context.child("progress"), head.clone(), progress.clone(), mempool.clone());
     let clock = context.child("clock");
+    let (names, turns) = names_and_turns(&genesis, &keys);
     let node = Arc::new(Node {
         genesis,
         genesis_hash,
@@ -214,40 +192,30 @@ where
         head,
         peers,
         progress,
+        observations,
         store,
-        neighbours,
-        protection,
         reads,
         application,
         submissions,
+        names,
+        turns,
     });
-    keep_up(&context, &node, asked, outgoing);
+    observe(&context, node.clone());
     Ok((node, engine.consensus))
 }
 
-/// Starts what a node does beside consensus.
-fn keep_up<E: Environment>(
-    context: &E,
-    node: &Arc<Node<E>>,
-    asked: mpsc::Receiver<(PublicKey, neighbours::Question)>,
-    outgoing: mpsc::Sender<neighbours::Outgoing>,
-) {
-    let answering = node.clone();
-    context.child("answers").spawn(|_| upkeep::answer(answering, asked, outgoing));
-    if let Some(guard) = node.protection.guard.clone() {
-        let (asking, margin_views) = (node.clone(), node.protection.margin_views);
-        context.child("guard").spawn(move |context| upkeep::find_out_where_voting_begins(context, asking, guard, margin_views));
-    }
+/// The validators' names by key, and their keys in order.
+fn names_and_turns(genesis: &Genesis, keys: &[PublicKey]) -> (HashMap<[u8; 32], String>, Vec<[u8; 32]>) {
+    let raw = keys.iter().map(|key| -> [u8; 32] { key.as_ref().try_into().expect("an Ed25519 key has 32 bytes") });
+    let mut turns: Vec<[u8; 32]> = raw.collect();
+    let names = turns.iter().copied().zip(genesis.validators.iter().map(|validator| validator.name.clone())).collect();
+    turns.sort_unstable();
+    (names, turns)
 }
 
 /// What signs and checks votes of this ledger; `None` if the key is not one of the validators'.
 fn scheme(genesis: &Hash, keys: &[PublicKey], key: PrivateKey) -> Option<Scheme> {
     Scheme::signer(&finality::namespace(genesis), Set::from_iter_dedup(keys.iter().cloned()), key)
-}
-
-fn limits(configured: &config::Mempool) -> mempool::Limits {
-    let config::Mempool { transactions, bytes, per_sender } = *configured;
-    mempool::Limits { transactions, bytes, per_sender }
 }
 
 fn timing(consensus: &config::Consensus) -> Timing {
@@ -274,6 +242,42 @@ fn watch<E: Environment>(context: E, head: Arc<Head>, progress: Arc<Progress>, m
                 },
                 _ = context.sleep(GAUGES_EVERY) => {},
             }
+        }
+    });
+}
+
+/// Blocks from before the start that statistics look back at.
+const LOOK_BACK: u64 = 1_000;
+/// The pause between two of them, so that looking back does not slow the start.
+const LOOK_BACK_PAUSE: Duration = Duration::from_millis(2);
+
+/// Measures every block that becomes final, and looks back at those from before the start.
+fn observe<E: Environment>(context: &E, node: Arc<Node<E>>) {
+    let mut events = node.head.events();
+    let start = node.head.tip().borrow().height;
+    let observed = node.clone();
+    context.child("observe").spawn(move |context| async move {
+        loop {
+            let block = match events.recv().await {
+                Ok(block) => block,
+                Err(RecvError::Lagged(_)) => continue,
+                Err(RecvError::Closed) => return,
+            };
+            for took_ms in observed.observations.finalized(&block, milliseconds(context.current())) {
+                metrics::histogram!("ledger_finality_seconds").record(Duration::from_millis(took_ms).as_secs_f64());
+            }
+            for (kind, count) in block.kinds.most_first() {
+                metrics::counter!("ledger_transactions_total", "kind" => kind).increment(count);
+            }
+            metrics::counter!("ledger_blocks_total").increment(1);
+        }
+    });
+    context.child("look_back").spawn(move |context| async move {
+        for height in (start.saturating_sub(LOOK_BACK).max(1)..=start).rev() {
+            let Some(block) = node.reads.block(height).await else { return };
+            let block = block.inner();
+            node.observations.earlier(Observed::new(block.header(), Counts::of(block.transactions())));
+            context.sleep(LOOK_BACK_PAUSE).await;
         }
     });
 }
@@ -317,14 +321,12 @@ impl<E: Environment> Node<E> {
     /// When it breaks a rule or does not fit.
     pub async fn submit(&self, transaction: Transaction) -> Result<TransactionId, SubmitError> {
         let id = transaction.id();
-        if self.protection.disk.as_ref().is_some_and(|disk| disk.seen() != Condition::Fine) {
-            return Err(SubmitError::NoSpace);
-        }
         if self.mempool.knows(&id.0) || self.receipt(&id).await.is_some() {
             return Ok(id);
         }
         let candidate = admission::admit(&self.genesis_hash, self.mempool.finalized_height(), transaction)?;
         let transaction = candidate.transaction.clone();
+        self.observations.arrived(id.0, milliseconds(self.clock.current()));
         if self.mempool.insert(candidate, Origin::Local)? {
             // When the queue is full the next sending of what is pending carries it.
             let _ = self.submissions.try_send(transaction);
@@ -335,19 +337,44 @@ impl<E: Environment> Node<E> {
     /// The receipt of a finalized transaction, once its block is on the disk.
     pub async fn receipt(&self, id: &TransactionId) -> Option<Receipt> {
         let cell = self.cell(&Subject::Transaction(*id)).await?;
-        let body = self.application.body(&self.clock, &cell.body).await;
+        let body = self.application.body(&cell.body);
         Some(identity::canonical::decode(&body, ledger::limits::MAX_RECORD_BYTES).expect("the state names receipts"))
     }
 
     /// The cell of a subject in the finalized state, if its block is on the disk.
     pub async fn cell(&self, subject: &Subject) -> Option<Cell> {
-        let bytes = self.reads.cell(&subject.key()).await?;
+        self.cell_under(&subject.key()).await
+    }
+
+    /// The cell under a state key in the finalized state, if its block is on the disk.
+    pub async fn cell_under(&self, key: &StateKey) -> Option<Cell> {
+        let bytes = self.reads.cell(key).await?;
         let cell = Cell::from_bytes(&bytes).expect("the state holds encoded cells only");
         (cell.updated_height <= self.head.tip().borrow().height).then_some(cell)
     }
 
+    /// The keys of an epoch's validators in their order, by which turns go round.
+    pub fn validators_of(&self, _epoch: u64) -> &[[u8; 32]] {
+        &self.turns
+    }
+
+    /// The name of the validator with this consensus key; the key in base64url if this node knows none.
+    pub fn validator_name(&self, key: &[u8; 32]) -> String {
+        self.names.get(key).cloned().unwrap_or_else(|| BASE64URL_NOPAD.encode(key))
+    }
+
+    /// The time of a finalized block, in milliseconds since the Unix epoch; `None` if this node has no block of this height.
+    pub async fn block_time_ms(&self, height: u64) -> Option<u64> {
+        self.reads.block(height).await.map(|block| block.inner().timestamp_ms())
+    }
+
+    /// A summary of the last blocks, at most `count`.
+    pub fn summary(&self, count: usize) -> observations::Summary {
+        self.observations.summary(count, |epoch| self.validators_of(epoch))
+    }
+
     /// The record that a cell names.
-    pub async fn body(&self, cell: &Cell) -> Arc<[u8]> {
-        self.application.body(&self.clock, &cell.body).await
+    pub fn body(&self, cell: &Cell) -> Arc<[u8]> {
+        self.application.body(&cell.body)
     }
 }

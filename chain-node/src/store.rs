@@ -4,15 +4,14 @@
 //! fork cannot put a wrong one in place. A block's bodies are on the disk before the block is acknowledged.
 //! The file can be thrown away: replaying the blocks fills it again.
 
-use ledger::{
-    Hash,
-    cell::{CELL_BYTES, body_hash},
-};
-use redb::{Builder, Database, ReadableDatabase as _, TableDefinition, backends::InMemoryBackend};
+use ledger::{Hash, cell::CELL_BYTES};
+use redb::{Builder, Database, ReadableDatabase as _, ReadableTable as _, TableDefinition, backends::InMemoryBackend};
 use std::{path::Path, sync::Arc};
 
 const BODIES: TableDefinition<'_, &[u8; 32], &[u8]> = TableDefinition::new("bodies");
 const VERSIONS: TableDefinition<'_, (&[u8; 32], u32), &[u8; CELL_BYTES]> = TableDefinition::new("versions");
+/// Height → first seen here, in milliseconds since the Unix epoch.
+const SEEN: TableDefinition<'_, u64, u64> = TableDefinition::new("seen");
 const FACTS: TableDefinition<'_, &str, u64> = TableDefinition::new("facts");
 const HEIGHT: &str = "height";
 
@@ -37,6 +36,8 @@ pub struct Additions {
     pub bodies: Vec<(Hash, Arc<[u8]>)>,
     /// State keys that the block wrote, with version and encoded cell.
     pub cells: Vec<(Hash, u32, [u8; CELL_BYTES])>,
+    /// When this node first saw the block as a proposal, in milliseconds since the Unix epoch; `None` if it came when it was final.
+    pub first_seen_ms: Option<u64>,
 }
 
 /// The store of one node.
@@ -64,18 +65,19 @@ impl Store {
         let transaction = database.begin_write()?;
         transaction.open_table(BODIES)?;
         transaction.open_table(VERSIONS)?;
+        transaction.open_table(SEEN)?;
         transaction.open_table(FACTS)?;
         transaction.commit()?;
         Ok(Self(database))
     }
 
-    /// The body with this hash. One that is damaged on the disk counts as missing.
+    /// The body with this hash.
     ///
     /// # Errors
     /// When the file cannot be read.
     pub fn body(&self, hash: &Hash) -> Result<Option<Vec<u8>>, StoreError> {
         let table = self.0.begin_read()?.open_table(BODIES)?;
-        Ok(table.get(hash)?.map(|value| value.value().to_vec()).filter(|body| body_hash(body) == *hash))
+        Ok(table.get(hash)?.map(|value| value.value().to_vec()))
     }
 
     /// The encoded cell that a key had at a version, from 1.
@@ -85,6 +87,45 @@ impl Store {
     pub fn version(&self, key: &Hash, version: u32) -> Result<Option<[u8; CELL_BYTES]>, StoreError> {
         let table = self.0.begin_read()?.open_table(VERSIONS)?;
         Ok(table.get((key, version))?.map(|value| *value.value()))
+    }
+
+    /// The newest version of a key that is not above `version`, with its number: the version itself wherever all were kept.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn version_up_to(&self, key: &Hash, version: u32) -> Result<Option<(u32, [u8; CELL_BYTES])>, StoreError> {
+        let table = self.0.begin_read()?.open_table(VERSIONS)?;
+        let newest = table.range((key, 0)..=(key, version))?.next_back().transpose()?;
+        Ok(newest.map(|(key, cell)| (key.value().1, *cell.value())))
+    }
+
+    /// Versions from a key and version on, in order, at most `count`: what a walk over everything kept goes by.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn versions_from(
+        &self,
+        key: &Hash,
+        version: u32,
+        count: usize,
+    ) -> Result<Vec<(Hash, u32, [u8; CELL_BYTES])>, StoreError> {
+        let table = self.0.begin_read()?.open_table(VERSIONS)?;
+        let mut found = Vec::new();
+        for entry in table.range((key, version)..)?.take(count) {
+            let (key, cell) = entry?;
+            let (key, version) = key.value();
+            found.push((*key, version, *cell.value()));
+        }
+        Ok(found)
+    }
+
+    /// When this node first saw the block at a height as a proposal, in milliseconds since the Unix epoch.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn first_seen_ms(&self, height: u64) -> Result<Option<u64>, StoreError> {
+        let table = self.0.begin_read()?.open_table(SEEN)?;
+        Ok(table.get(height)?.map(|value| value.value()))
     }
 
     /// The height of the last block written here.
@@ -101,18 +142,6 @@ impl Store {
     /// # Errors
     /// When the file cannot be written.
     pub fn record(&self, height: u64, additions: &Additions) -> Result<(), StoreError> {
-        self.write(Some(height), additions)
-    }
-
-    /// Puts back or brings bodies and versions of blocks that are final already; on the disk when this returns.
-    ///
-    /// # Errors
-    /// When the file cannot be written.
-    pub fn keep(&self, additions: &Additions) -> Result<(), StoreError> {
-        self.write(None, additions)
-    }
-
-    fn write(&self, height: Option<u64>, additions: &Additions) -> Result<(), StoreError> {
         let transaction = self.0.begin_write()?;
         {
             let mut bodies = transaction.open_table(BODIES)?;
@@ -123,9 +152,14 @@ impl Store {
             for (key, version, cell) in &additions.cells {
                 versions.insert((key, *version), cell)?;
             }
-            if let Some(height) = height {
-                transaction.open_table(FACTS)?.insert(HEIGHT, height)?;
+            if let Some(first_seen_ms) = additions.first_seen_ms {
+                let mut seen = transaction.open_table(SEEN)?;
+                // What is applied again after a crash keeps its first sight.
+                if seen.get(height)?.is_none() {
+                    seen.insert(height, first_seen_ms)?;
+                }
             }
+            transaction.open_table(FACTS)?.insert(HEIGHT, height)?;
         }
         transaction.commit()?;
         Ok(())
@@ -140,9 +174,11 @@ mod tests {
     fn what_was_recorded_is_there_after_reopening_and_twice_is_once() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("bodies.redb");
-        let hash = body_hash(b"body");
-        let additions =
-            Additions { bodies: vec![(hash, Arc::from(b"body".as_slice()))], cells: vec![([2; 32], 1, [3; CELL_BYTES])] };
+        let additions = Additions {
+            bodies: vec![([1; 32], Arc::from(b"body".as_slice()))],
+            cells: vec![([2; 32], 1, [3; CELL_BYTES])],
+            first_seen_ms: Some(7),
+        };
         let store = Store::open(&path).unwrap();
         assert_eq!(store.height().unwrap(), 0);
         store.record(5, &additions).unwrap();
@@ -151,10 +187,14 @@ mod tests {
 
         let store = Store::open(&path).unwrap();
         assert_eq!(store.height().unwrap(), 5);
-        assert_eq!(store.body(&hash).unwrap().as_deref(), Some(b"body".as_slice()));
+        assert_eq!(store.body(&[1; 32]).unwrap().as_deref(), Some(b"body".as_slice()));
         assert_eq!(store.body(&[9; 32]).unwrap(), None);
         assert_eq!(store.version(&[2; 32], 1).unwrap(), Some([3; CELL_BYTES]));
         assert_eq!(store.version(&[2; 32], 2).unwrap(), None);
+        assert_eq!(store.version_up_to(&[2; 32], 9).unwrap(), Some((1, [3; CELL_BYTES])));
+        assert_eq!(store.version_up_to(&[2; 32], 0).unwrap(), None);
+        assert_eq!(store.versions_from(&[0; 32], 0, 9).unwrap(), [([2; 32], 1, [3; CELL_BYTES])]);
+        assert_eq!((store.first_seen_ms(5).unwrap(), store.first_seen_ms(6).unwrap()), (Some(7), None));
     }
 
     #[test]

@@ -9,12 +9,12 @@ use super::{
     types::{Cell as CellBytes, Consensus, Databases, Digest, Environment, Scheme},
 };
 use crate::{
-    bodies::Bodies,
     execution::{self, Executed, Place, Replayed},
     head::Head,
+    kinds::Counts,
     mempool::Mempool,
     progress::milliseconds,
-    store::Additions,
+    store::{Additions, Store},
 };
 use commonware_consensus::{Heightable as _, marshal::ancestry::Ancestry};
 use commonware_cryptography::{Digested, Digestible as _};
@@ -22,7 +22,6 @@ use commonware_glue::stateful::{
     self, Finality, Input, Proposed,
     db::{DatabaseSet, Merkleized as _, Unmerkleized as _},
 };
-use commonware_runtime::Clock;
 use futures::StreamExt as _;
 use ledger::{
     Hash,
@@ -52,7 +51,7 @@ struct Inner {
     genesis: Genesis,
     genesis_hash: Hash,
     genesis_block: Block,
-    bodies: Bodies,
+    store: Arc<Store>,
     mempool: Arc<Mempool>,
     head: Arc<Head>,
     /// Results of blocks that are not final yet, by digest.
@@ -61,16 +60,9 @@ struct Inner {
 
 impl Application {
     /// The state machine of the ledger that `genesis` begins.
-    pub fn new(
-        genesis: Genesis,
-        genesis_block: Block,
-        bodies: impl Into<Bodies>,
-        mempool: Arc<Mempool>,
-        head: Arc<Head>,
-    ) -> Self {
-        let bodies = bodies.into();
+    pub fn new(genesis: Genesis, genesis_block: Block, store: Arc<Store>, mempool: Arc<Mempool>, head: Arc<Head>) -> Self {
         let genesis_hash = genesis.hash();
-        Self(Arc::new(Inner { genesis, genesis_hash, genesis_block, bodies, mempool, head, executed: Mutex::default() }))
+        Self(Arc::new(Inner { genesis, genesis_hash, genesis_block, store, mempool, head, executed: Mutex::default() }))
     }
 
     /// The block at height 0.
@@ -82,22 +74,20 @@ impl Application {
         self.0.executed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The record body that a cell of the state names: of a block that is being finalized, on the disk, or another validator's.
+    /// The record body that a cell of the state names: on the disk, or of a block that is being finalized.
     ///
     /// # Panics
-    /// When the store cannot be read, or nobody else has what it lacks: such a node must stop.
-    pub async fn body(&self, clock: &impl Clock, hash: &Hash) -> Arc<[u8]> {
+    /// When it is in neither place: the node's storage is corrupt, and the node must stop.
+    pub fn body(&self, hash: &Hash) -> Arc<[u8]> {
         let pending = self.executed().values().find_map(|(_, executed)| executed.bodies.get(hash).cloned());
-        match pending {
-            Some(body) => body,
-            None => self.0.bodies.get(clock, hash).await.expect("the body store can be read"),
-        }
+        pending
+            .or_else(|| self.0.store.body(hash).expect("the body store can be read").map(Arc::from))
+            .expect("every body that the state names was written before the state")
     }
 
     /// Runs `transactions` on the state under `batch`.
     async fn execute<E: Environment>(
         &self,
-        clock: &E,
         place: Place,
         transactions: &[Transaction],
         batch: &Batch<E>,
@@ -106,13 +96,10 @@ impl Application {
         let digests: Vec<Digest> = keys.iter().copied().map(Digest::from).collect();
         let wanted: Vec<&Digest> = digests.iter().collect();
         let values = batch.get_many(&wanted).await.expect("the state can be read");
-        let mut found = Vec::new();
-        for (key, value) in keys.into_iter().zip(values) {
-            if let Some(value) = value {
-                let cell = Cell::from_bytes(&array(&value)).expect("the state holds encoded cells only");
-                found.push((key, cell, self.body(clock, &cell.body).await));
-            }
-        }
+        let found = keys.into_iter().zip(values).filter_map(|(key, value)| {
+            let cell = Cell::from_bytes(&array(&value?)).expect("the state holds encoded cells only");
+            Some((key, cell, self.body(&cell.body)))
+        });
         execution::run(&self.0.genesis, place, found, transactions)
     }
 
@@ -229,7 +216,7 @@ impl<E: Environment> stateful::Application<E> for Application {
         let mut transactions: Vec<Transaction> = chosen.iter().map(|candidate| (*candidate.transaction).clone()).collect();
         let place = Place { height, timestamp_ms };
         let executed = loop {
-            match self.execute::<E>(&context, place, &transactions, &batches).await {
+            match self.execute::<E>(place, &transactions, &batches).await {
                 Ok(executed) => break executed,
                 Err(Replayed(ids)) => {
                     // Already final: a peer that had not heard sent them again. A block may not repeat them.
@@ -241,13 +228,14 @@ impl<E: Environment> stateful::Application<E> for Application {
         let merkleized = self.merkleize::<E>(&executed, batches).await;
         let header = self.header::<E>(&consensus, parent.inner(), timestamp_ms, &transactions, &merkleized);
         let block = Block::new(ledger::block::Block { header, transactions }).expect("built within its bounds");
+        self.0.head.saw(height, block.digest().0, milliseconds(context.current()));
         self.remember(&block, executed);
         Some(Proposed { block, merkleized })
     }
 
     async fn process(
         &mut self,
-        (context, _): (E, Consensus),
+        (context, _consensus): (E, Consensus),
         ancestry: impl Ancestry<Block>,
         batches: Batch<E>,
         finality: Finality,
@@ -256,13 +244,14 @@ impl<E: Environment> stateful::Application<E> for Application {
         let block = ancestry.next().await?;
         let block = block.inner();
         if finality == Finality::Candidate {
+            self.0.head.saw(block.header().height, block.digest().0, milliseconds(context.current()));
             let parent = ancestry.next().await?;
             if !self.well_formed(block, parent.inner()) {
                 return None;
             }
         }
         let place = Place { height: block.header().height, timestamp_ms: block.timestamp_ms() };
-        let executed = self.execute::<E>(&context, place, block.transactions(), &batches).await.ok()?;
+        let executed = self.execute::<E>(place, block.transactions(), &batches).await.ok()?;
         let merkleized = self.merkleize::<E>(&executed, batches).await;
         if merkleized.root().0 != block.header().state_root || operations::<E>(&merkleized) != block.header().operations {
             return None;
@@ -287,11 +276,17 @@ impl<E: Environment> stateful::Application<E> for Application {
         let height = block.header().height;
         let additions = Additions {
             bodies: executed.bodies.iter().map(|(hash, body)| (*hash, body.clone())).collect(),
-            cells: executed.cells.iter().map(|(key, cell)| (*key, cell.version, cell.to_bytes())).collect(),
+            cells: executed
+                .superseded
+                .iter()
+                .chain(&executed.cells)
+                .map(|(key, cell)| (*key, cell.version, cell.to_bytes()))
+                .collect(),
+            first_seen_ms: self.0.head.first_seen(height, &block.digest().0),
         };
-        self.0.bodies.store.record(height, &additions).expect("the body store can be written");
+        self.0.store.record(height, &additions).expect("the body store can be written");
         self.executed().retain(|_, (at, _)| *at > height);
         self.0.mempool.finalized(height, block.transaction_ids());
-        self.0.head.applied(block.header().clone(), block.transaction_ids());
+        self.0.head.applied(block.header().clone(), block.transaction_ids(), Counts::of(block.transactions()));
     }
 }

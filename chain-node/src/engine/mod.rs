@@ -9,7 +9,6 @@ mod limits;
 pub mod network;
 pub mod pacing;
 pub mod reads;
-pub mod scheme;
 mod storage;
 pub mod types;
 

@@ -131,6 +131,13 @@ impl<E: Environment> Reads<E> {
         Some(certificate)
     }
 
+    /// The finalized block with this digest.
+    pub async fn block_with_digest(&self, digest: &Hash) -> Option<Digested<Block>> {
+        let block = self.marshal.get_block(&Digest::from(*digest)).await?;
+        // Marshal also knows blocks that never became final.
+        self.block(block.inner().header().height).await.filter(|finalized| finalized.inner().header().digest() == *digest)
+    }
+
     /// A finalized block by height.
     pub async fn block(&self, height: u64) -> Option<Digested<Block>> {
         self.marshal.get_block(Height::new(height)).await

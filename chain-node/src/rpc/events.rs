@@ -44,7 +44,7 @@ async fn next(mut events: Receiver<head::Finalized>) -> Option<(head::Finalized,
 }
 
 fn event(block: head::Finalized) -> Event {
-    let head::Finalized { height, timestamp_ms, transactions } = block;
+    let head::Finalized { height, timestamp_ms, transactions, .. } = block;
     let event = Event::default().event("finalized").id(height.to_string());
     let data = Finalized { height, timestamp_ms, transactions };
     event.json_data(data).expect("numbers and texts are JSON")

@@ -117,7 +117,7 @@ async fn find(rpc: &Rpc, text: &str, version: &Version) -> Result<Found, Failure
         (None, Some(time)) => at_time(rpc, &subject, &latest, time).await?,
         (Some(_), Some(_)) => return Err(Failure::InvalidOptions),
     };
-    let body = rpc.node.body(&cell).await;
+    let body = rpc.node.body(&cell);
     let record = canonical::decode(&body, MAX_RECORD_BYTES).expect("an identity's cell names its record");
     let created_ms = timestamp(rpc, cell.created_height).await;
     let updated_ms = timestamp(rpc, cell.updated_height).await;
@@ -136,14 +136,20 @@ async fn at_time(rpc: &Rpc, subject: &Subject, latest: &Cell, time: &str) -> Res
     let (mut before, mut after) = (0, latest.version.saturating_add(1));
     while after - before > 1 {
         let middle = before + (after - before) / 2;
-        let cell = at_version(rpc, subject, middle)?;
+        let cell = up_to_version(rpc, subject, middle)?;
         if timestamp(rpc, cell.updated_height).await <= time_ms {
             before = middle;
         } else {
             after = middle;
         }
     }
-    at_version(rpc, subject, before)
+    up_to_version(rpc, subject, before)
+}
+
+/// The newest version up to this one: the first release did not keep what one block wrote and replaced.
+fn up_to_version(rpc: &Rpc, subject: &Subject, version: u32) -> Result<Cell, Failure> {
+    let found = rpc.node.store.version_up_to(&subject.key(), version).expect("the body store can be read");
+    found.map(|(_, bytes)| Cell::from_bytes(&bytes).expect("the store holds encoded cells only")).ok_or(Failure::NotFound)
 }
 
 async fn timestamp(rpc: &Rpc, height: u64) -> u64 {

@@ -5,9 +5,11 @@
 
 mod blocks;
 mod events;
+mod history;
 mod identifiers;
 mod openapi;
 mod state;
+mod statistics;
 mod transactions;
 
 use crate::node;
@@ -66,10 +68,15 @@ pub fn router(node: Arc<Node>, limits: Limits, shutdown: Shutdown) -> Router {
     };
     Router::new()
         .route("/v1/transactions", post(transactions::submit).layer(DefaultBodyLimit::max(SUBMIT_BYTES)))
+        .route("/v1/transactions/{id}", get(transactions::transaction))
         .route("/v1/transactions/{id}/receipt", get(transactions::receipt))
+        .route("/v1/history/{key}", get(history::history))
+        .route("/v1/search", get(history::search))
+        .route("/v1/statistics", get(statistics::statistics))
         .route("/v1/state/{key}", get(state::state))
         .route("/v1/genesis", get(state::genesis))
         .route("/v1/status", get(state::status))
+        .route("/v1/blocks", get(blocks::blocks))
         .route("/v1/blocks/{height}", get(blocks::block))
         .route("/v1/events", get(events::events))
         .route("/1.0/identifiers/{did}", get(identifiers::resolve))
@@ -89,6 +96,16 @@ async fn limit(State(rpc): State<Rpc>, client: ClientAddress, request: Request, 
 /// Bytes as text: base64url without padding.
 fn encode(bytes: &[u8]) -> String {
     BASE64URL_NOPAD.encode(bytes)
+}
+
+/// The size of a page or window: what was asked for, if it is from 1 to `most`.
+fn page(asked: Option<usize>, default: usize, most: usize) -> Result<usize, ApiError> {
+    let size = asked.unwrap_or(default);
+    if (1..=most).contains(&size) {
+        Ok(size)
+    } else {
+        Err(ApiError::new(Slug::BadRequest).detail(format!("the size must be 1 to {most}")))
+    }
 }
 
 /// The 32 bytes of an id or key in a path.

@@ -12,7 +12,12 @@ use utoipa::OpenApi;
         super::state::state,
         super::state::genesis,
         super::state::status,
+        super::transactions::transaction,
+        super::blocks::blocks,
         super::blocks::block,
+        super::history::history,
+        super::history::search,
+        super::statistics::statistics,
         super::events::events,
         super::identifiers::resolve,
     )

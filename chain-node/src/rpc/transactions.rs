@@ -1,7 +1,7 @@
 //! Submitting a transaction and waiting for what became of it.
 
-use super::{Rpc, hash};
-use crate::{admission::AdmissionError, mempool::Refusal, node::SubmitError};
+use super::{Node, Rpc, encode, hash};
+use crate::{admission::AdmissionError, kinds, mempool::Refusal, node::SubmitError};
 use axum::{
     Json,
     extract::{Path, State},
@@ -12,6 +12,7 @@ use data_encoding::BASE64URL_NOPAD;
 use identity::canonical;
 use ledger::{
     limits::MAX_TRANSACTION_BYTES,
+    merkle,
     receipt::Receipt,
     transaction::{Transaction, TransactionId},
 };
@@ -21,7 +22,7 @@ use service_kit::{
     extract::{JsonBody, QueryOf},
 };
 use std::time::Duration;
-use wire::chain::{Submit, Submitted};
+use wire::chain::{Submit, Submitted, TransactionAnswer};
 
 /// How long a request for a receipt may wait, in milliseconds.
 const MAX_WAIT_MS: u64 = 10_000;
@@ -35,7 +36,6 @@ impl From<SubmitError> for ApiError {
             )
             | SubmitError::Mempool(Refusal::Expired { .. }) => Slug::Refused,
             SubmitError::Mempool(Refusal::Full) => Slug::Busy,
-            SubmitError::NoSpace => Slug::StorageFull,
             SubmitError::Mempool(Refusal::SenderFull) => Slug::TooManyRequests,
         };
         Self::new(slug).detail(error.to_string())
@@ -52,7 +52,6 @@ impl From<SubmitError> for ApiError {
         (status = 422, description = "another ledger's, expired, or not signed by its sender", body = wire::problem::Problem),
         (status = 429, description = "too many requests or waiting transactions", body = wire::problem::Problem),
         (status = 503, description = "too many transactions wait", body = wire::problem::Problem),
-        (status = 507, description = "this node's disk is almost full", body = wire::problem::Problem),
     )
 )]
 pub(super) async fn submit(
@@ -116,4 +115,39 @@ pub(super) async fn receipt(
         Err(stall) => format!("the transaction is not final: {stall}"),
     };
     Err(ApiError::new(Slug::NotFound).detail(why))
+}
+
+/// A finalized transaction with its place, its receipt, and the proof that it stands in its block.
+#[utoipa::path(
+    get, path = "/v1/transactions/{id}", tag = "transactions",
+    params(("id" = String, Path, description = "transaction id, base64url")),
+    responses(
+        (status = 200, body = TransactionAnswer),
+        (status = 400, description = "not an id", body = wire::problem::Problem),
+        (status = 404, description = "not final, or in a block that this node no longer has", body = wire::problem::Problem),
+    )
+)]
+pub(super) async fn transaction(State(rpc): State<Rpc>, Path(id): Path<String>) -> Result<Json<TransactionAnswer>, ApiError> {
+    let id = TransactionId(hash(&id)?);
+    let found = find(&rpc.node, &id).await;
+    found.map(Json).ok_or_else(|| ApiError::new(Slug::NotFound).detail("this node has no final block with this transaction"))
+}
+
+/// A finalized transaction, if this node has its block.
+pub(crate) async fn find(node: &Node, id: &TransactionId) -> Option<TransactionAnswer> {
+    let receipt = node.receipt(id).await?;
+    let block = node.reads.block(receipt.height).await?;
+    let block = block.inner();
+    let index = usize::try_from(receipt.index).ok()?;
+    let transaction = block.transactions().get(index).filter(|transaction| transaction.id() == *id)?;
+    let leaves: Vec<_> = block.transactions().iter().map(Transaction::leaf).collect();
+    let certificate = node.reads.certificate(block.header()).await;
+    Some(TransactionAnswer {
+        transaction: encode(&canonical::encode(transaction)),
+        kind: kinds::name(&transaction.unsigned.body).to_owned(),
+        receipt,
+        header: encode(&canonical::encode(block.header())),
+        certificate: certificate.map(|certificate| encode(&certificate)),
+        inclusion: encode(&merkle::prove(&leaves, index)?.to_bytes()),
+    })
 }

@@ -31,6 +31,7 @@ pub struct Write {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct View {
     entries: BTreeMap<StateKey, Entry>,
+    superseded: Vec<Write>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,6 +70,11 @@ impl View {
         written.map(|(key, entry)| Write { key, cell: entry.cell, body: entry.body.to_vec() }).collect()
     }
 
+    /// Versions that were written and replaced by a later transaction of the same block: no state holds them, the history does.
+    pub fn superseded(&self) -> &[Write] {
+        &self.superseded
+    }
+
     /// What stands at a subject, decoded.
     pub(crate) fn record<T: BorshDeserialize>(&self, subject: &Subject) -> Option<(Cell, T)> {
         let (cell, body) = self.get(&subject.key())?;
@@ -85,6 +91,9 @@ impl View {
     pub(crate) fn write(&mut self, height: u64, change: Change) {
         let Change { key, status, body } = change;
         let before = self.entries.get(&key).map(|entry| entry.cell);
+        if let Some(entry) = self.entries.get(&key).filter(|entry| entry.written) {
+            self.superseded.push(Write { key, cell: entry.cell, body: entry.body.to_vec() });
+        }
         let cell = Cell {
             // A record cannot change four billion times: each change is a transaction in a block.
             version: before.map_or(1, |cell| cell.version.saturating_add(1)),

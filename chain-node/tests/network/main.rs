@@ -4,4 +4,5 @@
 
 mod city;
 mod finality;
+mod reads;
 mod restart;

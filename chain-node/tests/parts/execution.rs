@@ -8,7 +8,7 @@ use ledger::{
     genesis::{Genesis, Validator},
     receipt::{Outcome, Receipt, Refusal},
     records::AuthorityRecord,
-    transaction::Transaction,
+    transaction::{Body, Sender, Transaction, Unsigned},
 };
 
 fn genesis() -> Genesis {
@@ -67,6 +67,27 @@ fn every_transaction_leaves_a_receipt_applied_or_refused() {
         let index = u32::try_from(index).unwrap();
         assert_eq!(receipt, Receipt { transaction: id, height: 2, index, outcome });
     }
+}
+
+/// N006: a record that one block writes twice has both versions in its history.
+#[test]
+fn what_a_later_transaction_of_the_block_replaces_is_kept_for_the_history() {
+    let create = signed("citizen", 1);
+    let Body::CreateIdentity(inception) = &create.unsigned.body else { panic!("the helper creates an identity") };
+    let sender = Sender::Device { identity: inception.id(), key: inception.device };
+    let body = Body::AddDevice(secret("another phone").public_key());
+    let add = Unsigned { genesis: genesis().hash(), sender, sequence: 2, expiry_height: 100, body }.sign(&secret("citizen"));
+    let executed = execution::run(&genesis(), SECOND, [], &[create.clone(), add]).unwrap();
+    let key = Subject::Identity(inception.id()).key();
+    let versions: Vec<u32> = executed
+        .superseded
+        .iter()
+        .chain(&executed.cells)
+        .filter(|(at, _)| *at == key)
+        .inspect(|(_, cell)| assert!(executed.bodies.contains_key(&cell.body)))
+        .map(|(_, cell)| cell.version)
+        .collect();
+    assert_eq!(versions, [1, 2]);
 }
 
 /// A transaction that an earlier block holds, or that stands twice, makes no block.

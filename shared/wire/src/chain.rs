@@ -8,6 +8,11 @@
 //! | `GET /v1/genesis` | [`ledger::genesis::Genesis`] |
 //! | `GET /v1/status` | [`Status`] |
 //! | `GET /v1/blocks/{height}` | [`BlockAnswer`] |
+//! | `GET /v1/blocks?before=…&limit=…` | [`Blocks`], newest first |
+//! | `GET /v1/transactions/{id}` | [`TransactionAnswer`]: the transaction, its place, its receipt and its proof of inclusion |
+//! | `GET /v1/history/{key}?before=…&limit=…` | [`History`]: the versions of a record, newest first |
+//! | `GET /v1/search?q=…` | [`SearchAnswer`]: what an id names; never by person or value |
+//! | `GET /v1/statistics?blocks=…` | [`Statistics`], by kind and never by person |
 //! | `GET /v1/events` | SSE: `finalized` events with [`Finalized`] |
 //! | `GET /1.0/identifiers/{did}` | DID resolution result (DID Resolution, section 7.1 HTTPS binding) |
 
@@ -96,4 +101,248 @@ pub struct Finalized {
     /// Ids of its transactions.
     #[schema(value_type = Vec<String>)]
     pub transactions: Vec<TransactionId>,
+}
+
+/// A finalized block in a list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct BlockSummary {
+    /// Height.
+    pub height: u64,
+    /// Digest of its header, base64url.
+    pub digest: String,
+    /// Milliseconds since the Unix epoch by its leader's clock.
+    pub timestamp_ms: u64,
+    /// The epoch.
+    pub epoch: u64,
+    /// The view within the epoch.
+    pub view: u64,
+    /// The leader's name; its key in base64url if this node knows no name for it.
+    pub leader: String,
+    /// How many transactions it holds.
+    pub transactions: u32,
+}
+
+/// A page of blocks, newest first.
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Blocks {
+    /// The blocks.
+    pub blocks: Vec<BlockSummary>,
+    /// `before` of the next page; absent on the last one.
+    pub next: Option<u64>,
+}
+
+/// A finalized transaction with everything needed to check that it stands in its block.
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct TransactionAnswer {
+    /// Borsh bytes of the [`ledger::transaction::Transaction`], base64url.
+    pub transaction: String,
+    /// What kind it is.
+    pub kind: String,
+    /// What became of it.
+    #[schema(value_type = serde_json::Value)]
+    pub receipt: ledger::receipt::Receipt,
+    /// Borsh bytes of the header of its block, base64url.
+    pub header: String,
+    /// Finality certificate of that header, base64url; absent when the block is final through a descendant.
+    pub certificate: Option<String>,
+    /// Encoded [`ledger::merkle::Inclusion`] of the transaction's leaf in the header's transactions root, base64url.
+    pub inclusion: String,
+}
+
+/// A version of a record.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct RecordVersion {
+    /// Its number, from 1.
+    pub version: u32,
+    /// The cell's status byte.
+    pub status: u8,
+    /// Height at which the record was created.
+    pub created_height: u64,
+    /// Height at which this version was written.
+    pub updated_height: u64,
+    /// The time of that block, in milliseconds since the Unix epoch; absent if this node no longer has the block.
+    pub updated_at_ms: Option<u64>,
+    /// The record's bytes, base64url; absent if this node no longer has them.
+    pub body: Option<String>,
+    /// The transactions of that block that touch the record, base64url: who changed it, and how. Empty if this node no longer has the
+    /// block, or if the genesis wrote the record.
+    #[schema(value_type = Vec<String>)]
+    pub transactions: Vec<TransactionId>,
+}
+
+/// The versions of a record, newest first.
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct History {
+    /// The state key, base64url.
+    pub key: String,
+    /// The number of the newest version.
+    pub latest_version: u32,
+    /// The versions of this page.
+    pub versions: Vec<RecordVersion>,
+    /// `before` of the next page; absent on the last one.
+    pub next: Option<u32>,
+}
+
+/// What an id may name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum FoundKind {
+    /// A finalized block.
+    Block,
+    /// A finalized transaction.
+    Transaction,
+    /// An identity.
+    Identity,
+    /// An anchor.
+    Anchor,
+    /// An attestation.
+    Attestation,
+    /// A consent or access receipt.
+    Receipt,
+    /// An authority.
+    Authority,
+    /// A registered website or counter.
+    Party,
+    /// A batch of receipts or attestations.
+    Batch,
+    /// A proposal of governance.
+    Proposal,
+    /// Evidence against a validator.
+    Evidence,
+    /// A record known by its state key alone.
+    Record,
+}
+
+/// Something that an id names.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Found {
+    /// What it is.
+    pub kind: FoundKind,
+    /// Its id as text: what was asked for, in its usual form.
+    pub id: String,
+    /// Its state key, base64url; absent for a block.
+    pub key: Option<String>,
+    /// Height of the block, or of the block that created the record.
+    pub height: u64,
+    /// Where it is read: a path of this API.
+    pub path: String,
+}
+
+/// What an id names: nothing, one thing, or, as ids of records are random bytes that different kinds may share, several.
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct SearchAnswer {
+    /// What was found.
+    pub found: Vec<Found>,
+}
+
+/// Transactions of one kind.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct KindCount {
+    /// The kind.
+    pub kind: String,
+    /// How many.
+    pub transactions: u64,
+}
+
+/// What one validator did in the blocks counted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct LeaderCount {
+    /// The validator's name.
+    pub validator: String,
+    /// Blocks that it led.
+    pub blocks: u64,
+    /// Turns that passed without a final block of its own.
+    pub missed_turns: u64,
+}
+
+/// A distribution of durations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Durations {
+    /// How many were measured.
+    pub count: u64,
+    /// Half of them were at most this long, in milliseconds.
+    pub p50_ms: u64,
+    /// 99 of 100 were at most this long, in milliseconds.
+    pub p99_ms: u64,
+}
+
+/// How the ledger is used and how quick it is, as one node sees it. Nothing here is by person.
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Statistics {
+    /// The first block counted.
+    pub from_height: u64,
+    /// The last block counted.
+    pub to_height: u64,
+    /// Blocks counted.
+    pub blocks: u64,
+    /// Their transactions by kind, most first.
+    pub kinds: Vec<KindCount>,
+    /// From first seen here to final here, of recent transactions; absent before the first.
+    pub finality: Option<Durations>,
+    /// Between the times of consecutive blocks; absent with fewer than two blocks.
+    pub block_interval: Option<Durations>,
+    /// What each validator did, in the order of their names.
+    pub leaders: Vec<LeaderCount>,
+    /// Views that ended without a final block.
+    pub skipped_views: u64,
+}
+
+/// Recorded evidence that a validator broke the protocol.
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct EvidenceEntry {
+    /// Its state key, base64url: `/v1/state/{key}` has it with proof.
+    pub key: String,
+    /// The accused validator's name, or its key if this node knows no name.
+    pub validator: String,
+    /// The epoch.
+    pub epoch: u64,
+    /// The view.
+    pub view: u64,
+    /// What was done: `two_notarizes`, `two_finalizes` or `nullify_and_finalize`.
+    pub offence: String,
+    /// Height at which it was recorded.
+    pub height: u64,
+    /// Borsh bytes of the evidence, base64url: it proves itself.
+    pub evidence: String,
+}
+
+/// A page of evidence, in the order of recording.
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct EvidenceList {
+    /// The entries.
+    pub evidence: Vec<EvidenceEntry>,
+    /// `after` of the next page; absent on the last one.
+    pub next: Option<String>,
+}
+
+/// Something wrong with what a node keeps.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Finding {
+    /// The block, or the block that wrote the record.
+    pub height: u64,
+    /// What is concerned: `block`, `transaction <id>` or `record <state key>`.
+    pub subject: String,
+    /// What is wrong, as a slug.
+    pub what: String,
+    /// What is wrong, as a sentence.
+    pub detail: String,
+    /// When it was first found, in milliseconds since the Unix epoch.
+    pub since_ms: u64,
+    /// When it was last seen to be so.
+    pub seen_ms: u64,
+}
+
+/// How far the continuous re-verification of a node's own copy is, and what it found.
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Supervision {
+    /// Whether it runs on this node.
+    pub running: bool,
+    /// Rounds from the genesis to the tip that were completed since the node started.
+    pub rounds: u64,
+    /// The height up to which this round has checked the blocks.
+    pub height: u64,
+    /// Records checked in this round.
+    pub records: u64,
+    /// What is wrong now, oldest first; at most 1,000.
+    pub findings: Vec<Finding>,
 }
