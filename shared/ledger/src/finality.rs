@@ -12,7 +12,11 @@
 //! `_FINALIZE`, and verifies by ZIP-215, as the engine has it: the certificate that one honest party accepts, all accept.
 //! Validators are numbered by the order of their keys. Refuses everything that is not exactly this, and any header but the one signed.
 //!
-//! The validators of the genesis are those of epoch 0; a header of another epoch is refused.
+//! The validators are those of the header's epoch, as far as the trust root knows them. A header is taken from them only with a height
+//! of their epoch and a time that is not before it nor after it: see `trust` for what that stops.
+//!
+//! The signed bytes do not cover who else signed. So signatures beyond a quorum can be left out ([`trim_certificate`]), and the rest is
+//! a certificate still.
 
 use ed25519_consensus::{Signature, VerificationKey};
 use identity::canonical::Hash;
@@ -20,14 +24,12 @@ use identity::canonical::Hash;
 use crate::block::Header;
 use crate::codec::{Malformed, Reader, write_varint};
 use crate::limits::MAX_CERTIFICATE_BYTES;
-use crate::trust::TrustRoot;
+use crate::trust::{Committee, TrustRoot};
 
 /// How the namespace of every consensus signature begins; the genesis hash follows, so that no vote counts on two ledgers.
 pub const NAMESPACE: &[u8] = b"yufu-consensus-v1";
 /// What the engine appends for votes that finalize (as against those that notarize or nullify).
 pub(crate) const FINALIZE: &[u8] = b"_FINALIZE";
-/// The one epoch whose validators the genesis names.
-const GENESIS_EPOCH: u64 = 0;
 
 /// Why a certificate does not make a header final.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -44,6 +46,22 @@ pub enum FinalityError {
     /// The trust root does not know the validators of this epoch.
     #[error("the validators of epoch {0} are not known here")]
     UnknownEpoch(u64),
+    /// A block of this height is of another epoch.
+    #[error("block {height} is not of epoch {epoch}")]
+    OtherEpoch {
+        /// The header's height.
+        height: u64,
+        /// The epoch that the header names.
+        epoch: u64,
+    },
+    /// The header's time is before or after the term of its validators: it may be made with the keys of retired ones.
+    #[error("the block's time {timestamp_ms} is outside of epoch {epoch}")]
+    OutsideItsEpoch {
+        /// The header's time, in milliseconds since the Unix epoch.
+        timestamp_ms: u64,
+        /// The epoch that the header names.
+        epoch: u64,
+    },
     /// The certificate is for another header.
     #[error("the certificate is for another header")]
     OtherHeader,
@@ -71,21 +89,38 @@ pub fn namespace(genesis: &Hash) -> Vec<u8> {
     [NAMESPACE, genesis].concat()
 }
 
-/// Checks that a quorum of the validators that the trust root names made this header final.
+/// Checks that a quorum of the validators of the header's epoch made this header final.
 ///
 /// # Errors
 /// See [`FinalityError`].
 pub fn verify_certificate(root: &TrustRoot, header: &Header, certificate: &[u8]) -> Result<(), FinalityError> {
+    verified(root, header, certificate).map(|_| ())
+}
+
+/// The same certificate with the signatures that a quorum needs and no more: the shortest that everybody accepts.
+///
+/// # Errors
+/// When the certificate does not make the header final.
+pub fn trim_certificate(root: &TrustRoot, header: &Header, certificate: &[u8]) -> Result<Vec<u8>, FinalityError> {
+    let (mut parsed, committee) = verified(root, header, certificate)?;
+    parsed.signers.truncate(committee.quorum());
+    parsed.signatures.truncate(committee.quorum());
+    Ok(parsed.to_bytes(committee.keys.len()))
+}
+
+fn verified<'a>(
+    root: &'a TrustRoot,
+    header: &Header,
+    certificate: &[u8],
+) -> Result<(Certificate, Committee<'a>), FinalityError> {
     if certificate.len() > MAX_CERTIFICATE_BYTES {
         return Err(FinalityError::TooLong(certificate.len()));
     }
     if header.genesis != *root.hash() {
         return Err(FinalityError::OtherLedger);
     }
-    if header.context.epoch != GENESIS_EPOCH {
-        return Err(FinalityError::UnknownEpoch(header.context.epoch));
-    }
-    let parsed = Certificate::parse(certificate, root.validators().len())?;
+    let committee = committee_of(root, header)?;
+    let parsed = Certificate::parse(certificate, committee.keys.len())?;
     if parsed.payload != header.digest() {
         return Err(FinalityError::OtherHeader);
     }
@@ -93,16 +128,31 @@ pub fn verify_certificate(root: &TrustRoot, header: &Header, certificate: &[u8])
     if (parsed.epoch, parsed.view, parsed.parent_view) != (context.epoch, context.view, context.parent_view) {
         return Err(FinalityError::OtherRound);
     }
-    if parsed.signers.len() < root.quorum() {
-        return Err(FinalityError::NoQuorum { signers: parsed.signers.len(), quorum: root.quorum() });
+    if parsed.signers.len() < committee.quorum() {
+        return Err(FinalityError::NoQuorum { signers: parsed.signers.len(), quorum: committee.quorum() });
     }
     let message = parsed.signed_bytes(root.hash());
     for (signer, signature) in parsed.signers.iter().zip(&parsed.signatures) {
-        let key = root.validators().get(*signer).ok_or(FinalityError::Committee)?;
+        let key = committee.keys.get(*signer).ok_or(FinalityError::Committee)?;
         let verified = VerificationKey::try_from(*key).and_then(|key| key.verify(&Signature::from(*signature), &message));
         verified.map_err(|_| FinalityError::Signature(*signer))?;
     }
-    Ok(())
+    Ok((parsed, committee))
+}
+
+/// The validators who may finalize this header: those of its epoch, if its height and time are the epoch's.
+fn committee_of<'a>(root: &'a TrustRoot, header: &Header) -> Result<Committee<'a>, FinalityError> {
+    let (epoch, timestamp_ms) = (header.context.epoch, header.timestamp_ms);
+    let committee = root.committee(epoch).ok_or(FinalityError::UnknownEpoch(epoch))?;
+    if let Some(governance) = &root.genesis().governance
+        && governance.epoch_of(header.height) != epoch
+    {
+        return Err(FinalityError::OtherEpoch { height: header.height, epoch });
+    }
+    if timestamp_ms < committee.since_ms || committee.until_ms.is_some_and(|until_ms| timestamp_ms > until_ms) {
+        return Err(FinalityError::OutsideItsEpoch { timestamp_ms, epoch });
+    }
+    Ok(committee)
 }
 
 /// A parsed certificate: as many signatures as signers, the signers ascending and each a validator.
@@ -142,6 +192,30 @@ impl Certificate {
         Ok(Self { epoch, view, parent_view, payload, signers, signatures })
     }
 
+    /// The wire form again.
+    fn to_bytes(&self, validators: usize) -> Vec<u8> {
+        let wide = |number: usize| u64::try_from(number).expect("a set of validators is bounded");
+        let mut bytes = self.proposal();
+        bytes.extend_from_slice(&wide(validators).to_be_bytes());
+        let mut bitmap = vec![0_u8; validators.div_ceil(8)];
+        for signer in &self.signers {
+            if let Some(byte) = bitmap.get_mut(signer / 8) {
+                *byte |= 1 << (signer % 8);
+            }
+        }
+        bytes.extend_from_slice(&bitmap);
+        write_varint(wide(self.signatures.len()), &mut bytes);
+        self.signatures.iter().for_each(|signature| bytes.extend_from_slice(signature));
+        bytes
+    }
+
+    fn proposal(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(64);
+        [self.epoch, self.view, self.parent_view].into_iter().for_each(|number| write_varint(number, &mut bytes));
+        bytes.extend_from_slice(&self.payload);
+        bytes
+    }
+
     /// The bytes that every signer signed.
     fn signed_bytes(&self, genesis: &Hash) -> Vec<u8> {
         let namespace = [&namespace(genesis), FINALIZE].concat();
@@ -149,8 +223,7 @@ impl Certificate {
         let mut message = Vec::with_capacity(192);
         write_varint(length, &mut message);
         message.extend_from_slice(&namespace);
-        [self.epoch, self.view, self.parent_view].into_iter().for_each(|number| write_varint(number, &mut message));
-        message.extend_from_slice(&self.payload);
+        message.extend_from_slice(&self.proposal());
         message
     }
 }

@@ -3,6 +3,7 @@
 //! Pure: no async, no I/O, no clock, no randomness, no logging, and no type of the consensus engine. A wallet or a browser that
 //! has the genesis file and this crate can check any answer of any node.
 
+pub mod batch;
 pub mod block;
 mod bounds;
 pub mod cell;

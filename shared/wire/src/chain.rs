@@ -5,6 +5,8 @@
 //! | `POST /v1/transactions` | [`Submit`] → 202 [`Submitted`]; the same transaction again gives the same answer |
 //! | `GET /v1/transactions/{id}/receipt?wait_ms=…` | waits (≤ 10 000 ms) → 200 [`ledger::receipt::Receipt`], or 404 while it is not final |
 //! | `GET /v1/state/{key}` | key: base64url [`ledger::cell::StateKey`] → [`ProvenState`] |
+//! | `GET /v1/epochs/{epoch}` | the change that introduced the epoch, from 1 → [`ProvenState`] of `Subject::Validators` as of the last block before it |
+//! | `GET /v1/transactions/{id}` | → [`ProvenTransaction`], or 404 while it is in no final block |
 //! | `GET /v1/genesis` | [`ledger::genesis::Genesis`] |
 //! | `GET /v1/status` | [`Status`] |
 //! | `GET /v1/blocks/{height}` | [`BlockAnswer`] |
@@ -16,6 +18,8 @@
 //! | `GET /v1/events` | SSE: `finalized` events with [`Finalized`] |
 //! | `GET /1.0/identifiers/{did}` | DID resolution result (DID Resolution, section 7.1 HTTPS binding) |
 
+use data_encoding::BASE64URL_NOPAD;
+use ledger::proof::Bundle;
 use ledger::transaction::TransactionId;
 use serde::{Deserialize, Serialize};
 
@@ -48,6 +52,91 @@ pub struct ProvenState {
     pub body: Option<String>,
     /// Inclusion proof of the cell, or exclusion proof (commonware codec bytes), base64url.
     pub proof: String,
+}
+
+/// A part of an answer is not base64url without padding, or has a length that it cannot have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the answer's {0} is not base64url of what it should be")]
+pub struct NotBase64(pub &'static str);
+
+fn decode(text: &str, field: &'static str) -> Result<Vec<u8>, NotBase64> {
+    BASE64URL_NOPAD.decode(text.as_bytes()).map_err(|_| NotBase64(field))
+}
+
+impl ProvenState {
+    /// The bytes, to be checked with `ledger::proof::verify_answer`.
+    ///
+    /// # Errors
+    /// The field that is not base64url, or the cell when it has not its length.
+    pub fn to_bundle(&self) -> Result<Bundle, NotBase64> {
+        let cell = self.cell.as_deref().map(|cell| decode(cell, "cell")).transpose()?;
+        Ok(Bundle {
+            header: decode(&self.header, "header")?,
+            certificate: decode(&self.certificate, "certificate")?,
+            cell: cell.map(|cell| cell.try_into().map_err(|_| NotBase64("cell"))).transpose()?,
+            body: self.body.as_deref().map(|body| decode(body, "body")).transpose()?,
+            proof: decode(&self.proof, "proof")?,
+        })
+    }
+}
+
+impl From<&Bundle> for ProvenState {
+    fn from(bundle: &Bundle) -> Self {
+        let encode = |bytes: &[u8]| BASE64URL_NOPAD.encode(bytes);
+        Self {
+            header: encode(&bundle.header),
+            certificate: encode(&bundle.certificate),
+            cell: bundle.cell.as_ref().map(|cell| encode(cell)),
+            body: bundle.body.as_deref().map(encode),
+            proof: encode(&bundle.proof),
+        }
+    }
+}
+
+/// A transaction, with everything needed to check that it is in a final block.
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct ProvenTransaction {
+    /// Borsh bytes of the [`ledger::transaction::Transaction`], base64url.
+    pub transaction: String,
+    /// Borsh bytes of its [`ledger::merkle::Inclusion`] among the leaves of its block, base64url.
+    pub inclusion: String,
+    /// Borsh bytes of its block's [`ledger::block::Header`], base64url.
+    pub header: String,
+    /// The headers after that, in order, up to the one that the certificate is for, base64url each; empty when the block has its own.
+    pub links: Vec<String>,
+    /// Finality certificate of the last header, base64url.
+    pub certificate: String,
+}
+
+/// The bytes of a [`ProvenTransaction`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TransactionBytes {
+    /// The transaction.
+    pub transaction: Vec<u8>,
+    /// Its path.
+    pub inclusion: Vec<u8>,
+    /// Its block's header.
+    pub header: Vec<u8>,
+    /// The headers after that.
+    pub links: Vec<Vec<u8>>,
+    /// The certificate of the last.
+    pub certificate: Vec<u8>,
+}
+
+impl ProvenTransaction {
+    /// The bytes, to be checked with `ledger::proof::verify_transaction`.
+    ///
+    /// # Errors
+    /// The field that is not base64url.
+    pub fn to_bytes(&self) -> Result<TransactionBytes, NotBase64> {
+        Ok(TransactionBytes {
+            transaction: decode(&self.transaction, "transaction")?,
+            inclusion: decode(&self.inclusion, "inclusion")?,
+            header: decode(&self.header, "header")?,
+            links: self.links.iter().map(|link| decode(link, "links")).collect::<Result<_, _>>()?,
+            certificate: decode(&self.certificate, "certificate")?,
+        })
+    }
 }
 
 /// How a node sees itself and the network.

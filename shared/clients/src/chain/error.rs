@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use identity::Localized;
 use identity::canonical::DecodeError;
-use ledger::proof::AnswerError;
+use ledger::proof::{AnswerError, TransactionProofError};
 use ledger::receipt::Refusal;
 use ledger::transaction::TransactionId;
+use ledger::trust::TrustError;
 
 use crate::http::HttpError;
 
@@ -20,13 +21,57 @@ pub enum ChainError {
     #[error("no ledger node gives an answer")]
     Unreachable(#[from] HttpError),
     /// A node's answer is not proved: a lie, a fault, or another ledger.
-    #[error("the answer of ledger node {host} is not proved and was not believed")]
+    #[error("the answer of ledger node {host} is not proved and was not believed: its {} does not hold", .source.field())]
     Unproven {
         /// The node.
         host: String,
         /// What does not hold.
         #[source]
         source: AnswerError,
+    },
+    /// A part of a node's answer does not decode.
+    #[error("the answer of ledger node {host} was not believed: its {field} does not decode")]
+    Undecodable {
+        /// The node.
+        host: String,
+        /// The part.
+        field: &'static str,
+    },
+    /// A node's transaction is not proved to be in a final block.
+    #[error("ledger node {host} does not prove that the transaction is in a final block")]
+    UnprovenTransaction {
+        /// The node.
+        host: String,
+        /// What does not hold.
+        #[source]
+        source: TransactionProofError,
+    },
+    /// A node speaks of an epoch and does not prove who its validators are.
+    #[error("ledger node {host} does not prove who validates in epoch {epoch}")]
+    UnprovenEpoch {
+        /// The node.
+        host: String,
+        /// The epoch.
+        epoch: u64,
+        /// What does not hold.
+        #[source]
+        source: TrustError,
+    },
+    /// A quorum of one epoch's validators signed two histories: this one and the one that was followed.
+    #[error("ledger node {host} proves another history after epoch {epoch}: its validators signed two, or lost their keys")]
+    Forked {
+        /// The node.
+        host: String,
+        /// The epoch.
+        epoch: u64,
+    },
+    /// There are more changes of validators than could be followed in time. What was learned is kept.
+    #[error("the ledger's validators are followed up to epoch {known} of {wanted}; ask again to go on")]
+    Following {
+        /// The newest known epoch.
+        known: u64,
+        /// The epoch of the answer.
+        wanted: u64,
     },
     /// The record is proved but not of a form that this version knows.
     #[error("the ledger's record is of a form that this program does not know")]
@@ -53,7 +98,13 @@ impl ChainError {
         match self {
             Self::NoNodes => "ledger-not-configured",
             Self::Unreachable(_) => "ledger-unavailable",
-            Self::Unproven { .. } | Self::Unreadable(_) => "ledger-unproven",
+            Self::Unproven { .. }
+            | Self::Undecodable { .. }
+            | Self::UnprovenTransaction { .. }
+            | Self::UnprovenEpoch { .. }
+            | Self::Unreadable(_) => "ledger-unproven",
+            Self::Forked { .. } => "ledger-forked",
+            Self::Following { .. } => "ledger-following",
             Self::NotFinalized { .. } => "ledger-not-finalized",
             Self::Refused(_) => "ledger-refused",
             Self::WrongSigner => "ledger-wrong-signer",
@@ -63,8 +114,16 @@ impl ChainError {
     /// Whether the same can succeed later.
     pub fn is_temporary(&self) -> bool {
         match self {
-            Self::Unreachable(_) | Self::NotFinalized { .. } => true,
-            Self::NoNodes | Self::Unproven { .. } | Self::Unreadable(_) | Self::Refused(_) | Self::WrongSigner => false,
+            Self::Unreachable(_) | Self::NotFinalized { .. } | Self::Following { .. } => true,
+            Self::NoNodes
+            | Self::Unproven { .. }
+            | Self::Undecodable { .. }
+            | Self::UnprovenTransaction { .. }
+            | Self::UnprovenEpoch { .. }
+            | Self::Forked { .. }
+            | Self::Unreadable(_)
+            | Self::Refused(_)
+            | Self::WrongSigner => false,
         }
     }
 
@@ -78,9 +137,20 @@ impl ChainError {
                 "无法连接到账本节点。请检查网络，稍后再试。",
                 "The ledger's nodes cannot be reached. Check the network and try again later.",
             ),
-            Self::Unproven { .. } => Localized::new(
+            Self::Unproven { .. }
+            | Self::Undecodable { .. }
+            | Self::UnprovenTransaction { .. }
+            | Self::UnprovenEpoch { .. } => Localized::new(
                 "账本节点的应答无法验证，未予采信。请稍后再试，并告知系统管理员。",
                 "A ledger node's answer could not be verified and was not believed. Try again later and tell the operator.",
+            ),
+            Self::Forked { .. } => Localized::new(
+                "账本节点出示了两份互相矛盾、均有签名的记录。请停止使用，并立即告知系统管理员。",
+                "The ledger's validators signed two histories that contradict each other. Stop, and tell the operator at once.",
+            ),
+            Self::Following { .. } => Localized::new(
+                "正在核对账本验证者的变更。请稍后重试。",
+                "The changes of the ledger's validators are still being checked. Try again in a moment.",
             ),
             Self::Unreadable(_) => Localized::new(
                 "账本记录的格式比本程序更新。请更新程序。",

@@ -1,15 +1,22 @@
 //! The ledger's client. It believes no node: every answer is a state cell with its proof, the header that the proof is against and
 //! the finality certificate of that header, and `ledger` checks all of it against the genesis file.
 //!
+//! Nodes are asked one after the other: the next at once when one fails or lies, and after [`HEDGE_DELAY`] when one is silent, so that
+//! neither a dead node nor a slow one is waited for while another answers.
+//!
 //! What a proof cannot show is that it is the newest. So every answer says as of which block and time it holds ([`AsOf`]), an answer
-//! older than one that this client has already seen is taken only when no node has a newer one, and whoever decides on an
-//! answer compares its time with their own clock ([`AsOf::age_ms`]).
+//! older than one that this client has already seen, or than the owner's clock allows ([`ChainClient::with_clock`]), is taken only
+//! when no node has a newer one, and whoever decides on an answer compares its time with their own clock ([`AsOf::age_ms`]).
+//!
+//! Validators change. A certificate of an epoch that is not known yet makes the client follow the changes up to it, each proved by the
+//! validators before; see `ledger::trust` for what that can and cannot show, and [`ChainClient::with_keeper`] to keep what was learned.
 
+mod ask;
+mod epochs;
 mod error;
 mod submit;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -18,42 +25,41 @@ use borsh::BorshDeserialize;
 use identity::canonical;
 use identity::did::IdentityId;
 use ledger::TrustRoot;
+use ledger::block::Header;
 use ledger::cell::{Cell, Subject};
+use ledger::finality::FinalityError;
+use ledger::governance::ValidatorSet;
 use ledger::limits::MAX_RECORD_BYTES;
-use ledger::proof::{Answer, Proven, verify_answer};
-use ledger::records::{AttestationRecord, AuthorityId, AuthorityRecord, IdentityRecord, PartyId, PartyRecord, RecordId};
-use ledger::transaction::{Anchor, NewReceipt};
+use ledger::proof::{Proven, TransactionProof, TransactionProofError, verify_transaction};
+use ledger::records::{
+    AccreditationRecord, AttestationRecord, AuthorityId, AuthorityRecord, BatchItemRecord, BatchRecord, IdentityRecord, PartyId,
+    PartyRecord, RecordId,
+};
+use ledger::transaction::{Anchor, NewReceipt, Transaction, TransactionId};
 use url::Url;
-use wire::chain::ProvenState;
+use wire::chain::{NotBase64, ProvenState, ProvenTransaction, TransactionBytes};
 
+use self::ask::Nodes;
+pub use self::ask::{HEDGE_DELAY, NEWER_TIMEOUT};
+use self::epochs::Known;
+pub use self::epochs::FOLLOW_TIMEOUT;
 pub use self::error::ChainError;
 pub use self::submit::{EXPIRY_BLOCKS, FINALITY_TIMEOUT};
 use crate::environment::{Clock, Random};
 use crate::http::{self, HttpError};
 
-/// A client of the ledger, cheap to clone.
+/// A client of the ledger, cheap to clone. Clones share what they have learned.
 #[derive(Clone)]
 pub struct ChainClient {
     http: reqwest::Client,
-    nodes: Arc<[Node]>,
+    nodes: Arc<Nodes>,
+    /// What the client was given.
     root: Arc<TrustRoot>,
+    /// What it knows by now.
+    known: Arc<Known>,
     random: Random,
-    seen: Arc<Seen>,
     patience: Duration,
-}
-
-struct Node {
-    url: Url,
-    host: String,
-}
-
-/// What the client has learned so far.
-#[derive(Default)]
-struct Seen {
-    /// The greatest height with a certificate that was checked.
-    height: AtomicU64,
-    /// The node that answered last; it is asked first.
-    node: AtomicUsize,
+    freshness: Option<(Clock, u64)>,
 }
 
 /// A fact, and the block as of which it holds.
@@ -83,83 +89,99 @@ impl ChainClient {
     /// A client of these nodes, whose answers are checked against `root`. At least one node; more let it go on when one is away,
     /// behind or lying.
     pub fn new(http: reqwest::Client, nodes: Vec<Url>, root: TrustRoot, random: Random) -> Self {
-        let nodes = nodes.into_iter().map(|url| Node { host: http::host(&url), url }).collect();
-        Self { http, nodes, root: Arc::new(root), random, seen: Arc::default(), patience: FINALITY_TIMEOUT }
+        let root = Arc::new(root);
+        let known = Arc::new(Known::new(Arc::clone(&root)));
+        let nodes = Arc::new(Nodes::new(nodes));
+        Self { http, nodes, root, known, random, patience: FINALITY_TIMEOUT, freshness: None }
     }
 
     /// The same client with another limit on the wait for finality than [`FINALITY_TIMEOUT`].
+    #[must_use]
     pub fn with_finality_timeout(self, patience: Duration) -> Self {
         Self { patience, ..self }
     }
 
-    /// What the client checks against.
+    /// The same client with a clock: an answer that is older than `max_age_ms` milliseconds makes it ask the other nodes for a newer one.
+    #[must_use]
+    pub fn with_clock(self, clock: Clock, max_age_ms: u64) -> Self {
+        Self { freshness: Some((clock, max_age_ms)), ..self }
+    }
+
+    /// What the client was given to check against. Genesis and hash stay; the epochs that it has followed since are in
+    /// [`Self::followed_root`].
     pub fn trust_root(&self) -> &TrustRoot {
         &self.root
     }
 
-    /// What the state says about a subject, proved. Nodes are asked in turn until one gives a proof that is not older than what
-    /// was seen before.
+    /// What the state says about a subject, proved. Nodes are asked in turn until one gives a proof that is neither older than what
+    /// was seen before nor than the clock allows; where none does, the newest of the old ones is given.
     ///
     /// # Errors
     /// [`ChainError::Unreachable`] when no node answers, [`ChainError::Unproven`] when none of the answers is proved.
     pub async fn get(&self, subject: &Subject) -> Result<Proven, ChainError> {
-        let mut older: Option<Proven> = None;
-        let mut failure = None;
-        let seen = self.seen.height.load(Ordering::Relaxed);
-        for index in self.order() {
-            match self.get_from(index, subject).await {
-                Ok(proven) if proven.header.height >= seen => {
-                    self.seen.node.store(index, Ordering::Relaxed);
-                    return Ok(proven);
-                }
-                Ok(proven) => {
-                    let newest = older.take().filter(|older| older.header.height >= proven.header.height);
-                    older = Some(newest.unwrap_or(proven));
-                }
-                Err(e) => {
-                    tracing::warn!(node = self.host(index), error = &e as &dyn std::error::Error, "a node gave no proof");
-                    // A lie is worth more to whoever reads the error than a silence.
-                    failure = match failure {
-                        Some(kept @ ChainError::Unproven { .. }) => Some(kept),
-                        Some(_) | None => Some(e),
-                    };
-                }
-            }
-        }
-        older.ok_or_else(|| failure.unwrap_or(ChainError::NoNodes))
+        let seen = self.nodes.seen();
+        let fresh = |proven: &Proven| {
+            let header = &proven.header;
+            let in_time = |(clock, max_age_ms): &(Clock, u64)| clock.now_ms().saturating_sub(header.timestamp_ms) <= *max_age_ms;
+            header.height >= seen && self.freshness.as_ref().is_none_or(in_time)
+        };
+        let asked = self.nodes.ask(|index| self.get_from(index, subject), fresh).await;
+        let newest_old = || asked.others.into_iter().max_by_key(|proven| proven.header.height);
+        asked.answer.or_else(newest_old).ok_or_else(|| asked.failure.unwrap_or(ChainError::NoNodes))
     }
 
-    /// The nodes' indexes, the one that answered last first.
-    fn order(&self) -> impl Iterator<Item = usize> + use<> {
-        let count = self.nodes.len();
-        let first = self.seen.node.load(Ordering::Relaxed);
-        (0..count).map(move |offset| (first + offset) % count)
-    }
-
-    fn node(&self, index: usize) -> Result<&Node, ChainError> {
-        self.nodes.get(index).ok_or(ChainError::NoNodes)
-    }
-
-    fn host(&self, index: usize) -> &str {
-        self.nodes.get(index).map_or("?", |node| &node.host)
+    fn undecodable(&self, index: usize, error: NotBase64) -> ChainError {
+        ChainError::Undecodable { host: self.nodes.host(index).to_owned(), field: error.0 }
     }
 
     async fn get_from(&self, index: usize, subject: &Subject) -> Result<Proven, ChainError> {
-        let node = self.node(index)?;
+        let node = self.nodes.node(index)?;
         let key = URL_SAFE_NO_PAD.encode(subject.key());
         let url = node.path(&["v1", "state", &key])?;
         let answer: ProvenState = http::json(&node.host, self.http.get(url), "a proved state").await?;
-        let undecodable = || HttpError::Malformed { host: node.host.clone(), expected: "a proved state" };
-        let decode = |text: &str| URL_SAFE_NO_PAD.decode(text).map_err(|_| undecodable());
-        let (header, certificate, proof) = (decode(&answer.header)?, decode(&answer.certificate)?, decode(&answer.proof)?);
-        let cell = answer.cell.as_deref().map(decode).transpose()?;
-        let body = answer.body.as_deref().map(decode).transpose()?;
-        let answer =
-            Answer { header: &header, certificate: &certificate, cell: cell.as_deref(), body: body.as_deref(), proof: &proof };
-        let proven = verify_answer(&self.root, subject, &answer)
-            .map_err(|source| ChainError::Unproven { host: node.host.clone(), source })?;
-        self.seen.height.fetch_max(proven.header.height, Ordering::Relaxed);
+        let bundle = answer.to_bundle().map_err(|error| self.undecodable(index, error))?;
+        let proven = self.verify(index, subject, &bundle).await?;
+        self.nodes.saw(proven.header.height);
         Ok(proven)
+    }
+
+    /// A transaction that is in a final block, with the block's header; `None` while it is in none that a node has. That it is in a
+    /// block is proved; that it is in none is a node's word. What became of it is in its receipt ([`Self::receipt`]).
+    ///
+    /// # Errors
+    /// As [`Self::get`]; [`ChainError::UnprovenTransaction`] when a node's proof does not hold.
+    pub async fn transaction(&self, id: &TransactionId) -> Result<Option<(Transaction, Header)>, ChainError> {
+        let asked = self.nodes.ask(|index| self.transaction_from(index, id), Option::is_some).await;
+        match (asked.answer, asked.others.is_empty()) {
+            (Some(found), _) => Ok(found),
+            (None, false) => Ok(None),
+            (None, true) => Err(asked.failure.unwrap_or(ChainError::NoNodes)),
+        }
+    }
+
+    async fn transaction_from(
+        &self,
+        index: usize,
+        id: &TransactionId,
+    ) -> Result<Option<(Transaction, Header)>, ChainError> {
+        let node = self.nodes.node(index)?;
+        let url = node.path(&["v1", "transactions", &URL_SAFE_NO_PAD.encode(id.0)])?;
+        let answer = http::json::<ProvenTransaction>(&node.host, self.http.get(url), "a proved transaction").await;
+        let answer = match answer {
+            Err(error) if error.status() == Some(404) => return Ok(None),
+            answer => answer?,
+        };
+        let bytes = answer.to_bytes().map_err(|error| self.undecodable(index, error))?;
+        let TransactionBytes { transaction, inclusion, header, links, certificate } = &bytes;
+        let proof = TransactionProof { transaction, inclusion, header, links, certificate };
+        let unproven = |source| ChainError::UnprovenTransaction { host: node.host.clone(), source };
+        match verify_transaction(&self.known.root(), id, &proof) {
+            Err(TransactionProofError::Finality(FinalityError::UnknownEpoch(epoch))) if self.may_follow(epoch) => {
+                self.follow_to(index, epoch).await?;
+                verify_transaction(&self.known.root(), id, &proof).map(Some).map_err(unproven)
+            }
+            verified => verified.map(Some).map_err(unproven),
+        }
     }
 
     /// The newest block that can be proved now: whether the ledger is there, and how fresh it is.
@@ -168,7 +190,7 @@ impl ChainClient {
     /// As [`Self::get`].
     pub async fn head(&self) -> Result<AsOf<()>, ChainError> {
         // Any subject will do: that there is no such transaction is proved against the newest state.
-        let nothing = Subject::Transaction(ledger::transaction::TransactionId([0; 32]));
+        let nothing = Subject::Transaction(TransactionId([0; 32]));
         self.get(&nothing).await.map(|proven| as_of(&proven, ()))
     }
 
@@ -240,6 +262,42 @@ impl ChainClient {
         self.record(Subject::Receipt(*id)).await
     }
 
+    /// A batch of receipts or attestations; its items are checked with `ledger::batch`.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    pub async fn batch(&self, id: &RecordId) -> Result<AsOf<Option<(Cell, BatchRecord)>>, ChainError> {
+        self.record(Subject::Batch(*id)).await
+    }
+
+    /// The cell of an item of a batch, if its status was ever set: `ledger::batch::item_status` reads it.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    pub async fn batch_item(&self, batch: &RecordId, index: u32) -> Result<AsOf<Option<(Cell, BatchItemRecord)>>, ChainError> {
+        self.record(Subject::BatchItem { batch: *batch, index }).await
+    }
+
+    /// The one authority that is accredited for an attestation type, on a ledger with governance. Whether the accreditation is in force
+    /// is the cell's status.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    pub async fn accreditation(
+        &self,
+        attestation_type: &str,
+    ) -> Result<AsOf<Option<(Cell, AccreditationRecord)>>, ChainError> {
+        self.record(Subject::Accreditation(attestation_type.to_owned())).await
+    }
+
+    /// The validators of the next epoch as they stand, on a ledger with governance.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    pub async fn next_validators(&self) -> Result<AsOf<Option<(Cell, ValidatorSet)>>, ChainError> {
+        self.record(Subject::Validators).await
+    }
+
     /// An anchor.
     ///
     /// # Errors
@@ -251,19 +309,4 @@ impl ChainClient {
 
 fn as_of<T>(proven: &Proven, value: T) -> AsOf<T> {
     AsOf { height: proven.header.height, timestamp_ms: proven.header.timestamp_ms, value }
-}
-
-impl Node {
-    fn path(&self, segments: &[&str]) -> Result<Url, ChainError> {
-        let mut url = self.url.clone();
-        match url.path_segments_mut() {
-            Ok(mut path) => {
-                path.pop_if_empty().extend(segments);
-            }
-            Err(()) => {
-                return Err(HttpError::Malformed { host: self.host.clone(), expected: "at a web address" }.into());
-            }
-        }
-        Ok(url)
-    }
 }

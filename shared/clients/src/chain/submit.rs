@@ -1,11 +1,10 @@
-//! Submitting transactions: to several nodes, the same one as often as need be, until its place in the ledger is proved.
+//! Submitting transactions: to one node, to the next when that one fails or is silent, and the same one again to every further node as
+//! long as no receipt is proved. A transaction is applied once however often it is submitted.
 
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use futures::StreamExt as _;
-use futures::stream::FuturesUnordered;
 use identity::canonical;
 use identity::keys::Signer;
 use ledger::cell::Subject;
@@ -70,7 +69,7 @@ impl ChainClient {
         let deadline = Instant::now() + self.patience;
         let id = transaction.id();
         let submit = Submit { transaction: URL_SAFE_NO_PAD.encode(canonical::encode(transaction)) };
-        let accepted_by = match timeout_at(deadline, self.broadcast(&submit)).await {
+        let accepted_by = match timeout_at(deadline, self.offer(&submit)).await {
             Ok(accepted_by) => accepted_by?,
             Err(_) => return Err(ChainError::NotFinalized { transaction: id, waited: self.patience }),
         };
@@ -90,31 +89,16 @@ impl ChainClient {
         proven.body.map(|body| canonical::decode(&body, MAX_RECORD_BYTES).map_err(ChainError::Unreadable)).transpose()
     }
 
-    /// Offers the transaction to all nodes at once and goes on with the first that takes it; the others are not waited for.
-    async fn broadcast(&self, submit: &Submit) -> Result<usize, ChainError> {
-        let sends = self.order().map(|index| self.send_to(index, submit));
-        let mut answers: FuturesUnordered<_> = sends.collect();
-        let mut failure = None;
-        while let Some((index, answer)) = answers.next().await {
-            match answer {
-                Ok(_) => return Ok(index),
-                Err(e) => {
-                    tracing::warn!(node = self.host(index), error = &e as &dyn std::error::Error, "a node took no transaction");
-                    failure = Some(e);
-                }
-            }
-        }
-        Err(failure.unwrap_or(ChainError::NoNodes))
+    /// Offers the transaction to one node, and to the next when that one refuses, fails or is silent. Gives the first that took it.
+    async fn offer(&self, submit: &Submit) -> Result<usize, ChainError> {
+        let asked = self.nodes.ask(|index| async move { self.send_to(index, submit).await.map(|_| index) }, |_| true).await;
+        asked.answer.ok_or_else(|| asked.failure.unwrap_or(ChainError::NoNodes))
     }
 
-    async fn send_to(&self, index: usize, submit: &Submit) -> (usize, Result<Submitted, ChainError>) {
-        let sent = async {
-            let node = self.node(index)?;
-            let request = self.http.post(node.path(&["v1", "transactions"])?).json(submit);
-            let submitted = http::json(&node.host, request, "the id of a submitted transaction").await;
-            submitted.map_err(ChainError::from)
-        };
-        (index, sent.await)
+    async fn send_to(&self, index: usize, submit: &Submit) -> Result<Submitted, ChainError> {
+        let node = self.nodes.node(index)?;
+        let request = self.http.post(node.path(&["v1", "transactions"])?).json(submit);
+        Ok(http::json(&node.host, request, "the id of a submitted transaction").await?)
     }
 
     /// Waits on one node after the other, beginning with the one that took the transaction, and believes the proof only. Every
@@ -122,11 +106,10 @@ impl ChainClient {
     async fn wait(&self, id: TransactionId, submit: &Submit, first: usize, deadline: Instant) -> Result<Receipt, ChainError> {
         let waiting = async {
             for turn in first.. {
-                let index = turn % self.nodes.len();
+                let index = turn % self.nodes.count();
                 if turn > first {
-                    let (_, sent) = self.send_to(index, submit).await;
                     // Whether it took it shows in its receipt.
-                    drop(sent);
+                    drop(self.send_to(index, submit).await);
                 }
                 let hint = self.wait_at(index, id).await;
                 let proved = match hint {
@@ -140,7 +123,7 @@ impl ChainClient {
                     Ok(None) => sleep(PAUSE).await,
                     Err(e @ ChainError::Unreadable(_)) => return Err(e),
                     Err(e) => {
-                        tracing::warn!(node = self.host(index), error = &e as &dyn std::error::Error, "a node gave no receipt");
+                        tracing::warn!(node = self.nodes.host(index), error = &e as &dyn std::error::Error, "a node gave no receipt");
                         sleep(PAUSE).await;
                     }
                 }
@@ -153,7 +136,7 @@ impl ChainClient {
 
     /// Whether this node says that it has the receipt. Its word only says when to ask for the proof.
     async fn wait_at(&self, index: usize, id: TransactionId) -> Result<bool, ChainError> {
-        let node = self.node(index)?;
+        let node = self.nodes.node(index)?;
         let text = URL_SAFE_NO_PAD.encode(id.0);
         let mut url = node.path(&["v1", "transactions", &text, "receipt"])?;
         url.query_pairs_mut().append_pair("wait_ms", &RECEIPT_WAIT.as_millis().to_string());

@@ -22,6 +22,7 @@
 //! ```
 
 mod answer;
+mod transaction;
 mod tree;
 
 use identity::canonical::Hash;
@@ -30,7 +31,8 @@ use crate::cell::{CELL_BYTES, StateKey};
 use crate::codec::{Malformed, Reader};
 use crate::limits::MAX_PROOF_BYTES;
 
-pub use answer::{Answer, AnswerError, Proven, verify_answer};
+pub use answer::{Answer, AnswerError, Bundle, MAX_BUNDLE_BYTES, Proven, verify_answer, verify_version};
+pub use transaction::{MAX_LINKS, TransactionProof, TransactionProofError, verify_transaction};
 
 use tree::{CHUNK_HEIGHT, MAX_HASHES, MAX_OPERATIONS, Path, hash};
 
