@@ -108,11 +108,7 @@ pub fn trim_certificate(root: &TrustRoot, header: &Header, certificate: &[u8]) -
     Ok(parsed.to_bytes(committee.keys.len()))
 }
 
-fn verified<'a>(
-    root: &'a TrustRoot,
-    header: &Header,
-    certificate: &[u8],
-) -> Result<(Certificate, Committee<'a>), FinalityError> {
+fn verified<'a>(root: &'a TrustRoot, header: &Header, certificate: &[u8]) -> Result<(Certificate, Committee<'a>), FinalityError> {
     if certificate.len() > MAX_CERTIFICATE_BYTES {
         return Err(FinalityError::TooLong(certificate.len()));
     }

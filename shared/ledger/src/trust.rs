@@ -292,7 +292,8 @@ impl TrustRoot {
         let set_fits = |set: &Vec<[u8; 32]>| (1..=MAX_VALIDATORS).contains(&set.len()) && ascends(set);
         let numbers: Vec<u64> = kept.epochs.iter().map(|(number, _, _)| *number).collect();
         let times_ascend = kept.epochs.is_sorted_by_key(|(_, since_ms, _)| *since_ms);
-        let bounded = (1..=MAX_EPOCHS).contains(&numbers.len()) && kept.sets.len() <= MAX_SETS && ascends(&numbers) && times_ascend;
+        let bounded =
+            (1..=MAX_EPOCHS).contains(&numbers.len()) && kept.sets.len() <= MAX_SETS && ascends(&numbers) && times_ascend;
         if kept.version != KEPT_VERSION || !bounded || !kept.sets.iter().all(set_fits) {
             return Err(TrustError::Malformed);
         }

@@ -137,13 +137,12 @@ impl ChainError {
                 "无法连接到账本节点。请检查网络，稍后再试。",
                 "The ledger's nodes cannot be reached. Check the network and try again later.",
             ),
-            Self::Unproven { .. }
-            | Self::Undecodable { .. }
-            | Self::UnprovenTransaction { .. }
-            | Self::UnprovenEpoch { .. } => Localized::new(
-                "账本节点的应答无法验证，未予采信。请稍后再试，并告知系统管理员。",
-                "A ledger node's answer could not be verified and was not believed. Try again later and tell the operator.",
-            ),
+            Self::Unproven { .. } | Self::Undecodable { .. } | Self::UnprovenTransaction { .. } | Self::UnprovenEpoch { .. } => {
+                Localized::new(
+                    "账本节点的应答无法验证，未予采信。请稍后再试，并告知系统管理员。",
+                    "A ledger node's answer could not be verified and was not believed. Try again later and tell the operator.",
+                )
+            }
             Self::Forked { .. } => Localized::new(
                 "账本节点出示了两份互相矛盾、均有签名的记录。请停止使用，并立即告知系统管理员。",
                 "The ledger's validators signed two histories that contradict each other. Stop, and tell the operator at once.",

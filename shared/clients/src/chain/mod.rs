@@ -28,12 +28,11 @@ use ledger::TrustRoot;
 use ledger::block::Header;
 use ledger::cell::{Cell, Subject};
 use ledger::finality::FinalityError;
-use ledger::governance::ValidatorSet;
+use ledger::governance::{AccreditationRecord, ValidatorSet};
 use ledger::limits::MAX_RECORD_BYTES;
 use ledger::proof::{Proven, TransactionProof, TransactionProofError, verify_transaction};
 use ledger::records::{
-    AccreditationRecord, AttestationRecord, AuthorityId, AuthorityRecord, BatchItemRecord, BatchRecord, IdentityRecord, PartyId,
-    PartyRecord, RecordId,
+    AttestationRecord, AuthorityId, AuthorityRecord, BatchItemRecord, BatchRecord, IdentityRecord, PartyId, PartyRecord, RecordId,
 };
 use ledger::transaction::{Anchor, NewReceipt, Transaction, TransactionId};
 use url::Url;
@@ -41,12 +40,12 @@ use wire::chain::{NotBase64, ProvenState, ProvenTransaction, TransactionBytes};
 
 use self::ask::Nodes;
 pub use self::ask::{HEDGE_DELAY, NEWER_TIMEOUT};
-use self::epochs::Known;
 pub use self::epochs::FOLLOW_TIMEOUT;
+use self::epochs::Known;
 pub use self::error::ChainError;
 pub use self::submit::{EXPIRY_BLOCKS, FINALITY_TIMEOUT};
 use crate::environment::{Clock, Random};
-use crate::http::{self, HttpError};
+use crate::http;
 
 /// A client of the ledger, cheap to clone. Clones share what they have learned.
 #[derive(Clone)]
@@ -159,11 +158,7 @@ impl ChainClient {
         }
     }
 
-    async fn transaction_from(
-        &self,
-        index: usize,
-        id: &TransactionId,
-    ) -> Result<Option<(Transaction, Header)>, ChainError> {
+    async fn transaction_from(&self, index: usize, id: &TransactionId) -> Result<Option<(Transaction, Header)>, ChainError> {
         let node = self.nodes.node(index)?;
         let url = node.path(&["v1", "transactions", &URL_SAFE_NO_PAD.encode(id.0)])?;
         let answer = http::json::<ProvenTransaction>(&node.host, self.http.get(url), "a proved transaction").await;
@@ -283,10 +278,7 @@ impl ChainClient {
     ///
     /// # Errors
     /// As [`Self::get`].
-    pub async fn accreditation(
-        &self,
-        attestation_type: &str,
-    ) -> Result<AsOf<Option<(Cell, AccreditationRecord)>>, ChainError> {
+    pub async fn accreditation(&self, attestation_type: &str) -> Result<AsOf<Option<(Cell, AccreditationRecord)>>, ChainError> {
         self.record(Subject::Accreditation(attestation_type.to_owned())).await
     }
 

@@ -123,7 +123,11 @@ impl ChainClient {
                     Ok(None) => sleep(PAUSE).await,
                     Err(e @ ChainError::Unreadable(_)) => return Err(e),
                     Err(e) => {
-                        tracing::warn!(node = self.nodes.host(index), error = &e as &dyn std::error::Error, "a node gave no receipt");
+                        tracing::warn!(
+                            node = self.nodes.host(index),
+                            error = &e as &dyn std::error::Error,
+                            "a node gave no receipt"
+                        );
                         sleep(PAUSE).await;
                     }
                 }

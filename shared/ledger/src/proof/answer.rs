@@ -68,9 +68,9 @@ impl AnswerError {
     pub fn field(&self) -> &'static str {
         match self {
             Self::Header(_)
-            | Self::Finality(FinalityError::OtherLedger | FinalityError::OtherEpoch { .. } | FinalityError::OutsideItsEpoch { .. }) => {
-                "header"
-            }
+            | Self::Finality(
+                FinalityError::OtherLedger | FinalityError::OtherEpoch { .. } | FinalityError::OutsideItsEpoch { .. },
+            ) => "header",
             Self::Finality(_) => "certificate",
             Self::Proof(_) => "proof",
             Self::Cell | Self::OtherVersion { .. } => "cell",

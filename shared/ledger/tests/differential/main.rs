@@ -3,7 +3,10 @@
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking, in its helpers too")]
 
+mod bundles;
 mod certificates;
+mod epochs;
+mod transactions;
 
 use crate::certificates::{certificate, header, proposal, trust};
 use commonware_codec::{Decode as _, Encode as _};
