@@ -107,6 +107,12 @@ pub enum LedgerError {
     /// The ledger refused the transaction.
     #[error("the ledger refused the transaction: {0}")]
     Refused(Refusal),
+    /// The changes of the ledger's validators since the wallet was last used are still being checked.
+    #[error("{epochs_left} changes of the ledger's validators are still to be checked")]
+    Following {
+        /// How many are left.
+        epochs_left: u64,
+    },
     /// Answers came without a proof that holds.
     #[error("no node proved its answer: {0}")]
     Unproven(String),
@@ -122,7 +128,13 @@ impl From<ChainError> for LedgerError {
             ChainError::NotFinalized { waited, .. } => Self::NotFinal { waited_seconds: waited.as_secs() },
             ChainError::Refused(refusal) => Self::Refused(refusal),
             ChainError::Unreadable(_) => Self::Unknown,
-            ChainError::Unproven { .. } | ChainError::WrongSigner => Self::Unproven(error.to_string()),
+            ChainError::Following { known, wanted } => Self::Following { epochs_left: wanted.saturating_sub(known) },
+            ChainError::Unproven { .. }
+            | ChainError::Undecodable { .. }
+            | ChainError::UnprovenTransaction { .. }
+            | ChainError::UnprovenEpoch { .. }
+            | ChainError::Forked { .. }
+            | ChainError::WrongSigner => Self::Unproven(error.to_string()),
         }
     }
 }
@@ -140,6 +152,11 @@ impl LedgerError {
                 "ledger-not-final",
                 format!("已等待 {waited_seconds} 秒，账本仍未确认。操作已保存，稍后重试即可，不会重复。"),
                 format!("The ledger has not confirmed after {waited_seconds} seconds. The step is kept; try again later, it will not happen twice."),
+            ),
+            Self::Following { epochs_left } => (
+                "ledger-following",
+                format!("正在核对账本验证者的变更，还剩 {epochs_left} 次。请稍后重试，会从这里继续。"),
+                format!("The changes of the ledger's validators are being checked; {epochs_left} are left. Try again in a moment; it goes on from here."),
             ),
             Self::Refused(refusal) => (
                 "ledger-refused",

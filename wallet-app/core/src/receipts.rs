@@ -156,7 +156,12 @@ impl Wallet {
         let subject = Subject::Receipt(receipt.opening.id);
         let found = match chain::find::<NewReceipt>(self.chain.as_ref(), &subject).await {
             Ok(found) => found,
-            Err(LedgerError::Unreachable | LedgerError::Unproven(_) | LedgerError::NotFinal { .. }) => {
+            Err(
+                LedgerError::Unreachable
+                | LedgerError::Following { .. }
+                | LedgerError::Unproven(_)
+                | LedgerError::NotFinal { .. },
+            ) => {
                 return Ok(match receipt.checked {
                     Some((verdict, as_of)) => receipt.view(verdict, Some(as_of)),
                     None => receipt.view(Verdict::Unchecked, None),
