@@ -226,7 +226,7 @@ async fn make_copies(
     };
     let entries = status::allocate(app, proofs.len()).await?;
     let mut made = Made {
-        response: CredentialResponse { credentials: Vec::new(), notification_id: None },
+        response: CredentialResponse::default(),
         records: Vec::new(),
         copies: Vec::new(),
         valid_until,

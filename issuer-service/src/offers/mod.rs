@@ -82,7 +82,10 @@ impl Desk<'_> {
         CredentialOffer {
             credential_issuer: self.config.public_url.clone(),
             credential_configuration_ids: vec![attestation.configuration.clone()],
-            grants: Grants { pre_authorized_code: Some(PreAuthorizedCode { code, tx_code: Some(tx_code) }) },
+            grants: Grants {
+                pre_authorized_code: Some(PreAuthorizedCode { code, tx_code: Some(tx_code), ..PreAuthorizedCode::default() }),
+                ..Grants::default()
+            },
         }
     }
 

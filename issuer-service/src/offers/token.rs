@@ -51,6 +51,7 @@ pub(super) async fn token(
         access_token: token.secret().to_owned(),
         token_type: "Bearer".to_owned(),
         expires_in: u64::try_from(TOKEN_SECONDS).ok(),
+        ..TokenResponse::default()
     }))
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
+use reqwest::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use reqwest::{RequestBuilder, Response};
 use serde::de::DeserializeOwned;
 use url::Url;
@@ -139,6 +139,19 @@ impl HttpError {
         }
     }
 
+    /// The OAuth or OpenID error code, if the other side named one.
+    pub fn code(&self) -> Option<&str> {
+        match self {
+            Self::OAuth { error, .. } => Some(&error.error),
+            Self::Unreachable { .. }
+            | Self::TimedOut { .. }
+            | Self::TooLong { .. }
+            | Self::Malformed { .. }
+            | Self::Problem { .. }
+            | Self::Status { .. } => None,
+        }
+    }
+
     /// The machine's word for this error.
     pub fn slug(&self) -> &'static str {
         match self {
@@ -169,8 +182,10 @@ pub(crate) async fn send(host: &str, request: RequestBuilder) -> Result<Response
     if response.status().is_success() { Ok(response) } else { Err(refusal(host, response).await) }
 }
 
-async fn refusal(host: &str, response: Response) -> HttpError {
+/// The error that an answer says it is: a problem, an OAuth error in its body or in `WWW-Authenticate` (RFC 6750 section 3), or a status.
+pub(crate) async fn refusal(host: &str, response: Response) -> HttpError {
     let status = response.status().as_u16();
+    let challenged = challenge_error(&response);
     let seconds = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
     let retry_after = seconds.map(Duration::from_secs);
     let is_problem = has_media_type(&response, wire::problem::MEDIA_TYPE);
@@ -182,10 +197,20 @@ async fn refusal(host: &str, response: Response) -> HttpError {
         let problem = Box::new(Problem { status, ..problem });
         return HttpError::Problem { host, problem, retry_after };
     }
-    match serde_json::from_slice::<OAuthError>(&body) {
-        Ok(error) => HttpError::OAuth { host, status, error: Box::new(error), retry_after },
-        Err(_) => HttpError::Status { host, status, retry_after },
+    let error = serde_json::from_slice::<OAuthError>(&body).ok();
+    match error.or_else(|| challenged.map(|error| OAuthError { error, error_description: None })) {
+        Some(error) => HttpError::OAuth { host, status, error: Box::new(error), retry_after },
+        None => HttpError::Status { host, status, retry_after },
     }
+}
+
+/// The `error` parameter of the first challenge that has one.
+fn challenge_error(response: &Response) -> Option<String> {
+    let challenges = response.headers().get_all(WWW_AUTHENTICATE).iter().filter_map(|value| value.to_str().ok());
+    let named = challenges.filter_map(|challenge| challenge.split_once("error=\"")?.1.split_once('"'));
+    let mut codes = named.map(|(code, _)| code);
+    let is_code = |code: &&str| code.len() <= 64 && code.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+    codes.find(is_code).map(str::to_owned)
 }
 
 /// Whether the answer's media type is this one, parameters aside.

@@ -3,7 +3,7 @@
 //! - [`environment`]: time and randomness, given as arguments to everything else.
 //! - [`chain`]: the ledger, believed by proof and not by node.
 //! - [`blobs`]: encrypted blobs, believed by hash.
-//! - [`issuer`], [`verifier`]: the protocols of wallets with departments and websites.
+//! - [`issuer`], [`verifier`]: the protocols of wallets with departments and websites; [`dpop`]: tokens bound to a key.
 //! - [`http`]: the limits that all of them share.
 //!
 //! May assume that its caller verifies credentials and request objects. Refuses answers that are late, too long, not about what was
@@ -11,6 +11,7 @@
 
 pub mod blobs;
 pub mod chain;
+pub mod dpop;
 pub mod environment;
 pub mod http;
 pub mod issuer;

@@ -11,12 +11,13 @@ use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use clients::http::{self, HttpError};
-use clients::issuer::IssuerClient;
+use clients::Environment;
+use clients::issuer::{IssuerClient, IssuerMetadata, Session};
 use clients::verifier::VerifierClient;
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use url::Url;
-use wire::oid4vci::{CredentialRequest, Proofs};
+use wire::oid4vci::{CredentialRequest, PRE_AUTHORIZED_CODE_GRANT, Proofs};
 use wire::oid4vp::ErrorResponse;
 use wire::problem::Slug;
 
@@ -38,6 +39,18 @@ fn issuer(base: &Url) -> IssuerClient {
 
 fn verifier() -> VerifierClient {
     VerifierClient::new(http::client().unwrap())
+}
+
+/// A session without a key for tokens, with the issuer at this address.
+async fn session(base: &Url) -> (Session, IssuerMetadata) {
+    let client = issuer(base);
+    let metadata = client.metadata(&identifier(base), None).await.unwrap();
+    let server = client.server(&metadata, None, PRE_AUTHORIZED_CODE_GRANT).await.unwrap();
+    (Session::new(http::client().unwrap(), Environment::system(), server, None), metadata)
+}
+
+fn by_code<'a>(code: &'a str, pin: &'a str) -> [(&'a str, &'a str); 3] {
+    [("grant_type", PRE_AUTHORIZED_CODE_GRANT), ("pre-authorized_code", code), ("tx_code", pin)]
 }
 
 /// The identifier of the issuer at this address: without the slash at the end.
@@ -66,7 +79,7 @@ fn issuing(base: &str) -> Router {
 }
 
 async fn token(Form(form): Form<HashMap<String, String>>) -> Response<Body> {
-    let expected = form.get("grant_type").map(String::as_str) == Some(wire::oid4vci::PRE_AUTHORIZED_CODE_GRANT);
+    let expected = form.get("grant_type").map(String::as_str) == Some(PRE_AUTHORIZED_CODE_GRANT);
     match (expected, form.get("pre-authorized_code").map(String::as_str), form.get("tx_code").map(String::as_str)) {
         (true, Some("code +&="), Some("123456")) => Json(json!({"access_token": "at", "token_type": "Bearer"})).into_response(),
         _ => (StatusCode::BAD_REQUEST, Json(json!({"error": "invalid_grant"}))).into_response(),
@@ -87,30 +100,29 @@ async fn credential(headers: HeaderMap, Json(request): Json<CredentialRequest>) 
 #[tokio::test]
 async fn a_credential_is_fetched_by_code_and_pin() {
     let base = serve_with(issuing).await;
-    let client = issuer(&base);
-    let metadata = client.metadata(&identifier(&base)).await.unwrap();
+    let (client, metadata) = session(&base).await;
     assert_eq!((metadata.batch_size, metadata.configurations["resident"].format.as_str()), (10, "dc+sd-jwt"));
-    let token = client.token(&metadata, "code +&=", Some("123456")).await.unwrap();
+    let token = client.token(&by_code("code +&=", "123456")).await.unwrap();
     assert_eq!(client.nonce(&metadata).await.unwrap().as_deref(), Some("nonce-1"));
     let mut request = CredentialRequest {
-        credential_configuration_id: "resident".to_owned(),
+        credential_configuration_id: Some("resident".to_owned()),
         proofs: Proofs { jwt: vec!["proof".to_owned()] },
+        ..CredentialRequest::default()
     };
-    let issued = client.credential(&metadata, &token.access_token, &request).await.unwrap();
+    let issued = client.credential(&metadata, &token.access_token, request.clone()).await.unwrap();
     assert_eq!(issued.credentials.len(), 1);
-    let unknown = client.credential(&metadata, "other", &request).await.unwrap_err();
+    let unknown = client.credential(&metadata, "other", request.clone()).await.unwrap_err();
     assert!(matches!(&unknown, HttpError::OAuth { status: 401, error, .. } if error.error == "invalid_token"));
     request.proofs.jwt.clear();
-    let later = client.credential(&metadata, &token.access_token, &request).await.unwrap_err();
+    let later = client.credential(&metadata, &token.access_token, request.clone()).await.unwrap_err();
     assert_eq!((later.retry_after(), later.is_temporary()), (Some(Duration::from_secs(3)), true));
 }
 
 #[tokio::test]
 async fn a_wrong_pin_is_told_by_its_oauth_code() {
     let base = serve_with(issuing).await;
-    let client = issuer(&base);
-    let metadata = client.metadata(&identifier(&base)).await.unwrap();
-    let refused = client.token(&metadata, "code +&=", Some("000000")).await.unwrap_err();
+    let (client, _) = session(&base).await;
+    let refused = client.token(&by_code("code +&=", "000000")).await.unwrap_err();
     assert!(matches!(&refused, HttpError::OAuth { status: 400, error, .. } if error.error == "invalid_grant"));
     assert!(!refused.is_temporary());
     let shown = format!("{refused} {refused:?}");
@@ -122,7 +134,7 @@ async fn a_wrong_pin_is_told_by_its_oauth_code() {
 async fn metadata_must_be_about_the_issuer_that_was_asked() {
     let base = serve_with(issuing).await;
     let other = format!("{}?", identifier(&base));
-    assert!(matches!(issuer(&base).metadata(&other).await, Err(HttpError::Malformed { .. })));
+    assert!(matches!(issuer(&base).metadata(&other, None).await, Err(HttpError::Malformed { .. })));
     let changes: [(&str, Value); 4] = [
         ("credential_issuer", "https://other.example".into()),
         ("credential_endpoint", "http://other.example/credential".into()),
@@ -143,7 +155,11 @@ async fn metadata_must_be_about_the_issuer_that_was_asked() {
                 .route("/.well-known/oauth-authorization-server", get(move || async { Json(server) }))
         })
         .await;
-        let refused = issuer(&base).metadata(&identifier(&base)).await;
+        let client = issuer(&base);
+        let refused = match client.metadata(&identifier(&base), None).await {
+            Ok(metadata) => client.server(&metadata, None, PRE_AUTHORIZED_CODE_GRANT).await.map(drop),
+            Err(error) => Err(error),
+        };
         assert!(matches!(refused, Err(HttpError::Malformed { .. })), "{field}: {refused:?}");
     }
 }

@@ -27,6 +27,12 @@ pub enum Event {
     AttestationRefused,
     /// A credential was received.
     CredentialReceived,
+    /// New copies of a credential were received in place of the old ones.
+    CredentialRenewed,
+    /// An issuer makes the credential later.
+    IssuanceDeferred,
+    /// An issuance ended without a credential, by the issuer's word.
+    IssuanceEnded,
     /// What an issuer sent was not accepted.
     CredentialRejected,
     /// A site asked for something that the wallet refused by itself.
@@ -41,6 +47,8 @@ pub enum Event {
     Declined,
     /// The citizen killed a credential.
     CredentialKilled,
+    /// The citizen removed a credential from this wallet.
+    CredentialDeleted,
 }
 
 impl Event {
@@ -54,6 +62,9 @@ impl Event {
             Self::Attested => ("部门已认证", "Attested by the department"),
             Self::AttestationRefused => ("部门拒绝认证", "Refused by the department"),
             Self::CredentialReceived => ("凭证已接收", "Credential received"),
+            Self::CredentialRenewed => ("凭证副本已更新", "Credential renewed"),
+            Self::IssuanceDeferred => ("部门将稍后签发", "Credential promised for later"),
+            Self::IssuanceEnded => ("部门未签发凭证", "Not issued by the department"),
             Self::CredentialRejected => ("凭证未被接受", "Credential not accepted"),
             Self::RequestRefused => ("钱包拒绝了请求", "Request refused by the wallet"),
             Self::Consented => ("您已同意", "You consented"),
@@ -61,6 +72,7 @@ impl Event {
             Self::NotTaken => ("对方未接收", "Not taken by the site"),
             Self::Declined => ("您已拒绝", "You declined"),
             Self::CredentialKilled => ("凭证已由您作废", "Credential killed by you"),
+            Self::CredentialDeleted => ("凭证已从钱包删除", "Credential removed from the wallet"),
         };
         Localized::new(zh, en)
     }

@@ -39,7 +39,10 @@ pub use self::consent::{Consent, ConsentView, Outcome};
 pub use self::error::{Explained, Side, WalletError};
 pub use self::history::{Event, HistoryEntry};
 pub use self::identity::IdentityView;
-pub use self::issuance::{CredentialView, OfferView};
+pub use self::issuance::{
+    AuthorizationView, CredentialView, OfferView, PendingIssuance, PendingStage, PinHint, ProviderError, WalletAttestation,
+    WalletProvider,
+};
 pub use self::receipts::{ReceiptView, Verdict};
 pub use self::scan::LinkKind;
 pub use self::vault::key::{Passphrase, Strength};

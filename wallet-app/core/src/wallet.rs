@@ -14,6 +14,7 @@ use ledger::TrustRoot;
 use crate::chain::Chain;
 use crate::config::{ConfigError, Language, TrustFiles, TrustPin, WalletConfig};
 use crate::error::WalletError;
+use crate::issuance::WalletProvider;
 use crate::vault::key::{Passphrase, Strength};
 use crate::vault::{self, Table, Vault, VaultError};
 
@@ -29,6 +30,7 @@ pub struct Wallet {
     pub(crate) network: Network,
     pub(crate) genesis: Hash,
     pub(crate) environment: Environment,
+    pub(crate) provider: Option<Arc<dyn WalletProvider>>,
     config: WalletConfig,
     dir: PathBuf,
 }
@@ -126,7 +128,13 @@ impl Wallet {
             Some(chain) => chain,
             None => connect(&http, &config, root, &environment),
         };
-        Ok(Self { vault, chain, http, anchors, network, genesis, environment, config, dir: dir.to_owned() })
+        Ok(Self { vault, chain, http, anchors, network, genesis, environment, provider: None, config, dir: dir.to_owned() })
+    }
+
+    /// With somebody who vouches for this wallet and its keys towards issuers that ask for it.
+    #[must_use]
+    pub fn with_provider(self, provider: Arc<dyn WalletProvider>) -> Self {
+        Self { provider: Some(provider), ..self }
     }
 
     /// The wallet's directory.

@@ -15,7 +15,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use wire::issuer::AttributeKind;
 
-use super::offer::Offer;
+use super::offer::Target;
 use super::{CopyKeys, IssuanceError, Rejection};
 use crate::attributes::Declaration;
 use crate::chain::{self, AsOf, Found};
@@ -53,16 +53,16 @@ impl Wallet {
     /// Checks one credential and takes the keys that it is bound to out of `left`.
     pub(super) async fn check_credential(
         &self,
-        offer: &Offer,
+        target: &Target,
         text: &str,
         left: &mut Vec<CopyKeys>,
     ) -> Result<(Checked, CopyKeys), WalletError> {
         let rejected = |rejection| WalletError::from(IssuanceError::Rejected(rejection));
         let (credential, signer) = self.verify(text).map_err(rejected)?;
-        if credential.vct != offer.vct {
+        if credential.vct != target.vct {
             return Err(rejected(Rejection::Type));
         }
-        if credential.issuer.as_deref() != Some(offer.issuer.as_str()) {
+        if credential.issuer.as_deref() != Some(target.issuer.as_str()) {
             return Err(rejected(Rejection::Issuer));
         }
         check_disclosable(&credential).map_err(rejected)?;
@@ -74,11 +74,11 @@ impl Wallet {
             return Err(rejected(Rejection::OtherLedger));
         }
         let authority = chain::find::<AuthorityRecord>(self.chain.as_ref(), &Subject::Authority(claims.authority)).await?;
-        let issuer_name = check_authority(&authority, offer, &signer).map_err(rejected)?;
+        let issuer_name = check_authority(&authority, target, &signer).map_err(rejected)?;
         let found = chain::find::<AttestationRecord>(self.chain.as_ref(), &Subject::Attestation(claims.record)).await?;
-        let checked = Facts { claims: &claims, text, holder: &holder, keys: &keys, vct: &offer.vct, now: self.now() };
+        let checked = Facts { claims: &claims, text, holder: &holder, keys: &keys, vct: &target.vct, now: self.now() };
         let record = checked.check_record(&found).map_err(rejected)?;
-        if let Some(declaration) = &offer.declaration {
+        if let Some(declaration) = &target.declaration {
             check_declared(declaration, &credential.verified.claims).map_err(rejected)?;
         }
         let checked = Checked {
@@ -118,15 +118,15 @@ fn ledger_claims(claims: &Map<String, Value>) -> Result<LedgerClaims, Rejection>
     LedgerClaims::deserialize(value).map_err(|_| Rejection::LedgerClaims)
 }
 
-fn check_authority(found: &Found<AuthorityRecord>, offer: &Offer, signer: &PublicKey) -> Result<Localized, Rejection> {
+fn check_authority(found: &Found<AuthorityRecord>, target: &Target, signer: &PublicKey) -> Result<Localized, Rejection> {
     let (_, authority) = found.record.as_ref().ok_or(Rejection::UnknownAuthority)?;
-    if authority.issuer_url.as_deref() != Some(offer.issuer.as_str()) {
+    if authority.issuer_url.as_deref() != Some(target.issuer.as_str()) {
         return Err(Rejection::Address);
     }
     if !authority.credential_keys.contains(signer) {
         return Err(Rejection::SigningKey);
     }
-    if !authority.accredited_types.contains(&offer.vct) {
+    if !authority.accredited_types.contains(&target.vct) {
         return Err(Rejection::NotAccredited);
     }
     Ok(authority.name.clone())

@@ -4,6 +4,7 @@ use clients::http::HttpError;
 use identity::sd_jwt::SdJwtError;
 use ledger::records::AttestationStatus;
 
+use super::{ProviderError, codes};
 use crate::error::{Explained, Side, explain_http};
 
 /// Why no credential was received.
@@ -18,6 +19,45 @@ pub enum IssuanceError {
     /// The PIN is wrong, or the offer is used up or over.
     #[error("the issuer did not take the code and PIN")]
     PinOrOffer,
+    /// The credential is received by signing in at the department.
+    #[error("the credential is received by signing in")]
+    SignInNeeded,
+    /// The department's permission is over.
+    #[error("the permission to receive is over")]
+    SignInAgain,
+    /// The browser came back with an answer that no request of this wallet has, or twice with the same.
+    #[error("the answer belongs to no request of this wallet")]
+    UnknownAuthorization,
+    /// The browser came back with an answer that is not the server's to the request.
+    #[error("the answer is not the department's: {0}")]
+    AuthorizationAnswer(&'static str),
+    /// The department's sign-in ended with an error.
+    #[error("the sign-in ended with {code}")]
+    Authorization {
+        /// The error code of OAuth or OpenID.
+        code: String,
+    },
+    /// The issuer takes only wallets that a provider vouches for, or that have another way to authenticate.
+    #[error("the issuer takes only wallets that a provider vouches for")]
+    ClientAuthentication,
+    /// The issuer takes only keys that a provider vouches for.
+    #[error("the issuer takes only keys that a provider vouches for")]
+    KeyAttestation,
+    /// The wallet's provider did not vouch for it.
+    #[error("the wallet's provider did not vouch for it")]
+    Provider(#[source] ProviderError),
+    /// The issuer makes the credential later; the wallet asks again.
+    #[error("the issuer makes the credential later")]
+    Deferred {
+        /// Seconds until it may be asked.
+        wait_seconds: u64,
+    },
+    /// No issuance of this id is under way.
+    #[error("no such issuance is under way")]
+    UnknownIssuance,
+    /// The issuer gives new copies only for a new offer.
+    #[error("the issuer gives no new copies without a new offer")]
+    RenewalNotOffered,
     /// The issuer's metadata does not fit the offer.
     #[error("the issuer's metadata does not fit its offer: {0}")]
     Metadata(&'static str),
@@ -147,6 +187,13 @@ impl IssuanceError {
     /// The error in words.
     pub fn explain(&self) -> Explained {
         match self {
+            Self::SignInNeeded
+            | Self::SignInAgain
+            | Self::UnknownAuthorization
+            | Self::AuthorizationAnswer(_)
+            | Self::Authorization { .. } => self.explain_sign_in(),
+            Self::ClientAuthentication | Self::KeyAttestation | Self::Provider(_) => self.explain_attestation(),
+            Self::Deferred { .. } | Self::UnknownIssuance | Self::RenewalNotOffered => self.explain_later(),
             Self::Offer(why) => Explained::new(
                 "offer-unusable",
                 Side::Department,
@@ -173,7 +220,9 @@ impl IssuanceError {
                     "What the issuer says of itself does not fit its offer: {why}. The wallet stopped and took nothing. Tell the department."
                 ),
             ),
-            Self::Issuer(error) => explain_http(Side::Department, error),
+            Self::Issuer(error) => {
+                error.code().and_then(codes::explain).unwrap_or_else(|| explain_http(Side::Department, error))
+            }
             Self::NotYet => Explained::new(
                 "attestation-not-final",
                 Side::Department,
@@ -191,6 +240,93 @@ impl IssuanceError {
                 Side::You,
                 "钱包中没有这个凭证。请查看凭证列表。",
                 "The wallet has no such credential. See the list of credentials.",
+            ),
+        }
+    }
+
+    fn explain_sign_in(&self) -> Explained {
+        match self {
+            Self::Authorization { code } => codes::explain(code).unwrap_or_else(|| {
+                Explained::new(
+                    "sign-in-failed",
+                    Side::Department,
+                    format!("在部门的登录没有成功（{code}）。请重新开始；如仍失败，请联系部门。"),
+                    format!("Signing in at the department failed ({code}). Start again; if it persists, tell the department."),
+                )
+            }),
+            Self::AuthorizationAnswer(why) => Explained::new(
+                "sign-in-answer-refused",
+                Side::Department,
+                format!("浏览器带回的答复不是部门对此请求的答复（{why}），已拒绝。请重新开始，并只使用钱包打开的页面。"),
+                format!(
+                    "What the browser brought back is not the department's answer to this request ({why}). It was refused. Start again, and use only the page that the wallet opens."
+                ),
+            ),
+            Self::SignInNeeded => Explained::new(
+                "sign-in-needed",
+                Side::You,
+                "领取此凭证需要先在部门的网页上登录。请选择“登录领取”。",
+                "This credential is received by signing in on the department's page. Choose \"sign in\".",
+            ),
+            Self::SignInAgain => Explained::new(
+                "sign-in-again",
+                Side::You,
+                "领取授权已过期或已使用。请重新登录或向部门索取新的链接。",
+                "The permission to receive has expired or was used. Sign in again, or ask the department for a new offer.",
+            ),
+            _ => Explained::new(
+                "sign-in-unknown",
+                Side::You,
+                "这个答复不属于本钱包的任何请求，或者已经使用过，已忽略。",
+                "This answer belongs to no request of this wallet, or was used before. It was ignored.",
+            ),
+        }
+    }
+
+    fn explain_attestation(&self) -> Explained {
+        match self {
+            Self::Provider(_) => Explained::new(
+                "wallet-provider",
+                Side::Wallet,
+                "钱包提供方暂时没有为此钱包作证。请检查网络，稍后再试。",
+                "The wallet's provider did not vouch for this wallet now. Check the network and try again later.",
+            ),
+            Self::KeyAttestation => Explained::new(
+                "key-attestation-needed",
+                Side::Wallet,
+                "部门要求密钥有安全硬件的证明，而此钱包没有。请在支持的设备上领取，或询问部门。",
+                "The department wants keys that are attested to be in secure hardware, and this wallet has none. Use a device that has, or ask the department.",
+            ),
+            _ => Explained::new(
+                "wallet-attestation-needed",
+                Side::Wallet,
+                "部门只接受经提供方证明的钱包，而此钱包没有证明。请询问部门支持哪些钱包。",
+                "The department takes only wallets that a provider vouches for, and nobody vouches for this one. Ask it which wallets it takes.",
+            ),
+        }
+    }
+
+    fn explain_later(&self) -> Explained {
+        match self {
+            Self::Deferred { wait_seconds } => Explained::new(
+                "issuance-deferred",
+                Side::Department,
+                format!("部门需要更多时间签发。钱包会在 {wait_seconds} 秒后再次询问，您无需做任何事。"),
+                format!(
+                    "The department needs more time. The wallet asks again in {wait_seconds} seconds; you need not do anything."
+                ),
+            ),
+            Self::RenewalNotOffered => Explained::new(
+                "renewal-not-offered",
+                Side::Department,
+                "部门不提供自动续领。请向部门索取新的领取链接。",
+                "The department gives no new copies by itself. Ask it for a new offer.",
+            ),
+            _ => Explained::new(
+                "issuance-unknown-here",
+                Side::You,
+                "钱包中没有这次领取。请查看正在进行的领取。",
+                "The wallet has no such issuance. See the list of those under way.",
             ),
         }
     }

@@ -1,23 +1,36 @@
-//! Story: receive a credential by OpenID4VCI 1.0, pre-authorized code with PIN, several copies with a key each.
+//! Story: receive a credential by OpenID4VCI 1.0 as HAIP 1.0 profiles it: with a code and PIN from the department, or by signing in
+//! there; several copies with a key each; at once or later.
 //!
-//! Keys and lock secrets are in the vault before the issuer hears of them, under the offer's code: after a crash the same keys are
-//! proven again, and a credential is stored together with its keys or not at all. Everything that an issuer sends is checked
-//! against the ledger (`check`) before it is kept; an issuer that the ledger does not know is refused, whatever it signs.
+//! Keys and lock secrets are in the vault before the issuer hears of them: after a crash the same keys are proven again, and a
+//! credential is stored together with its keys or not at all. Everything that an issuer sends is checked against the ledger
+//! (`check`) before it is kept; an issuer that the ledger does not know is refused, whatever it signs.
 
+mod authorize;
 mod check;
+mod codes;
 mod credential;
+mod deferred;
 mod error;
+mod notice;
 mod offer;
+mod provider;
 mod receive;
+mod renew;
+mod session;
+mod store;
 
 use identity::{Localized, UnixSeconds};
 use ledger::records::{AttestationStatus, AuthorityId, RecordId};
 use serde::{Deserialize, Serialize};
+use url::Url;
 
+pub use self::authorize::AuthorizationView;
 pub(crate) use self::credential::value_text;
 pub use self::credential::{CredentialClaim, CredentialView};
+pub use self::deferred::{PendingIssuance, PendingStage};
 pub use self::error::{IssuanceError, Rejection};
-pub use self::offer::OfferView;
+pub use self::offer::{OfferView, PinHint};
+pub use self::provider::{ProviderError, WalletAttestation, WalletProvider};
 use crate::chain::AsOf;
 use crate::records::Secret32;
 
@@ -28,13 +41,57 @@ pub const BATCH: usize = 3;
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Issuance {
-    /// SHA-256 of the offer's code, base64url: the record's key.
+    /// SHA-256 of the offer's code or of the request's `state`, base64url: the record's key.
     id: String,
     issuer: String,
     configuration: String,
     keys: Vec<CopyKeys>,
     token: Option<Token>,
     started_at: UnixSeconds,
+    /// The type; issuances of earlier versions learn it from the offer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    vct: Option<String>,
+    /// The authorization server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    server: Option<String>,
+    /// The key that tokens are bound to, where the server does that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    dpop: Option<Secret32>,
+    /// The key of the wallet attestation: another one for every issuance, so that issuers cannot join them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    attested: Option<Secret32>,
+    /// The request that the person signs in for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    authorization: Option<Authorization>,
+    /// The issuer's promise, where it takes longer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    deferred: Option<Deferred>,
+    /// The declaration that it answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    declaration: Option<String>,
+    /// The credential whose copies it replaces.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    renews: Option<String>,
+}
+
+/// An authorization request that went out (RFC 6749 section 4.1, RFC 7636).
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Authorization {
+    state: String,
+    verifier: String,
+    redirect_uri: Url,
+    expires_at: UnixSeconds,
+}
+
+/// A credential that the issuer makes later (section 9).
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Deferred {
+    transaction_id: String,
+    /// Not asked for before.
+    not_before: UnixSeconds,
+    since: UnixSeconds,
 }
 
 /// The secrets of one copy.
@@ -53,6 +110,24 @@ struct CopyKeys {
 struct Token {
     text: String,
     expires_at: UnixSeconds,
+    /// For the next one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    refresh: Option<String>,
+    /// The name under which the credential is asked for, where the token response gave one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    identifier: Option<String>,
+}
+
+/// What is kept of an issuance: for new copies, and to tell the issuer what became of the old ones.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Grant {
+    configuration: String,
+    server: Option<String>,
+    token: Token,
+    dpop: Option<Secret32>,
+    attested: Option<Secret32>,
+    notification_id: Option<String>,
 }
 
 /// A credential as it is kept: all its copies with their keys, in one record.
@@ -66,6 +141,9 @@ pub(crate) struct Credential {
     pub(crate) issuer_name: Localized,
     pub(crate) received_at: UnixSeconds,
     pub(crate) copies: Vec<CredentialCopy>,
+    /// Credentials of earlier versions have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) grant: Option<Grant>,
 }
 
 /// One copy of a credential.

@@ -1,12 +1,13 @@
 //! Reading an offer: what is offered, by whom, and whether this wallet asked for it.
 
-use clients::issuer::{IssuerClient, IssuerMetadata};
+use clients::issuer::{IssuerClient, IssuerMetadata, MetadataTrust};
 use identity::Localized;
+use identity::jose::jws::JwsAlg;
 use identity::sd_jwt_vc::FORMAT;
 use serde::Serialize;
 use url::Url;
 use wire::link::Link;
-use wire::oid4vci::{CredentialOffer, PreAuthorizedCode};
+use wire::oid4vci::{CredentialOffer, Grants, TxCode};
 
 use super::IssuanceError;
 use crate::attributes::{Declaration, RequestStage};
@@ -16,8 +17,10 @@ use crate::scan::{LinkKind, ScanError};
 use crate::vault::Table;
 use crate::wallet::Wallet;
 
-/// Bytes of a pre-authorized code at most.
+/// Bytes of a pre-authorized code and of an issuer's state at most.
 const MAX_CODE_BYTES: usize = 2048;
+/// Characters of an issuer's words about its PIN that are shown (section 4.1.1).
+const MAX_DESCRIPTION: usize = 300;
 
 /// An offer, for the citizen to look at before receiving. Nothing in it but the address is verified yet.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -32,30 +35,64 @@ pub struct OfferView {
     pub type_name: Localized,
     /// Whether a PIN is needed.
     pub needs_pin: bool,
+    /// What the PIN looks like, where one is needed.
+    pub pin: Option<PinHint>,
+    /// Whether the citizen has to sign in at the department with a browser: [`Wallet::authorize`] instead of [`Wallet::receive`].
+    pub needs_sign_in: bool,
     /// Whether this wallet asked for it.
     pub expected: bool,
 }
 
-/// An offer that was read, with the issuer's metadata.
-pub(super) struct Offer {
+/// What a PIN looks like (section 4.1.1).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PinHint {
+    /// Digits only.
+    pub numeric: bool,
+    /// How many characters.
+    pub length: Option<u32>,
+    /// The issuer's own words about where it comes from: unverified.
+    pub description: Option<String>,
+}
+
+impl From<&TxCode> for PinHint {
+    fn from(code: &TxCode) -> Self {
+        Self {
+            numeric: code.input_mode.as_deref() != Some("text"),
+            length: code.length,
+            description: code.description.as_deref().map(|text| labels::printable(text, MAX_DESCRIPTION)),
+        }
+    }
+}
+
+/// What is to be issued, by whom, and what it must be.
+pub(super) struct Target {
     pub(super) issuer: String,
     pub(super) configuration: String,
     pub(super) vct: String,
-    pub(super) grant: PreAuthorizedCode,
     pub(super) metadata: IssuerMetadata,
     /// The declaration that it answers.
     pub(super) declaration: Option<Declaration>,
 }
 
+/// An offer that was read, with the issuer's metadata.
+pub(super) struct Offer {
+    pub(super) target: Target,
+    pub(super) grants: Grants,
+}
+
 impl Offer {
     fn view(&self) -> OfferView {
+        let target = &self.target;
+        let code = self.grants.pre_authorized_code.as_ref().and_then(|grant| grant.tx_code.as_ref());
         OfferView {
-            issuer: self.issuer.clone(),
-            department: self.declaration.as_ref().map(|declaration| declaration.department().clone()),
-            attestation_type: self.vct.clone(),
-            type_name: labels::attestation_type(&self.vct),
-            needs_pin: self.grant.tx_code.is_some(),
-            expected: self.declaration.is_some(),
+            issuer: target.issuer.clone(),
+            department: target.declaration.as_ref().map(|declaration| declaration.department().clone()),
+            attestation_type: target.vct.clone(),
+            type_name: labels::attestation_type(&target.vct),
+            needs_pin: code.is_some(),
+            pin: code.map(PinHint::from),
+            needs_sign_in: self.grants.pre_authorized_code.is_none(),
+            expected: target.declaration.is_some(),
         }
     }
 }
@@ -70,30 +107,31 @@ impl Wallet {
     }
 
     pub(super) async fn read_offer(&self, link: &str) -> Result<Offer, WalletError> {
-        let (client, offer) = match link.parse::<Link>().map_err(ScanError::Link)? {
+        let offer = match link.parse::<Link>().map_err(ScanError::Link)? {
             Link::CredentialOfferUri(uri) => {
                 let client = IssuerClient::new(self.http.clone(), uri.clone());
-                let offer = client.offer(&uri).await.map_err(IssuanceError::Issuer)?;
-                (client, offer)
+                client.offer(&uri).await.map_err(IssuanceError::Issuer)?
             }
             Link::CredentialOffer(json) => {
-                let offer: CredentialOffer =
-                    serde_json::from_str(&json).map_err(|_| IssuanceError::Offer("it is not a credential offer"))?;
-                let base = Url::parse(&offer.credential_issuer).map_err(|_| IssuanceError::Offer("its issuer has no address"))?;
-                (IssuerClient::new(self.http.clone(), base), offer)
+                serde_json::from_str(&json).map_err(|_| IssuanceError::Offer("it is not a credential offer"))?
             }
             Link::PresentationRequest { .. } => return Err(ScanError::OtherKind(LinkKind::Request).into()),
         };
-        let grant = offer.grants.pre_authorized_code.ok_or(IssuanceError::Offer("it has no pre-authorized code"))?;
-        if grant.code.is_empty() || grant.code.len() > MAX_CODE_BYTES {
-            return Err(IssuanceError::Offer("its code is empty or too long").into());
-        }
-        let issuer = offer.credential_issuer;
-        // OpenID4VCI section 12.2.1: the metadata must be about the issuer of the offer; the client compares.
-        let metadata = client.metadata(&issuer).await.map_err(IssuanceError::Issuer)?;
-        let (configuration, vct) = choose(&offer.credential_configuration_ids, &metadata)?;
+        check_grants(&offer.grants)?;
+        let CredentialOffer { credential_issuer: issuer, credential_configuration_ids: offered, grants } = offer;
+        let metadata = self.issuer_metadata(&issuer).await?;
+        let (configuration, vct) = choose(&offered, &metadata)?;
         let declaration = self.find_declaration(link, &issuer, &vct).await?;
-        Ok(Offer { issuer, configuration, vct, grant, metadata, declaration })
+        Ok(Offer { target: Target { issuer, configuration, vct, metadata, declaration }, grants })
+    }
+
+    /// What the issuer says of itself, signed by somebody whom the city trusts or not at all.
+    pub(super) async fn issuer_metadata(&self, issuer: &str) -> Result<IssuerMetadata, WalletError> {
+        let base = Url::parse(issuer).map_err(|_| IssuanceError::Offer("its issuer has no address"))?;
+        let trust = MetadataTrust { anchors: &self.anchors, now: self.now() };
+        let client = IssuerClient::new(self.http.clone(), base);
+        // Section 12.2.1: the metadata must be about the issuer that is asked for; the client compares.
+        Ok(client.metadata(issuer, Some(trust)).await.map_err(IssuanceError::Issuer)?)
     }
 
     /// The declaration that an offer answers, by the very offer that the department named for it; a department that has not been
@@ -118,19 +156,34 @@ impl Wallet {
     }
 }
 
+fn check_grants(grants: &Grants) -> Result<(), IssuanceError> {
+    let code = grants.pre_authorized_code.as_ref().map(|grant| grant.code.as_str());
+    let state = grants.authorization_code.as_ref().and_then(|grant| grant.issuer_state.as_deref());
+    let is_code = |code: &str| !code.is_empty() && code.len() <= MAX_CODE_BYTES;
+    if !code.is_none_or(is_code) {
+        return Err(IssuanceError::Offer("its code is empty or too long"));
+    }
+    if !state.is_none_or(is_code) {
+        return Err(IssuanceError::Offer("its issuer_state is empty or too long"));
+    }
+    Ok(())
+}
+
 /// Whether two links are of one offer, however they are written.
 fn same_offer(one: &str, other: &str) -> bool {
     matches!((one.parse::<Link>(), other.parse::<Link>()), (Ok(one), Ok(other)) if one == other)
 }
 
 /// The first offered configuration that this wallet can take.
-fn choose(offered: &[String], metadata: &IssuerMetadata) -> Result<(String, String), IssuanceError> {
+pub(super) fn choose(offered: &[String], metadata: &IssuerMetadata) -> Result<(String, String), IssuanceError> {
     if offered.is_empty() {
         return Err(IssuanceError::Offer("it offers nothing"));
     }
     let known = offered.iter().filter_map(|id| metadata.configurations.get(id).map(|configuration| (id, configuration)));
     let usable = known.filter(|(_, configuration)| {
-        configuration.format == FORMAT && configuration.proof_types_supported.keys().any(|kind| kind == "jwt")
+        let proofs = configuration.proof_types_supported.get("jwt");
+        let takes = |algs: &[String]| algs.is_empty() || algs.iter().any(|alg| alg == JwsAlg::Es256.name());
+        configuration.format == FORMAT && proofs.is_some_and(|proofs| takes(&proofs.proof_signing_alg_values_supported))
     });
     usable
         .filter_map(|(id, configuration)| Some((id.clone(), configuration.vct.clone()?)))

@@ -1,25 +1,23 @@
-//! Receiving: keys first, then token, nonce, proofs and credentials; then the checks; then all of it into the vault at once.
+//! Receiving with a code and PIN, and what all ways of receiving share: proofs, credentials or a promise of them, the checks.
 
 use std::time::Duration;
 
 use clients::http::HttpError;
-use clients::issuer::IssuerClient;
 use identity::jose::Jwk;
 use identity::jose::jws::{self, JwsHeader};
-use identity::keys::{Algorithm, Signer};
+use identity::keys::{Algorithm, PublicKey, Signer};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use tokio::time::Instant;
-use url::Url;
-use wire::oid4vci::{CredentialRequest, CredentialResponse, Proofs};
+use wire::oid4vci::{CredentialRequest, CredentialResponse, NotificationEvent, PRE_AUTHORIZED_CODE_GRANT, PreAuthorizedCode, Proofs};
 
 use super::check::Checked;
-use super::offer::Offer;
-use super::{BATCH, CopyKeys, Credential, CredentialCopy, CredentialView, Issuance, IssuanceError, Rejection, Token};
-use crate::attributes::RequestStage;
+use super::offer::Target;
+use super::session::Access;
+use super::{CopyKeys, CredentialCopy, CredentialView, Issuance, IssuanceError, Rejection};
 use crate::error::WalletError;
-use crate::history::{self, Event, HistoryEntry};
-use crate::records::{Secret32, base64url, fresh_id};
+use crate::history::{Event, HistoryEntry};
+use crate::records::base64url;
 use crate::vault::{Table, VaultError};
 use crate::wallet::Wallet;
 
@@ -27,111 +25,140 @@ use crate::wallet::Wallet;
 const PATIENCE: Duration = Duration::from_secs(45);
 /// The shortest and longest pause between two tries.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(5));
-/// A token is not used in its last seconds.
-const TOKEN_MARGIN_SECONDS: i64 = 5;
-/// How long a token without `expires_in` is tried.
-const TOKEN_DEFAULT_SECONDS: u64 = 300;
 /// `typ` of a key proof (OpenID4VCI appendix F.1).
 const PROOF_TYPE: &str = "openid4vci-proof+jwt";
 /// Claim of a key proof: SHA-256 of the lock secret, base64url.
 const LOCK_CLAIM: &str = "yufu_lock";
 
 impl Wallet {
-    /// Receives the offered credential. After an error or a crash the same call goes on with the same keys.
+    /// Receives the offered credential with the code in the offer. After an error or a crash the same call goes on with the same
+    /// keys. Where the issuer takes longer, it ends with [`IssuanceError::Deferred`], and [`Self::poll_issuances`] goes on.
     ///
     /// # Errors
     /// [`WalletError::Issuance`], [`WalletError::Ledger`], [`WalletError::Scan`].
     pub async fn receive(&self, link: &str, pin: Option<&str>) -> Result<CredentialView, WalletError> {
         let offer = self.read_offer(link).await?;
-        let mut issuance = self.begin(&offer)?;
-        let base = Url::parse(&offer.issuer).map_err(|_| IssuanceError::Offer("its issuer has no address"))?;
-        let client = IssuerClient::new(self.http.clone(), base);
-        let token = self.token(&client, &offer, &mut issuance, pin).await?;
-        let response = self.fetch(&client, &offer, &issuance, &token).await?;
-        match self.check_credentials(&offer, &issuance, response).await {
-            Ok(checked) => self.store(&offer, &issuance, checked),
+        let target = &offer.target;
+        let grant = offer.grants.pre_authorized_code.as_ref().ok_or(IssuanceError::SignInNeeded)?;
+        let server = self.server(target, grant.authorization_server.as_deref(), PRE_AUTHORIZED_CODE_GRANT).await?;
+        let id = base64url(&Sha256::digest(grant.code.as_bytes()));
+        let fresh = self.fresh_issuance(id, target, &server);
+        let mut issuance = self.begin(fresh)?;
+        let access = self.access(&issuance, server).await?;
+        if issuance.deferred.is_none() && !self.has_token(&issuance) {
+            self.take_code(&access, grant, &mut issuance, pin).await?;
+        }
+        self.obtain(&access, target, &mut issuance).await
+    }
+
+    /// The issuance under way of this id, or the fresh one, whose keys are on the disk when this returns.
+    pub(super) fn begin(&self, fresh: Issuance) -> Result<Issuance, VaultError> {
+        self.vault.write(|batch| {
+            let earlier: Option<Issuance> = batch.get(Table::Issuances, &fresh.id)?;
+            let same = |earlier: &Issuance| earlier.issuer == fresh.issuer && earlier.configuration == fresh.configuration;
+            if let Some(earlier) = earlier.filter(same) {
+                return Ok(earlier);
+            }
+            batch.put(Table::Issuances, &fresh.id, &fresh)?;
+            Ok(fresh)
+        })
+    }
+
+    /// A token for the offer's code and PIN (section 6.1).
+    async fn take_code(
+        &self,
+        access: &Access,
+        grant: &PreAuthorizedCode,
+        issuance: &mut Issuance,
+        pin: Option<&str>,
+    ) -> Result<(), WalletError> {
+        if grant.tx_code.is_some() && pin.is_none() {
+            return Err(IssuanceError::PinNeeded.into());
+        }
+        let mut parameters = vec![("grant_type", PRE_AUTHORIZED_CODE_GRANT), ("pre-authorized_code", grant.code.as_str())];
+        parameters.extend(pin.filter(|_| grant.tx_code.is_some()).map(|pin| ("tx_code", pin)));
+        if access.attested_as.is_some() || !access.session.server().takes_anonymous {
+            parameters.push(("client_id", access.client_id()));
+        }
+        self.take_token(access, issuance, &parameters).await.map_err(|error| match &error {
+            WalletError::Issuance(IssuanceError::Issuer(failed)) if failed.code() == Some("invalid_grant") => {
+                IssuanceError::PinOrOffer.into()
+            }
+            _ => error,
+        })
+    }
+
+    /// Asks for the credentials, or for what was promised; checks what comes, and stores all of it or nothing.
+    pub(super) async fn obtain(
+        &self,
+        access: &Access,
+        target: &Target,
+        issuance: &mut Issuance,
+    ) -> Result<CredentialView, WalletError> {
+        if !self.has_token(issuance) {
+            self.refresh(access, issuance).await?;
+        }
+        let mut answer = self.ask(access, target, issuance).await;
+        let refused = |answer: &Result<_, WalletError>| {
+            matches!(answer, Err(WalletError::Issuance(IssuanceError::Issuer(error))) if error.code() == Some("invalid_token"))
+        };
+        // A token that ended early; once, because a server may refuse every token.
+        if refused(&answer) && issuance.token.as_ref().is_some_and(|token| token.refresh.is_some()) {
+            self.refresh(access, issuance).await?;
+            answer = self.ask(access, target, issuance).await;
+        }
+        let response = match answer {
+            Ok(response) => response,
+            Err(error) => return Err(self.not_issued(target, issuance, error)?),
+        };
+        if let Some(transaction) = response.transaction_id {
+            return Err(self.defer(target, issuance, transaction, response.interval)?.into());
+        }
+        let notification = response.notification_id.clone();
+        match self.check_credentials(target, issuance, response).await {
+            Ok(checked) => {
+                let (view, notice) = self.store(target, issuance, checked, notification)?;
+                self.tell(access, target, notice).await?;
+                Ok(view)
+            }
             Err(error) => {
                 if let WalletError::Issuance(IssuanceError::Rejected(rejection)) = &error {
-                    self.note(&entry(&offer, self.now(), Event::CredentialRejected, Some(rejection.slug())))?;
+                    self.note(&entry(target, self.now(), Event::CredentialRejected, Some(rejection.slug())))?;
+                    let notice = self.notice(issuance, notification, NotificationEvent::CredentialFailure)?;
+                    self.tell(access, target, notice).await?;
                 }
                 Err(error)
             }
         }
     }
 
-    /// The issuance under way for this offer, or a new one with fresh keys, which are on the disk when this returns.
-    fn begin(&self, offer: &Offer) -> Result<Issuance, VaultError> {
-        let id = base64url(&Sha256::digest(offer.grant.code.as_bytes()));
-        let copies = BATCH.min(offer.metadata.batch_size).max(1);
-        let fresh = || CopyKeys {
-            key: Secret32::fresh_key(&self.environment, Algorithm::P256),
-            lock: Secret32::fresh(&self.environment),
-        };
-        self.vault.write(|batch| {
-            let earlier: Option<Issuance> = batch.get(Table::Issuances, &id)?;
-            if let Some(earlier) = earlier.filter(|e| e.issuer == offer.issuer && e.configuration == offer.configuration) {
-                return Ok(earlier);
+    async fn ask(&self, access: &Access, target: &Target, issuance: &Issuance) -> Result<CredentialResponse, WalletError> {
+        let token = issuance.token.as_ref().ok_or(IssuanceError::SignInAgain)?;
+        match &issuance.deferred {
+            None => self.fetch(access, target, issuance).await,
+            Some(deferred) => {
+                let answer = access.session.deferred(&target.metadata, &token.text, &deferred.transaction_id).await;
+                Ok(answer.map_err(IssuanceError::Issuer)?)
             }
-            let issuance = Issuance {
-                id: id.clone(),
-                issuer: offer.issuer.clone(),
-                configuration: offer.configuration.clone(),
-                keys: std::iter::repeat_with(fresh).take(copies).collect(),
-                token: None,
-                started_at: self.now(),
-            };
-            batch.put(Table::Issuances, &id, &issuance)?;
-            Ok(issuance)
-        })
-    }
-
-    /// The access token: the one of an earlier try while it lasts, else for the code and PIN.
-    async fn token(
-        &self,
-        client: &IssuerClient,
-        offer: &Offer,
-        issuance: &mut Issuance,
-        pin: Option<&str>,
-    ) -> Result<String, WalletError> {
-        let usable_until = self.now().saturating_add(TOKEN_MARGIN_SECONDS);
-        if let Some(token) = issuance.token.as_ref().filter(|token| token.expires_at > usable_until) {
-            return Ok(token.text.clone());
         }
-        if offer.grant.tx_code.is_some() && pin.is_none() {
-            return Err(IssuanceError::PinNeeded.into());
-        }
-        let pin = pin.filter(|_| offer.grant.tx_code.is_some());
-        let answer = client.token(&offer.metadata, &offer.grant.code, pin).await.map_err(|error| match &error {
-            HttpError::OAuth { error: oauth, .. } if oauth.error == "invalid_grant" => IssuanceError::PinOrOffer,
-            _ => IssuanceError::Issuer(error),
-        })?;
-        if !answer.token_type.eq_ignore_ascii_case("bearer") {
-            return Err(IssuanceError::Metadata("its token is of a kind that this wallet does not use").into());
-        }
-        let lifetime = i64::try_from(answer.expires_in.unwrap_or(TOKEN_DEFAULT_SECONDS)).unwrap_or(i64::MAX);
-        let token = Token { text: answer.access_token, expires_at: self.now().saturating_add(lifetime) };
-        issuance.token = Some(token.clone());
-        self.vault.write::<_, VaultError>(|batch| batch.put(Table::Issuances, &issuance.id, issuance))?;
-        Ok(token.text)
     }
 
     /// Asks for the credentials: again after a pause while the issuer says "not yet", and once more when a nonce was too old.
-    async fn fetch(
-        &self,
-        client: &IssuerClient,
-        offer: &Offer,
-        issuance: &Issuance,
-        token: &str,
-    ) -> Result<CredentialResponse, WalletError> {
+    async fn fetch(&self, access: &Access, target: &Target, issuance: &Issuance) -> Result<CredentialResponse, WalletError> {
+        let (session, metadata) = (&access.session, &target.metadata);
+        let token = issuance.token.as_ref().ok_or(IssuanceError::SignInAgain)?;
         let give_up = Instant::now() + PATIENCE;
         let mut nonces = 0;
         loop {
-            let nonce = client.nonce(&offer.metadata).await.map_err(IssuanceError::Issuer)?;
+            let nonce = session.nonce(metadata).await.map_err(IssuanceError::Issuer)?;
+            let by_identifier = token.identifier.is_some();
             let request = CredentialRequest {
-                credential_configuration_id: offer.configuration.clone(),
-                proofs: Proofs { jwt: self.proofs(issuance, nonce.as_deref())? },
+                credential_configuration_id: (!by_identifier).then(|| target.configuration.clone()),
+                credential_identifier: token.identifier.clone(),
+                proofs: Proofs { jwt: self.proofs(access, target, issuance, nonce.as_deref()).await? },
+                credential_response_encryption: None,
             };
-            let error = match client.credential(&offer.metadata, token, &request).await {
+            let error = match session.credential(metadata, &token.text, request).await {
                 Ok(response) => return Ok(response),
                 Err(error) => error,
             };
@@ -150,27 +177,58 @@ impl Wallet {
         }
     }
 
-    /// A proof for each key (OpenID4VCI appendix F.1), with the lock that the attestation record will have.
-    fn proofs(&self, issuance: &Issuance, nonce: Option<&str>) -> Result<Vec<String>, VaultError> {
-        let proof = |keys: &CopyKeys| {
+    /// A proof for each key (OpenID4VCI appendix F.1), with the lock that the attestation record will have, and with an attestation
+    /// of the key where the issuer asks for one (appendix D).
+    async fn proofs(
+        &self,
+        access: &Access,
+        target: &Target,
+        issuance: &Issuance,
+        nonce: Option<&str>,
+    ) -> Result<Vec<String>, WalletError> {
+        let proof_types = target.metadata.configurations.get(&target.configuration).map(|one| &one.proof_types_supported);
+        let required = proof_types.and_then(|types| types.get("jwt")).is_some_and(|jwt| jwt.key_attestations_required.is_some());
+        let mut proofs = Vec::new();
+        for keys in &issuance.keys {
             let key = keys.key.key(Algorithm::P256).ok_or(VaultError::Tampered("issuances"))?;
-            let mut claims = json!({
-                "aud": issuance.issuer,
-                "iat": self.now(),
-                LOCK_CLAIM: base64url(&Sha256::digest(keys.lock.as_bytes())),
-            });
-            if let (Some(nonce), Some(claims)) = (nonce, claims.as_object_mut()) {
-                claims.insert("nonce".to_owned(), nonce.into());
-            }
-            let header = JwsHeader { jwk: Some(Jwk::from(key.public_key())), ..JwsHeader::typ(PROOF_TYPE) };
-            Ok(jws::sign_compact(&key, &header, claims.to_string().as_bytes()))
-        };
-        issuance.keys.iter().map(proof).collect()
+            let attestation = if required { Some(self.attest_key(&key.public_key(), nonce).await?) } else { None };
+            proofs.push(self.proof(access, issuance, (&key, keys), nonce, attestation));
+        }
+        Ok(proofs)
+    }
+
+    fn proof(
+        &self,
+        access: &Access,
+        issuance: &Issuance,
+        (key, keys): (&identity::keys::SecretKey, &CopyKeys),
+        nonce: Option<&str>,
+        attestation: Option<String>,
+    ) -> String {
+        let mut claims = json!({
+            "aud": issuance.issuer,
+            "iat": self.now(),
+            LOCK_CLAIM: base64url(&Sha256::digest(keys.lock.as_bytes())),
+        });
+        if let Some(claims) = claims.as_object_mut() {
+            claims.extend(nonce.map(|nonce| ("nonce".to_owned(), nonce.into())));
+            // Never in the anonymous flow; optional in the others.
+            claims.extend(access.attested_as.as_ref().map(|client| ("iss".to_owned(), client.as_str().into())));
+        }
+        let mut header = JwsHeader { jwk: Some(Jwk::from(key.public_key())), ..JwsHeader::typ(PROOF_TYPE) };
+        header.other.extend(attestation.map(|attestation| ("key_attestation".to_owned(), attestation.into())));
+        jws::sign_compact(key, &header, claims.to_string().as_bytes())
+    }
+
+    /// One key at a time: an attestation of all keys would let issuer and provider join the copies.
+    async fn attest_key(&self, key: &PublicKey, nonce: Option<&str>) -> Result<String, IssuanceError> {
+        let provider = self.provider.as_ref().ok_or(IssuanceError::KeyAttestation)?;
+        provider.attest_keys(std::slice::from_ref(key), nonce).await.map_err(IssuanceError::Provider)
     }
 
     async fn check_credentials(
         &self,
-        offer: &Offer,
+        target: &Target,
         issuance: &Issuance,
         response: CredentialResponse,
     ) -> Result<Vec<(Checked, CredentialCopy)>, WalletError> {
@@ -181,7 +239,7 @@ impl Wallet {
         let mut left = issuance.keys.clone();
         let mut copies = Vec::new();
         for issued in response.credentials {
-            let (checked, keys) = self.check_credential(offer, &issued.credential, &mut left).await?;
+            let (checked, keys) = self.check_credential(target, &issued.credential, &mut left).await?;
             let copy = CredentialCopy {
                 sd_jwt: issued.credential,
                 key: keys.key,
@@ -197,50 +255,14 @@ impl Wallet {
         }
         Ok(copies)
     }
-
-    /// Credential, keys, history and the declaration's end: all or nothing.
-    fn store(
-        &self,
-        offer: &Offer,
-        issuance: &Issuance,
-        checked: Vec<(Checked, CredentialCopy)>,
-    ) -> Result<CredentialView, WalletError> {
-        let now = self.now();
-        let (first, _) = checked.first().ok_or(IssuanceError::Rejected(Rejection::Count))?;
-        let credential = Credential {
-            id: fresh_id(&self.environment),
-            attestation_type: offer.vct.clone(),
-            issuer: offer.issuer.clone(),
-            authority: first.authority,
-            issuer_name: first.issuer_name.clone(),
-            received_at: now,
-            copies: checked.into_iter().map(|(_, copy)| copy).collect(),
-        };
-        let view = credential.view(now)?;
-        let entry = HistoryEntry {
-            other_side: Some(credential.issuer_name.clone()),
-            claims: view.claims.iter().map(|claim| claim.name.clone()).collect(),
-            ..entry(offer, now, Event::CredentialReceived, None)
-        };
-        self.vault.write::<_, VaultError>(|batch| {
-            batch.put(Table::Credentials, &credential.id, &credential)?;
-            batch.remove(Table::Issuances, &issuance.id)?;
-            if let Some(mut declaration) = offer.declaration.clone() {
-                declaration.stage = RequestStage::Received;
-                declaration.changed_at = now;
-                batch.put(Table::Declarations, &declaration.id.clone(), &declaration)?;
-            }
-            history::record(batch, &entry)
-        })?;
-        Ok(view)
-    }
 }
 
-fn entry(offer: &Offer, at: identity::UnixSeconds, event: Event, reason: Option<&str>) -> HistoryEntry {
+/// A history entry about an issuance.
+pub(super) fn entry(target: &Target, at: identity::UnixSeconds, event: Event, reason: Option<&str>) -> HistoryEntry {
     HistoryEntry {
-        other_side: offer.declaration.as_ref().map(|declaration| declaration.department().clone()),
-        origin: Some(offer.issuer.clone()),
-        attestation_type: Some(offer.vct.clone()),
+        other_side: target.declaration.as_ref().map(|declaration| declaration.department().clone()),
+        origin: Some(target.issuer.clone()),
+        attestation_type: Some(target.vct.clone()),
         reason: reason.map(str::to_owned),
         ..HistoryEntry::new(at, event)
     }

@@ -70,10 +70,12 @@ pub enum Table {
     Receipts,
     /// What happened, in order.
     History,
+    /// Words to issuers that they have not taken yet.
+    Notices,
 }
 
 impl Table {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::Identity,
         Self::Declarations,
         Self::Documents,
@@ -84,6 +86,7 @@ impl Table {
         Self::Outbox,
         Self::Receipts,
         Self::History,
+        Self::Notices,
     ];
 
     fn name(self) -> &'static str {
@@ -98,6 +101,7 @@ impl Table {
             Self::Outbox => "outbox",
             Self::Receipts => "receipts",
             Self::History => "history",
+            Self::Notices => "notices",
         }
     }
 
@@ -215,7 +219,19 @@ impl Vault {
             }
         };
         save_attempts(&database, &counted.succeeded())?;
-        Ok(Self::with_key(database, &data_key, environment, lock))
+        let vault = Self::with_key(database, &data_key, environment, lock);
+        vault.make_tables()?;
+        Ok(vault)
+    }
+
+    /// Makes the tables that a vault of an earlier version has not got.
+    fn make_tables(&self) -> Result<(), VaultError> {
+        self.write(|batch| {
+            for table in Table::ALL {
+                batch.transaction.open_table(table.definition()).map_err(VaultError::disk)?;
+            }
+            Ok(())
+        })
     }
 
     fn with_key(database: Database, key: &[u8; 32], environment: &Environment, lock: DirectoryLock) -> Self {

@@ -31,7 +31,7 @@ impl<F: Future> Future for KilledAfter<F> {
     }
 }
 
-async fn killed_after<F: Future>(waits: u32, story: F) -> Option<F::Output> {
+pub(crate) async fn killed_after<F: Future>(waits: u32, story: F) -> Option<F::Output> {
     KilledAfter { story: Box::pin(story), waits }.await
 }
 

@@ -85,10 +85,10 @@ pub(crate) struct Shared {
     ledger: Arc<FakeLedger>,
     genesis: [u8; 32],
     base: String,
-    chain: Chain,
-    stranger: Chain,
+    pub(crate) chain: Chain,
+    pub(crate) stranger: Chain,
     other_chain: Chain,
-    clock: Clock,
+    pub(crate) clock: Clock,
     reader: ReaderSecretKey,
 }
 
@@ -348,7 +348,7 @@ fn read_proof(issuer: &Shared, proof: &str) -> (PublicKey, [u8; 32]) {
 }
 
 impl Shared {
-    fn issue(&self, behaviour: &Behaviour, key: &PublicKey, lock: [u8; 32]) -> String {
+    pub(crate) fn issue(&self, behaviour: &Behaviour, key: &PublicKey, lock: [u8; 32]) -> String {
         let now = self.clock.now();
         let number = u8::try_from(self.seen.lock().unwrap().records.len()).unwrap();
         let record = RecordId([100 + number; 32]);

@@ -1,0 +1,164 @@
+//! What an issuance has at its authorization server: a session, a token, and new tokens when one is over.
+
+use clients::http::HttpError;
+use clients::issuer::metadata::ATTESTED_CLIENT;
+use clients::issuer::{ClientAttestation, IssuerClient, ServerMetadata, Session};
+use identity::keys::{Algorithm, SecretKey, Signer};
+use url::Url;
+use wire::oid4vci::{CREDENTIAL_DETAILS, TokenResponse};
+
+use super::offer::Target;
+use super::{CopyKeys, Issuance, IssuanceError, Token};
+use crate::error::WalletError;
+use crate::records::Secret32;
+use crate::vault::{Table, VaultError};
+use crate::wallet::Wallet;
+
+/// The client identifier of a wallet that no provider vouches for.
+pub(super) const CLIENT_ID: &str = "urn:yufu:wallet";
+/// A token is not used in its last seconds.
+const TOKEN_MARGIN_SECONDS: i64 = 5;
+/// How long a token without `expires_in` is tried.
+const TOKEN_DEFAULT_SECONDS: u64 = 300;
+
+/// A session with the client identifier that the wallet has in it.
+pub(super) struct Access {
+    pub(super) session: Session,
+    /// The wallet provider's, where the wallet is attested.
+    pub(super) attested_as: Option<String>,
+}
+
+impl Access {
+    /// The name that a wallet has to give in any case.
+    pub(super) fn client_id(&self) -> &str {
+        self.attested_as.as_deref().unwrap_or(CLIENT_ID)
+    }
+}
+
+impl Wallet {
+    /// The authorization server for a grant.
+    pub(super) async fn server(&self, target: &Target, named: Option<&str>, grant: &str) -> Result<ServerMetadata, WalletError> {
+        let base = Url::parse(&target.issuer).map_err(|_| IssuanceError::Offer("its issuer has no address"))?;
+        let client = IssuerClient::new(self.http.clone(), base);
+        Ok(client.server(&target.metadata, named, grant).await.map_err(IssuanceError::Issuer)?)
+    }
+
+    /// An issuance with fresh keys, for this server.
+    pub(super) fn fresh_issuance(&self, id: String, target: &Target, server: &ServerMetadata) -> Issuance {
+        let environment = &self.environment;
+        let copies = super::BATCH.min(target.metadata.batch_size).max(1);
+        let fresh =
+            || CopyKeys { key: Secret32::fresh_key(environment, Algorithm::P256), lock: Secret32::fresh(environment) };
+        Issuance {
+            id,
+            issuer: target.issuer.clone(),
+            configuration: target.configuration.clone(),
+            keys: std::iter::repeat_with(fresh).take(copies).collect(),
+            token: None,
+            started_at: self.now(),
+            vct: Some(target.vct.clone()),
+            server: Some(server.issuer.clone()),
+            dpop: server.takes_dpop.then(|| Secret32::fresh_key(environment, Algorithm::P256)),
+            attested: is_attested(server).then(|| Secret32::fresh_key(environment, Algorithm::P256)),
+            authorization: None,
+            deferred: None,
+            declaration: target.declaration.as_ref().map(|declaration| declaration.id.clone()),
+            renews: None,
+        }
+    }
+
+    /// A session under the issuance's keys. Tokens that were bound to a key stay so, whatever the server says now.
+    pub(super) async fn access(&self, issuance: &Issuance, server: ServerMetadata) -> Result<Access, WalletError> {
+        let attestation = match &issuance.attested {
+            Some(secret) if is_attested(&server) => Some(self.attestation(&key(secret)?).await?),
+            _ if takes_unattested(&server) => None,
+            _ => return Err(IssuanceError::ClientAuthentication.into()),
+        };
+        let dpop = issuance.dpop.as_ref().map(key).transpose()?;
+        let session = Session::new(self.http.clone(), self.environment.clone(), server, dpop);
+        let attested_as = attestation.as_ref().map(|attestation| attestation.client_id.clone());
+        let session = match attestation {
+            Some(attestation) => session.attested(attestation),
+            None => session,
+        };
+        Ok(Access { session, attested_as })
+    }
+
+    /// The provider's word for a key. Without a provider an issuer that takes others gets none.
+    async fn attestation(&self, key: &SecretKey) -> Result<ClientAttestation, IssuanceError> {
+        let provider = self.provider.as_ref().ok_or(IssuanceError::ClientAuthentication)?;
+        let attested = provider.attest(&key.public_key()).await.map_err(IssuanceError::Provider)?;
+        Ok(ClientAttestation { client_id: attested.client_id, jwt: attested.jwt, key: key.clone() })
+    }
+
+    /// Asks for a token and keeps it.
+    pub(super) async fn take_token(
+        &self,
+        access: &Access,
+        issuance: &mut Issuance,
+        parameters: &[(&str, &str)],
+    ) -> Result<(), WalletError> {
+        let answer = access.session.token(parameters).await.map_err(IssuanceError::Issuer)?;
+        let earlier = issuance.token.take();
+        issuance.token = Some(self.read_token(answer, &issuance.configuration, earlier)?);
+        // The code is used up from here on.
+        issuance.authorization = None;
+        self.keep_issuance(issuance)?;
+        Ok(())
+    }
+
+    pub(super) fn keep_issuance(&self, issuance: &Issuance) -> Result<(), VaultError> {
+        self.vault.write::<_, VaultError>(|batch| batch.put(Table::Issuances, &issuance.id, issuance))
+    }
+
+    fn read_token(&self, answer: TokenResponse, configuration: &str, earlier: Option<Token>) -> Result<Token, IssuanceError> {
+        let lifetime = i64::try_from(answer.expires_in.unwrap_or(TOKEN_DEFAULT_SECONDS)).unwrap_or(i64::MAX);
+        let details: Vec<_> = answer.authorization_details.iter().filter(|one| one.kind == CREDENTIAL_DETAILS).collect();
+        let ours = details.iter().find(|one| one.credential_configuration_id.as_deref().is_none_or(|id| id == configuration));
+        if !details.is_empty() && ours.is_none() {
+            return Err(IssuanceError::Metadata("its token is for another credential"));
+        }
+        let identifier = ours.and_then(|one| one.credential_identifiers.first().cloned());
+        let (old_refresh, old_identifier) = earlier.map(|token| (token.refresh, token.identifier)).unwrap_or_default();
+        Ok(Token {
+            text: answer.access_token,
+            expires_at: self.now().saturating_add(lifetime),
+            refresh: answer.refresh_token.or(old_refresh),
+            identifier: identifier.or(old_identifier),
+        })
+    }
+
+    /// Whether the issuance has a token that is not over.
+    pub(super) fn has_token(&self, issuance: &Issuance) -> bool {
+        let usable_until = self.now().saturating_add(TOKEN_MARGIN_SECONDS);
+        issuance.token.as_ref().is_some_and(|token| token.expires_at > usable_until)
+    }
+
+    /// A new token for a refresh token (RFC 6749 section 6).
+    pub(super) async fn refresh(&self, access: &Access, issuance: &mut Issuance) -> Result<(), WalletError> {
+        let refresh = issuance.token.as_ref().and_then(|token| token.refresh.clone()).ok_or(IssuanceError::SignInAgain)?;
+        let mut parameters = vec![("grant_type", "refresh_token"), ("refresh_token", refresh.as_str())];
+        parameters.push(("client_id", access.client_id()));
+        let refreshed = self.take_token(access, issuance, &parameters).await;
+        refreshed.map_err(|error| match error {
+            WalletError::Issuance(IssuanceError::Issuer(HttpError::OAuth { error, .. })) if error.error == "invalid_grant" => {
+                IssuanceError::SignInAgain.into()
+            }
+            other => other,
+        })
+    }
+}
+
+fn key(secret: &Secret32) -> Result<SecretKey, VaultError> {
+    secret.key(Algorithm::P256).ok_or(VaultError::Tampered("issuances"))
+}
+
+/// Whether the server takes wallets that a provider vouches for.
+fn is_attested(server: &ServerMetadata) -> bool {
+    server.client_authentication.as_ref().is_some_and(|methods| methods.iter().any(|method| method == ATTESTED_CLIENT))
+}
+
+/// Whether the server takes wallets that nobody vouches for. RFC 8414's default, a client secret, no wallet has.
+fn takes_unattested(server: &ServerMetadata) -> bool {
+    server.client_authentication.as_ref().is_none_or(|methods| methods.iter().any(|method| method == "none"))
+}
