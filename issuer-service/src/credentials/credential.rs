@@ -225,12 +225,7 @@ async fn make_copies(
         valid_until,
     };
     let entries = status::allocate(app, proofs.len()).await?;
-    let mut made = Made {
-        response: CredentialResponse::default(),
-        records: Vec::new(),
-        copies: Vec::new(),
-        valid_until,
-    };
+    let mut made = Made { response: CredentialResponse::default(), records: Vec::new(), copies: Vec::new(), valid_until };
     for (proof, entry) in proofs.iter().zip(entries) {
         let copy = Copy {
             key: proof.key,

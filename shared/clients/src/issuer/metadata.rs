@@ -216,8 +216,7 @@ impl IssuerClient {
             (true, Some(trust)) => read_signed(&body, issuer, &trust).map_err(malformed)?,
             (true, None) => return Err(malformed("unsigned metadata, as was asked for")),
         };
-        let metadata: CredentialIssuer =
-            serde_json::from_value(body).map_err(|_| malformed("credential issuer metadata"))?;
+        let metadata: CredentialIssuer = serde_json::from_value(body).map_err(|_| malformed("credential issuer metadata"))?;
         if metadata.credential_issuer != issuer {
             return Err(malformed("the metadata of the issuer that was asked for"));
         }
@@ -318,9 +317,7 @@ fn read_signed(body: &[u8], issuer: &str, trust: &MetadataTrust<'_>) -> Result<(
 
 /// What both sides can do; an error where the issuer demands what cannot be done here.
 fn encryption(metadata: &CredentialIssuer) -> Result<Encryption, &'static str> {
-    let first = |names: &[String]| {
-        ContentEncryption::ALL.iter().copied().find(|enc| names.iter().any(|name| name == enc.name()))
-    };
+    let first = |names: &[String]| ContentEncryption::ALL.iter().copied().find(|enc| names.iter().any(|name| name == enc.name()));
     let request = metadata.credential_request_encryption.as_ref();
     let usable = request.and_then(|support| {
         let keys = support.jwks.keys.iter().take(16).filter_map(|key| Jwk::from_value(key).ok());

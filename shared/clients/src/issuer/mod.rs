@@ -139,7 +139,8 @@ mod tests {
     #[test]
     fn a_stranger_cannot_name_an_address_on_this_machine() {
         let (there, here): (Url, Url) = ("https://a.example".parse().unwrap(), "http://127.0.0.1:1".parse().unwrap());
-        for local in ["http://127.0.0.1:9/", "https://localhost/", "https://x.localhost/", "https://127.8.8.8/", "https://[::1]/"] {
+        for local in ["http://127.0.0.1:9/", "https://localhost/", "https://x.localhost/", "https://127.8.8.8/", "https://[::1]/"]
+        {
             assert!(usable_for(&there, local, "test").is_err(), "{local}");
         }
         assert!(usable_for(&here, "http://127.0.0.1:9/", "test").is_ok());

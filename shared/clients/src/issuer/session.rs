@@ -136,8 +136,7 @@ impl Session {
     /// An [`HttpError`].
     pub async fn nonce(&self, metadata: &IssuerMetadata) -> Result<Option<String>, HttpError> {
         let Some(url) = &metadata.nonce_endpoint else { return Ok(None) };
-        let call =
-            Call { url, content: Content::Nothing, to_server: false, access_token: None, timeout: http::TOTAL_TIMEOUT };
+        let call = Call { url, content: Content::Nothing, to_server: false, access_token: None, timeout: http::TOTAL_TIMEOUT };
         let answer: NonceResponse = self.json(&call, "a nonce response").await?;
         Ok(Some(answer.c_nonce))
     }

@@ -220,9 +220,7 @@ impl IssuanceError {
                     "What the issuer says of itself does not fit its offer: {why}. The wallet stopped and took nothing. Tell the department."
                 ),
             ),
-            Self::Issuer(error) => {
-                error.code().and_then(codes::explain).unwrap_or_else(|| explain_http(Side::Department, error))
-            }
+            Self::Issuer(error) => error.code().and_then(codes::explain).unwrap_or_else(|| explain_http(Side::Department, error)),
             Self::NotYet => Explained::new(
                 "attestation-not-final",
                 Side::Department,

@@ -26,9 +26,5 @@ pub trait WalletProvider: Send + Sync + 'static {
     fn attest<'a>(&'a self, key: &'a PublicKey) -> BoxFuture<'a, Result<WalletAttestation, ProviderError>>;
 
     /// A key attestation (`key-attestation+jwt`) for these keys, with the issuer's nonce if it gave one.
-    fn attest_keys<'a>(
-        &'a self,
-        keys: &'a [PublicKey],
-        nonce: Option<&'a str>,
-    ) -> BoxFuture<'a, Result<String, ProviderError>>;
+    fn attest_keys<'a>(&'a self, keys: &'a [PublicKey], nonce: Option<&'a str>) -> BoxFuture<'a, Result<String, ProviderError>>;
 }

@@ -9,7 +9,9 @@ use identity::keys::{Algorithm, PublicKey, Signer};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use tokio::time::Instant;
-use wire::oid4vci::{CredentialRequest, CredentialResponse, NotificationEvent, PRE_AUTHORIZED_CODE_GRANT, PreAuthorizedCode, Proofs};
+use wire::oid4vci::{
+    CredentialRequest, CredentialResponse, NotificationEvent, PRE_AUTHORIZED_CODE_GRANT, PreAuthorizedCode, Proofs,
+};
 
 use super::check::Checked;
 use super::offer::Target;
@@ -99,9 +101,7 @@ impl Wallet {
             self.refresh(access, issuance).await?;
         }
         let mut answer = self.ask(access, target, issuance).await;
-        let refused = |answer: &Result<_, WalletError>| {
-            matches!(answer, Err(WalletError::Issuance(IssuanceError::Issuer(error))) if error.code() == Some("invalid_token"))
-        };
+        let refused = |answer: &Result<_, WalletError>| matches!(answer, Err(WalletError::Issuance(IssuanceError::Issuer(error))) if error.code() == Some("invalid_token"));
         // A token that ended early; once, because a server may refuse every token.
         if refused(&answer) && issuance.token.as_ref().is_some_and(|token| token.refresh.is_some()) {
             self.refresh(access, issuance).await?;

@@ -47,8 +47,7 @@ impl Wallet {
     pub(super) fn fresh_issuance(&self, id: String, target: &Target, server: &ServerMetadata) -> Issuance {
         let environment = &self.environment;
         let copies = super::BATCH.min(target.metadata.batch_size).max(1);
-        let fresh =
-            || CopyKeys { key: Secret32::fresh_key(environment, Algorithm::P256), lock: Secret32::fresh(environment) };
+        let fresh = || CopyKeys { key: Secret32::fresh_key(environment, Algorithm::P256), lock: Secret32::fresh(environment) };
         Issuance {
             id,
             issuer: target.issuer.clone(),

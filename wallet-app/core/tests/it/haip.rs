@@ -70,13 +70,7 @@ const POP: Policy = policy(&["oauth-client-attestation-pop+jwt"]);
 const KEY_ATTESTATION: Policy = policy(&["key-attestation+jwt"]);
 
 const fn policy(typ: &'static [&'static str]) -> Policy {
-    Policy {
-        typ: Typ::OneOf(typ),
-        algs: &[JwsAlg::Es256],
-        jwk: Presence::Refused,
-        x5c: Presence::Refused,
-        max_bytes: 16_384,
-    }
+    Policy { typ: Typ::OneOf(typ), algs: &[JwsAlg::Es256], jwk: Presence::Refused, x5c: Presence::Refused, max_bytes: 16_384 }
 }
 
 fn provider_key() -> SecretKey {
@@ -145,7 +139,8 @@ impl Haip {
             "credential_configuration_ids": ["resident-identity"],
             "grants": { "authorization_code": { "issuer_state": "is-1" } },
         });
-        let query = url::form_urlencoded::Serializer::new(String::new()).append_pair("credential_offer", &offer.to_string()).finish();
+        let query =
+            url::form_urlencoded::Serializer::new(String::new()).append_pair("credential_offer", &offer.to_string()).finish();
         format!("haip-vci://?{query}")
     }
 
@@ -260,7 +255,8 @@ impl Haip {
     }
 
     fn issue(&self, proofs: &[(PublicKey, [u8; 32])]) -> Value {
-        let behaviour = crate::issuer::Behaviour { iss: Some(self.base.clone()), ..self.department.behaviour.lock().unwrap().clone() };
+        let behaviour =
+            crate::issuer::Behaviour { iss: Some(self.base.clone()), ..self.department.behaviour.lock().unwrap().clone() };
         let issued = proofs.iter().map(|(key, lock)| json!({ "credential": self.department.issue(&behaviour, key, *lock) }));
         json!({ "credentials": issued.collect::<Vec<_>>(), "notification_id": "note-1" })
     }

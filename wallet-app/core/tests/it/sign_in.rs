@@ -289,7 +289,7 @@ async fn an_answer_that_is_not_the_servers_to_this_request_is_refused() {
         ("yufu-wallet://signed-in?code=x", "sign-in-unknown"),
         ("yufu-wallet://signed-in?code=x&state=of-nobody", "sign-in-unknown"),
         (&honest.replace("iss=", "iss=https%3A%2F%2Fevil.example%2F"), "sign-in-answer-refused"),
-        (&honest.split("&iss=").next().unwrap().to_owned(), "sign-in-answer-refused"),
+        (honest.split("&iss=").next().unwrap(), "sign-in-answer-refused"),
         (&honest.replace("yufu-wallet://signed-in", "https://evil.example/signed-in"), "sign-in-answer-refused"),
         (&format!("{honest}&state=other"), "sign-in-answer-refused"),
         (&format!("{honest}&code=other"), "sign-in-answer-refused"),
