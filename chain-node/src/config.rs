@@ -30,6 +30,44 @@ pub struct Config {
     /// Waiting transactions.
     #[serde(default)]
     pub mempool: Mempool,
+    /// What is kept, and what protects it.
+    #[serde(default)]
+    pub storage: Storage,
+}
+
+/// What is kept, and what protects it.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Storage {
+    /// Says how far the key may have voted; outside the data folder, best on another disk. By default it lies beside the
+    /// key file, with `.guard` after its name.
+    pub vote_guard: Option<PathBuf>,
+    /// Views that must pass after the latest known one before a node that lost its guard votes.
+    pub vote_guard_margin_views: u64,
+    /// With less free space than this, in MiB, the node takes no transactions; 0: never.
+    pub low_free_mib: u64,
+    /// With less free space than this, in MiB, the node stops in order; 0: never. At most `low_free_mib`.
+    pub stop_free_mib: u64,
+}
+
+impl Default for Storage {
+    fn default() -> Self {
+        Self { vote_guard: None, vote_guard_margin_views: 64, low_free_mib: 256, stop_free_mib: 64 }
+    }
+}
+
+impl Config {
+    /// Where the vote guard is.
+    pub fn vote_guard(&self) -> PathBuf {
+        self.storage.vote_guard.clone().unwrap_or_else(|| guard_beside(&self.key_file))
+    }
+}
+
+/// Where the guard of a key lies unless the configuration says otherwise.
+pub fn guard_beside(key_file: &Path) -> PathBuf {
+    let mut name = key_file.file_name().unwrap_or_default().to_owned();
+    name.push(".guard");
+    key_file.with_file_name(name)
 }
 
 /// The network of validators.
@@ -148,11 +186,13 @@ pub fn load(file: &Path) -> Result<Config, ConfigError> {
     check(&loaded)?;
     let [genesis, key_file, data_dir] =
         [&loaded.value.genesis, &loaded.value.key_file, &loaded.value.data_dir].map(|path| loaded.path(path));
-    Ok(Config { genesis, key_file, data_dir, ..loaded.value })
+    let vote_guard = loaded.value.storage.vote_guard.as_ref().map(|path| loaded.path(path));
+    let storage = Storage { vote_guard, ..loaded.value.storage.clone() };
+    Ok(Config { genesis, key_file, data_dir, storage, ..loaded.value })
 }
 
 fn check(loaded: &Loaded<Config>) -> Result<(), ConfigError> {
-    let Config { network, rpc, consensus, .. } = &loaded.value;
+    let Config { network, rpc, consensus, storage, .. } = &loaded.value;
     if consensus.leader_timeout_ms < consensus.heartbeat_ms.saturating_add(500) {
         return Err(loaded.refuse("consensus.leader_timeout_ms", "must exceed heartbeat_ms by 500 or more"));
     }
@@ -161,6 +201,9 @@ fn check(loaded: &Loaded<Config>) -> Result<(), ConfigError> {
     }
     if consensus.worker_threads == 0 {
         return Err(loaded.refuse("consensus.worker_threads", "must be at least 1"));
+    }
+    if storage.stop_free_mib > storage.low_free_mib {
+        return Err(loaded.refuse("storage.stop_free_mib", "must not exceed low_free_mib"));
     }
     if rpc.requests_per_second == 0 {
         return Err(loaded.refuse("rpc.requests_per_second", "must be at least 1"));

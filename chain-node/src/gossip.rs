@@ -7,6 +7,7 @@ use crate::{
     admission,
     engine::types::PublicKey,
     mempool::{Mempool, Origin},
+    neighbours::{Answer, Neighbours, Outgoing, Question},
     observations::Observations,
     peers::Peers,
     progress::milliseconds,
@@ -39,6 +40,9 @@ const GATHER: Duration = Duration::from_millis(8);
 enum Message {
     Alive,
     Transactions(Vec<Transaction>),
+    /// Asked only when this node needs something: see `neighbours`.
+    Question(Question),
+    Answer(Answer),
 }
 
 /// What the gossip task works with.
@@ -55,6 +59,12 @@ pub struct Gossip<B> {
     pub blocker: B,
     /// Transactions that this node's clients brought.
     pub submitted: mpsc::Receiver<Arc<Transaction>>,
+    /// Questions and answers of this node.
+    pub outgoing: mpsc::Receiver<Outgoing>,
+    /// Takes the answers of others.
+    pub neighbours: Arc<Neighbours>,
+    /// Takes the questions of others.
+    pub questions: mpsc::Sender<(PublicKey, Question)>,
 }
 
 impl<B: Blocker<PublicKey = PublicKey>> Gossip<B> {
@@ -80,6 +90,12 @@ impl<B: Blocker<PublicKey = PublicKey>> Gossip<B> {
                     Ok((peer, bytes)) => self.receive(&clock, peer, bytes),
                     Err(_closed) => return,
                 },
+                outgoing = self.outgoing.recv() => match outgoing {
+                    Some(Outgoing::Question(None, question)) => send(&mut sender, &Message::Question(question)),
+                    Some(Outgoing::Question(Some(peer), question)) => send_to(&mut sender, peer, &Message::Question(question)),
+                    Some(Outgoing::Answer(peer, answer)) => send_to(&mut sender, peer, &Message::Answer(answer)),
+                    None => return,
+                },
                 first = self.submitted.recv() => {
                     let Some(first) = first else { return };
                     let mut gathered = vec![first];
@@ -98,6 +114,17 @@ impl<B: Blocker<PublicKey = PublicKey>> Gossip<B> {
         let transactions = match canonical::decode::<Message>(bytes.as_ref(), MAX_MESSAGE_BYTES) {
             Ok(Message::Alive) => return,
             Ok(Message::Transactions(transactions)) => transactions,
+            Ok(Message::Question(question)) => {
+                // When too many wait, the peer asks again or asks another.
+                let _ = self.questions.try_send((peer, question));
+                return;
+            }
+            Ok(Message::Answer(answer)) => {
+                if !self.neighbours.answered(peer.clone(), answer) {
+                    tracing::warn!(%peer, "a validator gave an answer that does not hold");
+                }
+                return;
+            }
             Err(error) => {
                 tracing::warn!(%peer, %error, "a validator sent a malformed message and is cut off");
                 let _ = self.blocker.block(peer);
@@ -141,6 +168,10 @@ fn broadcast(sender: &mut impl Sender<PublicKey = PublicKey>, transactions: Vec<
     if !batch.is_empty() {
         send(sender, &Message::Transactions(batch));
     }
+}
+
+fn send_to(sender: &mut impl Sender<PublicKey = PublicKey>, peer: PublicKey, message: &Message) {
+    let _ = sender.send(Recipients::One(peer), IoBuf::from(canonical::encode(message)), false);
 }
 
 fn send(sender: &mut impl Sender<PublicKey = PublicKey>, message: &Message) {

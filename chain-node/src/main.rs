@@ -3,11 +3,16 @@
 use anyhow::Context as _;
 use chain_node::{
     config::{self, Config},
+    disk::{Condition, Disk},
     engine::network,
-    genesis, key,
-    node::{self, Parts},
+    folder::{self, DataFolder},
+    genesis,
+    guard::{self, VoteGuard},
+    key,
+    node::{self, Parts, Protection},
     rpc,
     store::Store,
+    upkeep,
 };
 use clap::{Parser, Subcommand};
 use commonware_cryptography::{Signer as _, ed25519::PrivateKey};
@@ -24,8 +29,9 @@ use service_kit::{
     telemetry,
 };
 use std::{
-    fs,
-    path::PathBuf,
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::{Path, PathBuf},
+    process::ExitCode,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -48,7 +54,16 @@ enum Command {
         #[arg(long)]
         config: PathBuf,
     },
-    /// Writes a new validator key to FILE (mode 0600) and prints the public key as JSON.
+    /// Says how far this key may have voted, and whether the node will vote.
+    VoteGuard {
+        /// The configuration file (TOML).
+        #[arg(long)]
+        config: PathBuf,
+        /// Only when this is certainly so: the node will vote in every round that its data folder knows no vote of.
+        #[arg(long)]
+        this_key_has_not_voted_after_what_the_data_folder_knows: bool,
+    },
+    /// Writes a new validator key to FILE (mode 0600) with its vote guard, and prints the public key as JSON.
     Keygen {
         /// A file that does not exist yet.
         file: PathBuf,
@@ -60,50 +75,136 @@ enum Command {
     },
 }
 
-#[expect(clippy::print_stdout, reason = "the answer of a command belongs on standard output")]
-fn main() -> anyhow::Result<()> {
-    match Arguments::parse().command {
-        Command::Run { config } => run(config::load(&config)?),
-        Command::Keygen { file } => {
-            let key = PrivateKey::random(commonware_utils::sys_rng());
-            let public = key::create(&file, &key)?;
-            let bytes = HEXLOWER.decode(public.as_bytes())?;
-            println!(
-                "{}",
-                serde_json::json!({
-                    "hex": public,
-                    "key": identity::PublicKey::from_bytes(identity::Algorithm::Ed25519, &bytes)?,
-                })
-            );
-            Ok(())
+/// The disk of the data folder is full or fails: make room or replace it, then start the node again (sysexits: EX_IOERR).
+const EXIT_STORAGE: u8 = 74;
+/// The node stopped because its own data or the engine contradicts itself (sysexits: EX_SOFTWARE).
+const EXIT_BROKEN: u8 = 70;
+
+fn main() -> ExitCode {
+    let result = match Arguments::parse().command {
+        Command::Run { config } => return config::load(&config).map_err(Into::into).and_then(run).unwrap_or_else(failed),
+        Command::VoteGuard { config, this_key_has_not_voted_after_what_the_data_folder_knows: trust } => {
+            vote_guard(&config, trust)
         }
-        Command::GenesisCheck { file } => {
-            let checked = genesis::load(&file)?;
-            let hash = BASE64URL_NOPAD.encode(&checked.genesis.hash());
-            println!("{}", serde_json::json!({ "genesis": hash, "validators": checked.keys.len() }));
-            Ok(())
+        Command::Keygen { file } => keygen(&file),
+        Command::GenesisCheck { file } => genesis_check(&file),
+    };
+    result.map_or_else(failed, |answer| {
+        print(&answer);
+        ExitCode::SUCCESS
+    })
+}
+
+#[expect(clippy::print_stdout, reason = "the answer of a command belongs on standard output")]
+fn print(answer: &serde_json::Value) {
+    println!("{answer}");
+}
+
+#[expect(clippy::print_stderr, clippy::needless_pass_by_value, reason = "a command that failed says why")]
+fn failed(error: anyhow::Error) -> ExitCode {
+    eprintln!("Error: {error:?}");
+    ExitCode::FAILURE
+}
+
+fn keygen(file: &Path) -> anyhow::Result<serde_json::Value> {
+    let key = PrivateKey::random(commonware_utils::sys_rng());
+    let public = key::create(file, &key)?;
+    let bytes = HEXLOWER.decode(public.as_bytes())?;
+    guard::create(&config::guard_beside(file), &bytes)?;
+    Ok(serde_json::json!({
+        "hex": public,
+        "key": identity::PublicKey::from_bytes(identity::Algorithm::Ed25519, &bytes)?,
+    }))
+}
+
+fn genesis_check(file: &Path) -> anyhow::Result<serde_json::Value> {
+    let checked = genesis::load(file)?;
+    let hash = BASE64URL_NOPAD.encode(&checked.genesis.hash());
+    Ok(serde_json::json!({ "genesis": hash, "validators": checked.keys.len() }))
+}
+
+fn vote_guard(config: &Path, trust: bool) -> anyhow::Result<serde_json::Value> {
+    let config = config::load(config)?;
+    let ledger = genesis::load(&config.genesis)?.genesis.hash();
+    let public = key::load(&config.key_file)?.public_key();
+    let data = DataFolder::open(&config.data_dir, &ledger)?;
+    let _key = folder::take_key(&config.key_file, &ledger, public.as_ref())?;
+    let files = data.guard_files(&config.vote_guard());
+    if trust {
+        guard::trust_data(&files, &ledger, public.as_ref())?;
+    }
+    let guard = VoteGuard::open(files, &ledger, public.as_ref(), data.found())?;
+    Ok(match guard.start() {
+        guard::Start::After(from) => serde_json::json!({ "votes": "after", "epoch": from.epoch, "view": from.view }),
+        guard::Start::AskOthers => serde_json::json!({ "votes": "after the other validators have said how far the ledger is" }),
+    })
+}
+
+fn run(config: Config) -> anyhow::Result<ExitCode> {
+    telemetry::init();
+    let genesis = genesis::load(&config.genesis)?;
+    let ledger = genesis.genesis.hash();
+    let key = key::load(&config.key_file)?;
+    let public = key.public_key();
+    let settings = node::network_settings(&config, &genesis, &public)?;
+    // First, because these refuse a second process instead of waiting for the first to end.
+    let data = DataFolder::open(&config.data_dir, &ledger)?;
+    let _key = folder::take_key(&config.key_file, &ledger, public.as_ref())?;
+    let disk = Arc::new(Disk::new(config.data_dir.clone(), config.storage.low_free_mib, config.storage.stop_free_mib));
+    if let Condition::Exhausted { .. } = disk.look() {
+        return Ok(ExitCode::from(EXIT_STORAGE));
+    }
+    let guard = VoteGuard::open(data.guard_files(&config.vote_guard()), &ledger, public.as_ref(), data.found())?;
+    data.mark()?;
+    let store = Store::open(&data.bodies()).with_context(|| format!("{} is in use or corrupt", data.bodies().display()))?;
+    let protection = Protection {
+        guard: Some(Arc::new(guard)),
+        margin_views: config.storage.vote_guard_margin_views,
+        disk: Some(disk.clone()),
+    };
+    let partition = folder::PARTITION.to_owned();
+    let parts = Parts { genesis, key, store, consensus: config.consensus, mempool: config.mempool, partition, protection };
+    let runner = runtime::Runner::new(
+        runtime::Config::new().with_worker_threads(config.consensus.worker_threads).with_storage_directory(data.engine()),
+    );
+    // The engine panics when it cannot write or read: the process must end, and its code must say why.
+    let ended = catch_unwind(AssertUnwindSafe(|| runner.start(|context| Box::pin(serve(context, config, parts, settings)))));
+    Ok(ExitCode::from(match ended {
+        Ok(Ok(())) => return Ok(ExitCode::SUCCESS),
+        Ok(Err(error)) => match error.downcast::<Stopped>() {
+            Ok(Stopped::Disk) => EXIT_STORAGE,
+            Ok(Stopped::Consensus) => exit_code(&disk),
+            Err(other) => return Err(other),
+        },
+        Err(_panic) => exit_code(&disk),
+    }))
+}
+
+/// Whether the disk is to blame: it takes a small file, or it does not.
+fn exit_code(disk: &Disk) -> u8 {
+    match (disk.test(), disk.look()) {
+        (Ok(()), Condition::Fine | Condition::Low { .. }) => {
+            tracing::error!(code = EXIT_BROKEN, "the node stopped because its data or the engine contradicts itself; see above");
+            EXIT_BROKEN
+        }
+        (Ok(()), Condition::Exhausted { .. } | Condition::Failing(_)) => {
+            tracing::error!(code = EXIT_STORAGE, "the node stopped because its disk is full or fails");
+            EXIT_STORAGE
+        }
+        (Err(error), _) => {
+            tracing::error!(code = EXIT_STORAGE, %error, cause = %error.source, "the node stopped because its disk is full or fails");
+            EXIT_STORAGE
         }
     }
 }
 
-fn run(config: Config) -> anyhow::Result<()> {
-    telemetry::init();
-    let genesis = genesis::load(&config.genesis)?;
-    let key = key::load(&config.key_file)?;
-    let settings = node::network_settings(&config, &genesis, &key.public_key())?;
-    fs::create_dir_all(&config.data_dir)
-        .with_context(|| format!("the data folder {} cannot be made", config.data_dir.display()))?;
-    // First, because it refuses a second process on the same folder instead of waiting for the first to end.
-    let store = Store::open(&config.data_dir.join("bodies.redb"))
-        .with_context(|| format!("the data folder {} is in use or corrupt", config.data_dir.display()))?;
-    let parts =
-        Parts { genesis, key, store, consensus: config.consensus, mempool: config.mempool, partition: "chain".to_owned() };
-    let runner = runtime::Runner::new(
-        runtime::Config::new()
-            .with_worker_threads(config.consensus.worker_threads)
-            .with_storage_directory(config.data_dir.join("engine")),
-    );
-    runner.start(|context| Box::pin(serve(context, config, parts, settings)))
+/// The node stopped by itself.
+#[derive(Debug, thiserror::Error)]
+enum Stopped {
+    #[error("the disk of the data folder is full")]
+    Disk,
+    #[error("consensus ended by itself; the log says why")]
+    Consensus,
 }
 
 async fn serve(context: Context, config: Config, parts: Parts, settings: network::Settings) -> anyhow::Result<()> {
@@ -120,8 +221,24 @@ async fn serve(context: Context, config: Config, parts: Parts, settings: network
             async move { result }
         })
     };
-    let service = Service::new("chain-node", url.as_str(), config.rpc.listen, config.rpc.admin_listen).check(progress);
+    let disk = node.protection.disk.clone().context("a node that runs has a disk")?;
+    let storage = {
+        let disk = disk.clone();
+        Check::new("storage", move || {
+            let result = disk.seen().check();
+            async move { result }
+        })
+    };
+    let service = Service::new("chain-node", url.as_str(), config.rpc.listen, config.rpc.admin_listen);
+    let service = service.check(progress).check(storage);
     let shutdown = service.shutdown();
+    let full = Arc::new(AtomicBool::new(false));
+    let (exhausted, stop) = (full.clone(), shutdown.clone());
+    context.child("disk").spawn(move |context| async move {
+        upkeep::watch_disk(context, disk).await;
+        exhausted.store(true, Ordering::Relaxed);
+        stop.request();
+    });
     let limits = rpc::Limits { requests_per_second: config.rpc.requests_per_second, event_streams: config.rpc.event_streams };
     let router = rpc::router(node.clone(), limits, shutdown.clone());
     let passage = Limits { trusted_proxies: config.rpc.trusted_proxies.clone(), ..Limits::default() };
@@ -137,6 +254,8 @@ async fn serve(context: Context, config: Config, parts: Parts, settings: network
         }
     });
     service.run(router).await?;
-    anyhow::ensure!(!ended.load(Ordering::Relaxed), "consensus ended by itself; the log says why");
-    context.stop(0, Some(Duration::from_secs(5))).await.context("the engine did not stop in time")
+    anyhow::ensure!(!ended.load(Ordering::Relaxed), Stopped::Consensus);
+    context.stop(0, Some(Duration::from_secs(5))).await.context("the engine did not stop in time")?;
+    anyhow::ensure!(!full.load(Ordering::Relaxed), Stopped::Disk);
+    Ok(())
 }

@@ -2,7 +2,9 @@
 
 use crate::{
     admission::{self, AdmissionError},
+    bodies::Bodies,
     config::{self, Config},
+    disk::{Condition, Disk},
     engine::{
         self, Timing,
         application::Application,
@@ -13,13 +15,16 @@ use crate::{
     },
     genesis::Checked,
     gossip::{self, Gossip},
+    guard::VoteGuard,
     head::Head,
     kinds::Counts,
     mempool::{self, Mempool, Origin, Refusal},
+    neighbours::{self, Neighbours},
     observations::{self, Observations, Observed},
     peers::Peers,
     progress::{Progress, milliseconds},
     store::Store,
+    upkeep,
 };
 use commonware_cryptography::{Signer as _, ed25519::PrivateKey};
 use commonware_p2p::{Blocker, Provider, Receiver, Sender};
@@ -71,6 +76,19 @@ pub struct Parts {
     pub mempool: config::Mempool,
     /// What the engine's partitions' names begin with.
     pub partition: String,
+    /// What protects votes and data; by default nothing does, as in a simulation.
+    pub protection: Protection,
+}
+
+/// What protects a validator's votes and data.
+#[derive(Debug, Clone, Default)]
+pub struct Protection {
+    /// Asked before every vote.
+    pub guard: Option<Arc<VoteGuard>>,
+    /// Views that must pass after the latest known one before a node without its guard votes.
+    pub margin_views: u64,
+    /// The disk of the data folder.
+    pub disk: Option<Arc<Disk>>,
 }
 
 /// A running node, as RPC sees it.
@@ -97,17 +115,39 @@ pub struct Node<E: Environment> {
     pub observations: Arc<Observations>,
     /// Record bodies and old versions.
     pub store: Arc<Store>,
+    /// Questions to the other validators.
+    pub neighbours: Arc<Neighbours>,
+    /// What protects votes and data.
+    pub protection: Protection,
     /// Finalized state and blocks.
     pub reads: Reads<E>,
     application: Application,
     submissions: mpsc::Sender<Arc<Transaction>>,
+    roll: Roll,
+}
+
+/// The validators by name and in their order.
+struct Roll {
     names: HashMap<[u8; 32], String>,
-    turns: Vec<[u8; 32]>,
+    keys: Vec<[u8; 32]>,
+}
+
+impl Roll {
+    fn of(genesis: &Genesis, keys: &[PublicKey]) -> Self {
+        let raw = keys.iter().map(|key| -> [u8; 32] { key.as_ref().try_into().expect("an Ed25519 key has 32 bytes") });
+        let mut keys: Vec<[u8; 32]> = raw.collect();
+        let names = keys.iter().copied().zip(genesis.validators.iter().map(|validator| validator.name.clone())).collect();
+        keys.sort_unstable();
+        Self { names, keys }
+    }
 }
 
 /// Why a transaction is not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SubmitError {
+    /// This node could not keep it.
+    #[error("this node's disk is almost full: it takes no transactions until there is room; another node may")]
+    NoSpace,
     /// It breaks a rule for good.
     #[error(transparent)]
     Admission(#[from] AdmissionError),
@@ -145,17 +185,21 @@ where
         return Err(StartError::NotAValidator(me.to_string()));
     };
 
-    let config::Mempool { transactions, bytes, per_sender } = parts.mempool;
-    let mempool = Arc::new(Mempool::new(mempool::Limits { transactions, bytes, per_sender }));
+    let protection = parts.protection;
+    let mempool = Arc::new(Mempool::new(limits(&parts.mempool)));
     let genesis_block = parts.genesis.block::<E>();
     let head = Arc::new(Head::new(genesis_block.header().clone()));
     let store = Arc::new(parts.store);
     let peers = Arc::new(Peers::new(me.clone(), keys.len()));
     let patience = parts.consensus.heartbeat() + parts.consensus.leader_timeout() + GRACE;
     let progress = Arc::new(Progress::new(peers.clone(), patience));
-    let application = Application::new(genesis.clone(), genesis_block, store.clone(), mempool.clone(), head.clone());
+    let (outgoing, sent) = mpsc::channel(neighbours::QUEUE);
+    let others: Vec<PublicKey> = keys.iter().filter(|key| **key != me).cloned().collect();
+    let neighbours = Arc::new(Neighbours::new(outgoing.clone(), others.clone(), upkeep::check_tips(&genesis)));
+    let bodies = Bodies { store: store.clone(), neighbours: neighbours.clone() };
+    let application = Application::new(genesis.clone(), genesis_block, bodies, mempool.clone(), head.clone());
     let node = engine::Node {
-        scheme,
+        scheme: scheme.guarded(protection.guard.clone()),
         me: me.clone(),
         application: application.clone(),
         mempool: mempool.clone(),
@@ -166,6 +210,7 @@ where
     let (engine, channel) = Box::pin(engine::start(context.child("engine"), node, links)).await;
 
     let (submissions, submitted) = mpsc::channel(gossip::QUEUE);
+    let (questions, asked) = mpsc::channel(neighbours::QUEUE);
     let observations = Arc::new(Observations::default());
     let gossip = Gossip {
         genesis: genesis_hash,
@@ -174,15 +219,17 @@ where
         observations: observations.clone(),
         blocker,
         submitted,
+        outgoing: sent,
+        neighbours: neighbours.clone(),
+        questions,
     };
     context.child("gossip").spawn(|context| gossip.run(context, channel));
-    let others = keys.iter().filter(|key| **key != me).cloned().collect();
     let reads = Reads::open(context.child("reads"), &engine, head.clone(), others).await;
     mempool.finalized(head.tip().borrow().height, []);
     watch(context.child("progress"), head.clone(), progress.clone(), mempool.clone());
     let clock = context.child("clock");
-    let (names, turns) = names_and_turns(&genesis, &keys);
     let node = Arc::new(Node {
+        roll: Roll::of(&genesis, &keys),
         genesis,
         genesis_hash,
         name,
@@ -194,28 +241,40 @@ where
         progress,
         observations,
         store,
+        neighbours,
+        protection,
         reads,
         application,
         submissions,
-        names,
-        turns,
     });
-    observe(&context, node.clone());
+    keep_up(&context, &node, asked, outgoing);
     Ok((node, engine.consensus))
 }
 
-/// The validators' names by key, and their keys in order.
-fn names_and_turns(genesis: &Genesis, keys: &[PublicKey]) -> (HashMap<[u8; 32], String>, Vec<[u8; 32]>) {
-    let raw = keys.iter().map(|key| -> [u8; 32] { key.as_ref().try_into().expect("an Ed25519 key has 32 bytes") });
-    let mut turns: Vec<[u8; 32]> = raw.collect();
-    let names = turns.iter().copied().zip(genesis.validators.iter().map(|validator| validator.name.clone())).collect();
-    turns.sort_unstable();
-    (names, turns)
+/// Starts what a node does beside consensus.
+fn keep_up<E: Environment>(
+    context: &E,
+    node: &Arc<Node<E>>,
+    asked: mpsc::Receiver<(PublicKey, neighbours::Question)>,
+    outgoing: mpsc::Sender<neighbours::Outgoing>,
+) {
+    observe(context, node.clone());
+    let answering = node.clone();
+    context.child("answers").spawn(|_| upkeep::answer(answering, asked, outgoing));
+    if let Some(guard) = node.protection.guard.clone() {
+        let (asking, margin_views) = (node.clone(), node.protection.margin_views);
+        context.child("guard").spawn(move |context| upkeep::find_out_where_voting_begins(context, asking, guard, margin_views));
+    }
 }
 
 /// What signs and checks votes of this ledger; `None` if the key is not one of the validators'.
 fn scheme(genesis: &Hash, keys: &[PublicKey], key: PrivateKey) -> Option<Scheme> {
     Scheme::signer(&finality::namespace(genesis), Set::from_iter_dedup(keys.iter().cloned()), key)
+}
+
+fn limits(configured: &config::Mempool) -> mempool::Limits {
+    let config::Mempool { transactions, bytes, per_sender } = *configured;
+    mempool::Limits { transactions, bytes, per_sender }
 }
 
 fn timing(consensus: &config::Consensus) -> Timing {
@@ -321,6 +380,9 @@ impl<E: Environment> Node<E> {
     /// When it breaks a rule or does not fit.
     pub async fn submit(&self, transaction: Transaction) -> Result<TransactionId, SubmitError> {
         let id = transaction.id();
+        if self.protection.disk.as_ref().is_some_and(|disk| disk.seen() != Condition::Fine) {
+            return Err(SubmitError::NoSpace);
+        }
         if self.mempool.knows(&id.0) || self.receipt(&id).await.is_some() {
             return Ok(id);
         }
@@ -337,7 +399,7 @@ impl<E: Environment> Node<E> {
     /// The receipt of a finalized transaction, once its block is on the disk.
     pub async fn receipt(&self, id: &TransactionId) -> Option<Receipt> {
         let cell = self.cell(&Subject::Transaction(*id)).await?;
-        let body = self.application.body(&cell.body);
+        let body = self.application.body(&self.clock, &cell.body).await;
         Some(identity::canonical::decode(&body, ledger::limits::MAX_RECORD_BYTES).expect("the state names receipts"))
     }
 
@@ -355,12 +417,12 @@ impl<E: Environment> Node<E> {
 
     /// The keys of an epoch's validators in their order, by which turns go round.
     pub fn validators_of(&self, _epoch: u64) -> &[[u8; 32]] {
-        &self.turns
+        &self.roll.keys
     }
 
     /// The name of the validator with this consensus key; the key in base64url if this node knows none.
     pub fn validator_name(&self, key: &[u8; 32]) -> String {
-        self.names.get(key).cloned().unwrap_or_else(|| BASE64URL_NOPAD.encode(key))
+        self.roll.names.get(key).cloned().unwrap_or_else(|| BASE64URL_NOPAD.encode(key))
     }
 
     /// The time of a finalized block, in milliseconds since the Unix epoch; `None` if this node has no block of this height.
@@ -374,7 +436,7 @@ impl<E: Environment> Node<E> {
     }
 
     /// The record that a cell names.
-    pub fn body(&self, cell: &Cell) -> Arc<[u8]> {
-        self.application.body(&cell.body)
+    pub async fn body(&self, cell: &Cell) -> Arc<[u8]> {
+        self.application.body(&self.clock, &cell.body).await
     }
 }

@@ -80,7 +80,7 @@ async fn by_hash<E: Environment>(node: &Node<E>, hash: Hash) -> Vec<Found> {
 /// A client identifier names the party that has it.
 async fn by_client<E: Environment>(node: &Node<E>, client: &str) -> Option<Found> {
     let cell = node.cell(&Subject::Client(client.to_owned())).await?;
-    let party: PartyId = canonical::decode(&node.body(&cell), MAX_TEXT_BYTES).expect("a client's cell names its party");
+    let party: PartyId = canonical::decode(&node.body(&cell).await, MAX_TEXT_BYTES).expect("a client's cell names its party");
     record(node, FoundKind::Party, &Subject::Party(party), party.as_str()).await
 }
 

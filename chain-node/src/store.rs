@@ -4,7 +4,10 @@
 //! fork cannot put a wrong one in place. A block's bodies are on the disk before the block is acknowledged.
 //! The file can be thrown away: replaying the blocks fills it again.
 
-use ledger::{Hash, cell::CELL_BYTES};
+use ledger::{
+    Hash,
+    cell::{CELL_BYTES, body_hash},
+};
 use redb::{Builder, Database, ReadableDatabase as _, ReadableTable as _, TableDefinition, backends::InMemoryBackend};
 use std::{path::Path, sync::Arc};
 
@@ -71,13 +74,13 @@ impl Store {
         Ok(Self(database))
     }
 
-    /// The body with this hash.
+    /// The body with this hash. One that is damaged on the disk counts as missing.
     ///
     /// # Errors
     /// When the file cannot be read.
     pub fn body(&self, hash: &Hash) -> Result<Option<Vec<u8>>, StoreError> {
         let table = self.0.begin_read()?.open_table(BODIES)?;
-        Ok(table.get(hash)?.map(|value| value.value().to_vec()))
+        Ok(table.get(hash)?.map(|value| value.value().to_vec()).filter(|body| body_hash(body) == *hash))
     }
 
     /// The encoded cell that a key had at a version, from 1.
@@ -142,6 +145,18 @@ impl Store {
     /// # Errors
     /// When the file cannot be written.
     pub fn record(&self, height: u64, additions: &Additions) -> Result<(), StoreError> {
+        self.write(Some(height), additions)
+    }
+
+    /// Puts back or brings bodies and versions of blocks that are final already; on the disk when this returns.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn keep(&self, additions: &Additions) -> Result<(), StoreError> {
+        self.write(None, additions)
+    }
+
+    fn write(&self, height: Option<u64>, additions: &Additions) -> Result<(), StoreError> {
         let transaction = self.0.begin_write()?;
         {
             let mut bodies = transaction.open_table(BODIES)?;
@@ -152,14 +167,16 @@ impl Store {
             for (key, version, cell) in &additions.cells {
                 versions.insert((key, *version), cell)?;
             }
-            if let Some(first_seen_ms) = additions.first_seen_ms {
-                let mut seen = transaction.open_table(SEEN)?;
-                // What is applied again after a crash keeps its first sight.
-                if seen.get(height)?.is_none() {
-                    seen.insert(height, first_seen_ms)?;
+            if let Some(height) = height {
+                if let Some(first_seen_ms) = additions.first_seen_ms {
+                    let mut seen = transaction.open_table(SEEN)?;
+                    // What is applied again after a crash keeps its first sight.
+                    if seen.get(height)?.is_none() {
+                        seen.insert(height, first_seen_ms)?;
+                    }
                 }
+                transaction.open_table(FACTS)?.insert(HEIGHT, height)?;
             }
-            transaction.open_table(FACTS)?.insert(HEIGHT, height)?;
         }
         transaction.commit()?;
         Ok(())
@@ -174,8 +191,9 @@ mod tests {
     fn what_was_recorded_is_there_after_reopening_and_twice_is_once() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("bodies.redb");
+        let hash = body_hash(b"body");
         let additions = Additions {
-            bodies: vec![([1; 32], Arc::from(b"body".as_slice()))],
+            bodies: vec![(hash, Arc::from(b"body".as_slice()))],
             cells: vec![([2; 32], 1, [3; CELL_BYTES])],
             first_seen_ms: Some(7),
         };
@@ -187,7 +205,7 @@ mod tests {
 
         let store = Store::open(&path).unwrap();
         assert_eq!(store.height().unwrap(), 5);
-        assert_eq!(store.body(&[1; 32]).unwrap().as_deref(), Some(b"body".as_slice()));
+        assert_eq!(store.body(&hash).unwrap().as_deref(), Some(b"body".as_slice()));
         assert_eq!(store.body(&[9; 32]).unwrap(), None);
         assert_eq!(store.version(&[2; 32], 1).unwrap(), Some([3; CELL_BYTES]));
         assert_eq!(store.version(&[2; 32], 2).unwrap(), None);

@@ -9,12 +9,13 @@ use super::{
     types::{Cell as CellBytes, Consensus, Databases, Digest, Environment, Scheme},
 };
 use crate::{
+    bodies::Bodies,
     execution::{self, Executed, Place, Replayed},
     head::Head,
     kinds::Counts,
     mempool::Mempool,
     progress::milliseconds,
-    store::{Additions, Store},
+    store::Additions,
 };
 use commonware_consensus::{Heightable as _, marshal::ancestry::Ancestry};
 use commonware_cryptography::{Digested, Digestible as _};
@@ -22,6 +23,7 @@ use commonware_glue::stateful::{
     self, Finality, Input, Proposed,
     db::{DatabaseSet, Merkleized as _, Unmerkleized as _},
 };
+use commonware_runtime::Clock;
 use futures::StreamExt as _;
 use ledger::{
     Hash,
@@ -51,7 +53,7 @@ struct Inner {
     genesis: Genesis,
     genesis_hash: Hash,
     genesis_block: Block,
-    store: Arc<Store>,
+    bodies: Bodies,
     mempool: Arc<Mempool>,
     head: Arc<Head>,
     /// Results of blocks that are not final yet, by digest.
@@ -60,9 +62,16 @@ struct Inner {
 
 impl Application {
     /// The state machine of the ledger that `genesis` begins.
-    pub fn new(genesis: Genesis, genesis_block: Block, store: Arc<Store>, mempool: Arc<Mempool>, head: Arc<Head>) -> Self {
+    pub fn new(
+        genesis: Genesis,
+        genesis_block: Block,
+        bodies: impl Into<Bodies>,
+        mempool: Arc<Mempool>,
+        head: Arc<Head>,
+    ) -> Self {
+        let bodies = bodies.into();
         let genesis_hash = genesis.hash();
-        Self(Arc::new(Inner { genesis, genesis_hash, genesis_block, store, mempool, head, executed: Mutex::default() }))
+        Self(Arc::new(Inner { genesis, genesis_hash, genesis_block, bodies, mempool, head, executed: Mutex::default() }))
     }
 
     /// The block at height 0.
@@ -74,20 +83,22 @@ impl Application {
         self.0.executed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The record body that a cell of the state names: on the disk, or of a block that is being finalized.
+    /// The record body that a cell of the state names: of a block that is being finalized, on the disk, or another validator's.
     ///
     /// # Panics
-    /// When it is in neither place: the node's storage is corrupt, and the node must stop.
-    pub fn body(&self, hash: &Hash) -> Arc<[u8]> {
+    /// When the store cannot be read, or nobody else has what it lacks: such a node must stop.
+    pub async fn body(&self, clock: &impl Clock, hash: &Hash) -> Arc<[u8]> {
         let pending = self.executed().values().find_map(|(_, executed)| executed.bodies.get(hash).cloned());
-        pending
-            .or_else(|| self.0.store.body(hash).expect("the body store can be read").map(Arc::from))
-            .expect("every body that the state names was written before the state")
+        match pending {
+            Some(body) => body,
+            None => self.0.bodies.get(clock, hash).await.expect("the body store can be read"),
+        }
     }
 
     /// Runs `transactions` on the state under `batch`.
     async fn execute<E: Environment>(
         &self,
+        clock: &E,
         place: Place,
         transactions: &[Transaction],
         batch: &Batch<E>,
@@ -96,10 +107,13 @@ impl Application {
         let digests: Vec<Digest> = keys.iter().copied().map(Digest::from).collect();
         let wanted: Vec<&Digest> = digests.iter().collect();
         let values = batch.get_many(&wanted).await.expect("the state can be read");
-        let found = keys.into_iter().zip(values).filter_map(|(key, value)| {
-            let cell = Cell::from_bytes(&array(&value?)).expect("the state holds encoded cells only");
-            Some((key, cell, self.body(&cell.body)))
-        });
+        let mut found = Vec::new();
+        for (key, value) in keys.into_iter().zip(values) {
+            if let Some(value) = value {
+                let cell = Cell::from_bytes(&array(&value)).expect("the state holds encoded cells only");
+                found.push((key, cell, self.body(clock, &cell.body).await));
+            }
+        }
         execution::run(&self.0.genesis, place, found, transactions)
     }
 
@@ -216,7 +230,7 @@ impl<E: Environment> stateful::Application<E> for Application {
         let mut transactions: Vec<Transaction> = chosen.iter().map(|candidate| (*candidate.transaction).clone()).collect();
         let place = Place { height, timestamp_ms };
         let executed = loop {
-            match self.execute::<E>(place, &transactions, &batches).await {
+            match self.execute::<E>(&context, place, &transactions, &batches).await {
                 Ok(executed) => break executed,
                 Err(Replayed(ids)) => {
                     // Already final: a peer that had not heard sent them again. A block may not repeat them.
@@ -235,7 +249,7 @@ impl<E: Environment> stateful::Application<E> for Application {
 
     async fn process(
         &mut self,
-        (context, _consensus): (E, Consensus),
+        (context, _): (E, Consensus),
         ancestry: impl Ancestry<Block>,
         batches: Batch<E>,
         finality: Finality,
@@ -251,7 +265,7 @@ impl<E: Environment> stateful::Application<E> for Application {
             }
         }
         let place = Place { height: block.header().height, timestamp_ms: block.timestamp_ms() };
-        let executed = self.execute::<E>(place, block.transactions(), &batches).await.ok()?;
+        let executed = self.execute::<E>(&context, place, block.transactions(), &batches).await.ok()?;
         let merkleized = self.merkleize::<E>(&executed, batches).await;
         if merkleized.root().0 != block.header().state_root || operations::<E>(&merkleized) != block.header().operations {
             return None;
@@ -284,7 +298,7 @@ impl<E: Environment> stateful::Application<E> for Application {
                 .collect(),
             first_seen_ms: self.0.head.first_seen(height, &block.digest().0),
         };
-        self.0.store.record(height, &additions).expect("the body store can be written");
+        self.0.bodies.store.record(height, &additions).expect("the body store can be written");
         self.executed().retain(|_, (at, _)| *at > height);
         self.0.mempool.finalized(height, block.transaction_ids());
         self.0.head.applied(block.header().clone(), block.transaction_ids(), Counts::of(block.transactions()));

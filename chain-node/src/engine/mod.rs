@@ -9,6 +9,7 @@ mod limits;
 pub mod network;
 pub mod pacing;
 pub mod reads;
+pub mod scheme;
 mod storage;
 pub mod types;
 

@@ -18,7 +18,7 @@ pub type Digest = sha256::Digest;
 /// A state value.
 pub type Cell = FixedBytes<{ ledger::cell::CELL_BYTES }>;
 /// Votes and certificates.
-pub type Scheme = simplex::scheme::ed25519::Scheme;
+pub use super::scheme::Scheme;
 /// A finality certificate.
 pub type Finalization = simplex::types::Finalization<Scheme, Digest>;
 /// What consensus says about a block: round, leader, parent.

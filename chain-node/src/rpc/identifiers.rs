@@ -117,7 +117,7 @@ async fn find(rpc: &Rpc, text: &str, version: &Version) -> Result<Found, Failure
         (None, Some(time)) => at_time(rpc, &subject, &latest, time).await?,
         (Some(_), Some(_)) => return Err(Failure::InvalidOptions),
     };
-    let body = rpc.node.body(&cell);
+    let body = rpc.node.body(&cell).await;
     let record = canonical::decode(&body, MAX_RECORD_BYTES).expect("an identity's cell names its record");
     let created_ms = timestamp(rpc, cell.created_height).await;
     let updated_ms = timestamp(rpc, cell.updated_height).await;

@@ -28,10 +28,13 @@ pub(super) async fn state(State(rpc): State<Rpc>, Path(key): Path<String>) -> Re
         let detail = stall.map_or_else(|| error.to_string(), |stall| stall.to_string());
         ApiError::new(Slug::LedgerUnavailable).detail(detail)
     })?;
-    let body = proven.cell.as_ref().map(|bytes| {
-        let cell = Cell::from_bytes(bytes).expect("the state holds encoded cells only");
-        encode(&rpc.node.body(&cell))
-    });
+    let body = match &proven.cell {
+        Some(bytes) => {
+            let cell = Cell::from_bytes(bytes).expect("the state holds encoded cells only");
+            Some(encode(&rpc.node.body(&cell).await))
+        }
+        None => None,
+    };
     Ok(Json(ProvenState {
         header: encode(&canonical::encode(&proven.header)),
         certificate: encode(&proven.certificate),

@@ -36,6 +36,7 @@ impl From<SubmitError> for ApiError {
             )
             | SubmitError::Mempool(Refusal::Expired { .. }) => Slug::Refused,
             SubmitError::Mempool(Refusal::Full) => Slug::Busy,
+            SubmitError::NoSpace => Slug::StorageFull,
             SubmitError::Mempool(Refusal::SenderFull) => Slug::TooManyRequests,
         };
         Self::new(slug).detail(error.to_string())
@@ -52,6 +53,7 @@ impl From<SubmitError> for ApiError {
         (status = 422, description = "another ledger's, expired, or not signed by its sender", body = wire::problem::Problem),
         (status = 429, description = "too many requests or waiting transactions", body = wire::problem::Problem),
         (status = 503, description = "too many transactions wait", body = wire::problem::Problem),
+        (status = 507, description = "this node's disk is almost full", body = wire::problem::Problem),
     )
 )]
 pub(super) async fn submit(

@@ -82,6 +82,7 @@ impl City {
             let seed = key(name).to_bytes();
             fs::write(folder.join("key"), HEXLOWER.encode(&*seed)).unwrap();
             fs::set_permissions(folder.join("key"), fs::Permissions::from_mode(0o600)).unwrap();
+            chain_node::guard::create(&folder.join("key.guard"), key(name).public_key().as_bytes()).unwrap();
             let (p2p, rpc, admin) = (ports[place], ports[validators + place], ports[2 * validators + place]);
             let config = format!(
                 "genesis = \"../genesis.json\"\nkey_file = \"key\"\ndata_dir = \"data\"\n\

@@ -6,6 +6,7 @@ mod admission;
 mod block;
 mod configuration;
 mod execution;
+mod guard;
 mod mempool;
 
 use identity::{SecretKey, Signer as _, did::Inception, keys::Algorithm};

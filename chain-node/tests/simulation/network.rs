@@ -67,6 +67,7 @@ async fn start_validator(
         consensus: Consensus::default(),
         mempool: Mempool::default(),
         partition: format!("validator-{place}"),
+        protection: node::Protection::default(),
     };
     let context = context.child("validator").with_attribute("place", place);
     node::start(context, parts, links).await.unwrap().0

@@ -341,8 +341,12 @@ fn validator(directory: &Path, ports: &mut FreePorts, index: usize) -> Result<Va
     let name = format!("validator-{}", index + 1);
     let folder = directory.join("validators").join(&name);
     std::fs::create_dir_all(&folder)?;
+    let key = new_key(&folder.join("consensus.key"), Algorithm::Ed25519)?;
+    // What `chain-node keygen` writes beside a key: it has never voted.
+    let guard = serde_json::json!({ "format": 1, "key": configs::hex(key.as_bytes()) });
+    std::fs::write(folder.join("consensus.key.guard"), serde_json::to_vec(&guard)?)?;
     Ok(ValidatorPlan {
-        key: new_key(&folder.join("consensus.key"), Algorithm::Ed25519)?,
+        key,
         name,
         authority: authority.parse()?,
         ports: Ports { main: ports.next()?, admin: ports.next()? },

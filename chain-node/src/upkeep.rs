@@ -1,0 +1,115 @@
+//! What a node does beside consensus: answers its neighbours' questions, finds out how far the ledger is when its vote guard
+//! was lost, brings missing record bodies, and watches the disk.
+
+use crate::{
+    disk::{Condition, Disk},
+    engine::types::{Environment, PublicKey},
+    guard::{Round, Start, VoteGuard},
+    neighbours::{self, Answer, Certified, CheckTip, Outgoing, Question, Tip},
+    node::Node,
+};
+use identity::canonical;
+use ledger::{block::Header, finality, genesis::Genesis, trust::TrustRoot};
+use std::{sync::Arc, time::Duration};
+use tokio::sync::mpsc;
+
+/// How often the others are asked for their tip while this node may not vote.
+const ASK_EVERY: Duration = Duration::from_millis(300);
+/// How often the disk is looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How far below its tip a node looks for a block with a certificate of its own.
+const UNCERTIFIED: u64 = 16;
+/// Bytes of a header at most.
+const MAX_HEADER_BYTES: usize = 1_024;
+
+/// Checks tips against what the genesis says about the validators.
+///
+/// # Panics
+/// When the genesis was not checked before.
+pub fn check_tips(genesis: &Genesis) -> CheckTip {
+    let root = TrustRoot::from_genesis(genesis.clone()).expect("a checked genesis is a trust root");
+    Arc::new(move |tip: &Tip| {
+        let header: Header = canonical::decode(&tip.header, MAX_HEADER_BYTES).ok()?;
+        finality::verify_certificate(&root, &header, &tip.certificate).ok()?;
+        let round = Round { epoch: header.context.epoch, view: header.context.view };
+        Some(Certified { height: header.height, round, certificate: tip.certificate.clone() })
+    })
+}
+
+/// Answers questions until the node ends.
+pub async fn answer<E: Environment>(
+    node: Arc<Node<E>>,
+    mut questions: mpsc::Receiver<(PublicKey, Question)>,
+    outgoing: mpsc::Sender<Outgoing>,
+) {
+    while let Some((peer, question)) = questions.recv().await {
+        let answer = match question {
+            Question::Tip => match tip(&node).await {
+                Ok(tip) => Answer::Tip(tip),
+                // Blocks, and no certificate at hand: saying nothing is better than a wrong answer.
+                Err(NoCertificate) => continue,
+            },
+            Question::Bodies(hashes) => Answer::Bodies(neighbours::bodies(&node.store, &hashes)),
+        };
+        if outgoing.send(Outgoing::Answer(peer, answer)).await.is_err() {
+            return;
+        }
+    }
+}
+
+struct NoCertificate;
+
+async fn tip<E: Environment>(node: &Node<E>) -> Result<Option<Tip>, NoCertificate> {
+    let tip = node.head.tip().borrow().clone();
+    if tip.height == 0 {
+        return Ok(None);
+    }
+    let encode = |header: &Header, certificate: &[u8]| {
+        Ok(Some(Tip { header: canonical::encode(header), certificate: certificate.to_vec() }))
+    };
+    if let Some(certificate) = node.reads.certificate(&tip).await {
+        return encode(&tip, &certificate);
+    }
+    for height in (tip.height.saturating_sub(UNCERTIFIED)..tip.height).rev().filter(|height| *height > 0) {
+        let Some(block) = node.reads.block(height).await else { break };
+        let header = block.inner().header();
+        if let Some(certificate) = node.reads.certificate(header).await {
+            return encode(header, &certificate);
+        }
+    }
+    Err(NoCertificate)
+}
+
+/// A node whose vote guard was lost asks the others until as many have answered as a quorum needs beside it; then it may
+/// vote after the latest round that any of them proved, and a margin. When all of them say that no block is final yet, the
+/// ledger is new and it votes at once. Alone on its ledger, it has nobody to contradict.
+pub async fn find_out_where_voting_begins<E: Environment>(
+    clock: E,
+    node: Arc<Node<E>>,
+    guard: Arc<VoteGuard>,
+    margin_views: u64,
+) {
+    let needed = node.peers.quorum().saturating_sub(1);
+    while guard.start() == Start::AskOthers {
+        let tips = node.neighbours.tips();
+        if tips.len() >= needed {
+            let own = node.head.tip().borrow().clone();
+            let own = (own.height > 0 && needed > 0).then_some(Round { epoch: own.context.epoch, view: own.context.view });
+            let highest = tips.into_values().flatten().map(|tip| tip.round).chain(own).max();
+            guard.answered(highest, margin_views);
+            return;
+        }
+        node.neighbours.ask_tips();
+        clock.sleep(ASK_EVERY).await;
+    }
+}
+
+/// Looks at the disk until so little is free that the node must stop.
+pub async fn watch_disk<E: Environment>(clock: E, disk: Arc<Disk>) -> Condition {
+    loop {
+        match disk.look() {
+            Condition::Fine | Condition::Low { .. } | Condition::Failing(_) => clock.sleep(LOOK_EVERY).await,
+            exhausted @ Condition::Exhausted { .. } => return exhausted,
+        }
+    }
+}
