@@ -3,13 +3,13 @@
 //! A body is asked for by its hash and taken only with that hash, so it does not matter who gives it.
 
 use crate::{
-    neighbours::{BODIES_PER_QUESTION, Neighbours},
+    neighbours::Neighbours,
     store::{Additions, Store, StoreError},
 };
 use commonware_runtime::Clock;
 use data_encoding::HEXLOWER;
 use ledger::{Hash, cell::CELL_BYTES};
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 use tokio::sync::mpsc;
 
 /// The bodies that the state names.
@@ -60,12 +60,11 @@ impl Bodies {
         bodies: &[Hash],
     ) -> Result<usize, StoreError> {
         let mut missing = Vec::new();
-        for hash in bodies {
-            if self.store.body(hash)?.is_none() && !missing.contains(hash) {
+        for hash in bodies.iter().collect::<BTreeSet<_>>() {
+            if self.store.body(hash)?.is_none() {
                 missing.push(*hash);
             }
         }
-        debug_assert!(cells.len() <= BODIES_PER_QUESTION.saturating_mul(64), "a batch is bounded by its caller");
         self.fetch(clock, &missing, cells).await?;
         Ok(missing.len())
     }

@@ -44,6 +44,10 @@ pub struct Storage {
     pub vote_guard: Option<PathBuf>,
     /// Views that must pass after the latest known one before a node that lost its guard votes.
     pub vote_guard_margin_views: u64,
+    /// When a node without data gets the state from the others instead of replaying the ledger.
+    pub state_sync: StateSync,
+    /// How long it asks for that, in milliseconds, before it replays.
+    pub state_sync_patience_ms: u64,
     /// With less free space than this, in MiB, the node takes no transactions; 0: never.
     pub low_free_mib: u64,
     /// With less free space than this, in MiB, the node stops in order; 0: never. At most `low_free_mib`.
@@ -52,8 +56,27 @@ pub struct Storage {
 
 impl Default for Storage {
     fn default() -> Self {
-        Self { vote_guard: None, vote_guard_margin_views: 64, low_free_mib: 256, stop_free_mib: 64 }
+        Self {
+            vote_guard: None,
+            vote_guard_margin_views: 64,
+            state_sync: StateSync::Wiped,
+            state_sync_patience_ms: 30_000,
+            low_free_mib: 256,
+            stop_free_mib: 64,
+        }
     }
+}
+
+/// When a node without data gets the state from the others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StateSync {
+    /// When its vote guard says that it took part before, or is missing.
+    Wiped,
+    /// Always: a node that joins a ledger which runs already.
+    Always,
+    /// Never: an archive that wants every block and every old version.
+    Never,
 }
 
 impl Config {

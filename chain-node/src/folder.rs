@@ -163,8 +163,8 @@ pub struct KeyLock {
 pub fn take_key(key_file: &Path, ledger: &Hash, public: &[u8]) -> Result<KeyLock, FolderError> {
     let in_use = || FolderError::KeyInUse(key_file.to_owned());
     let file = lock(key_file, false)?.ok_or_else(in_use)?;
-    // An abstract name: the system gives it to one process and takes it back when that ends.
-    let name = format!("yufu-validator-{}-{}", HEXLOWER.encode(ledger), HEXLOWER.encode(public));
+    // An abstract name: the system gives it to one process and takes it back when that ends. A name has 107 bytes at most.
+    let name = format!("yufu-{}-{}", HEXLOWER.encode(ledger.get(..8).unwrap_or_default()), HEXLOWER.encode(public));
     let address = SocketAddr::from_abstract_name(name).map_err(|source| FileError::new(key_file, "locked", source))?;
     let name = UnixDatagram::bind_addr(&address).map_err(|_| in_use())?;
     Ok(KeyLock { _file: file, _name: name })

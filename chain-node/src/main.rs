@@ -2,7 +2,7 @@
 
 use anyhow::Context as _;
 use chain_node::{
-    config::{self, Config},
+    config::{self, Config, StateSync},
     disk::{Condition, Disk},
     engine::network,
     folder::{self, DataFolder},
@@ -158,6 +158,7 @@ fn run(config: Config) -> anyhow::Result<ExitCode> {
     data.mark()?;
     let store = Store::open(&data.bodies()).with_context(|| format!("{} is in use or corrupt", data.bodies().display()))?;
     let protection = Protection {
+        sync_patience: sync_patience(&config.storage, data.found(), &guard),
         guard: Some(Arc::new(guard)),
         margin_views: config.storage.vote_guard_margin_views,
         disk: Some(disk.clone()),
@@ -178,6 +179,17 @@ fn run(config: Config) -> anyhow::Result<ExitCode> {
         },
         Err(_panic) => exit_code(&disk),
     }))
+}
+
+/// How long this node asks for a state to begin with: not at all when it has data, or when its key was just made.
+fn sync_patience(storage: &config::Storage, found: guard::Data, guard: &VoteGuard) -> Option<Duration> {
+    let patience = Some(Duration::from_millis(storage.state_sync_patience_ms));
+    let new_key = guard.start() == guard::Start::After(guard::Round::default());
+    match (found, storage.state_sync) {
+        (guard::Data::BeforeGuards | guard::Data::Current, _) | (guard::Data::Empty, StateSync::Never) => None,
+        (guard::Data::Empty, StateSync::Always) => patience,
+        (guard::Data::Empty, StateSync::Wiped) => patience.filter(|_| !new_key),
+    }
 }
 
 /// Whether the disk is to blame: it takes a small file, or it does not.

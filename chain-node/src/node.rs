@@ -89,6 +89,8 @@ pub struct Protection {
     pub margin_views: u64,
     /// The disk of the data folder.
     pub disk: Option<Arc<Disk>>,
+    /// How long a node without data asks the others for a state to begin with, before it replays the ledger instead.
+    pub sync_patience: Option<Duration>,
 }
 
 /// A running node, as RPC sees it.
@@ -204,8 +206,12 @@ where
         application: application.clone(),
         mempool: mempool.clone(),
         timing: timing(&parts.consensus),
+        sync_patience: protection.sync_patience,
         partition: parts.partition,
     };
+    if protection.sync_patience.is_some() {
+        store.set_incomplete(true).expect("the body store can be written");
+    }
     let blocker = links.blocker.clone();
     let (engine, channel) = Box::pin(engine::start(context.child("engine"), node, links)).await;
 
@@ -261,6 +267,12 @@ fn keep_up<E: Environment>(
     observe(context, node.clone());
     let answering = node.clone();
     context.child("answers").spawn(|_| upkeep::answer(answering, asked, outgoing));
+    if node.store.incomplete().expect("the body store can be read") {
+        let incomplete = node.clone();
+        context.child("bodies").spawn(|context| async move {
+            upkeep::complete_bodies(context, incomplete).await.expect("the body store can be read and written");
+        });
+    }
     if let Some(guard) = node.protection.guard.clone() {
         let (asking, margin_views) = (node.clone(), node.protection.margin_views);
         context.child("guard").spawn(move |context| upkeep::find_out_where_voting_begins(context, asking, guard, margin_views));

@@ -17,6 +17,8 @@ const VERSIONS: TableDefinition<'_, (&[u8; 32], u32), &[u8; CELL_BYTES]> = Table
 const SEEN: TableDefinition<'_, u64, u64> = TableDefinition::new("seen");
 const FACTS: TableDefinition<'_, &str, u64> = TableDefinition::new("facts");
 const HEIGHT: &str = "height";
+/// 1 while bodies may be missing that the state names.
+const INCOMPLETE: &str = "incomplete";
 
 /// Bytes of the file kept in memory.
 const CACHE_BYTES: usize = 16 * 1024 * 1024;
@@ -138,6 +140,26 @@ impl Store {
     pub fn height(&self) -> Result<u64, StoreError> {
         let table = self.0.begin_read()?.open_table(FACTS)?;
         Ok(table.get(HEIGHT)?.map_or(0, |value| value.value()))
+    }
+
+    /// Whether bodies may be missing that the state names, because the state came from other validators.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn incomplete(&self) -> Result<bool, StoreError> {
+        let table = self.0.begin_read()?.open_table(FACTS)?;
+        Ok(table.get(INCOMPLETE)?.is_some_and(|value| value.value() != 0))
+    }
+
+    /// Notes whether bodies may be missing.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn set_incomplete(&self, incomplete: bool) -> Result<(), StoreError> {
+        let transaction = self.0.begin_write()?;
+        transaction.open_table(FACTS)?.insert(INCOMPLETE, u64::from(incomplete))?;
+        transaction.commit()?;
+        Ok(())
     }
 
     /// Writes what a finalized block adds; on the disk when this returns. Writing it again changes nothing.

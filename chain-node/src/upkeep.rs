@@ -2,14 +2,16 @@
 //! was lost, brings missing record bodies, and watches the disk.
 
 use crate::{
+    bodies::Bodies,
     disk::{Condition, Disk},
     engine::types::{Environment, PublicKey},
     guard::{Round, Start, VoteGuard},
     neighbours::{self, Answer, Certified, CheckTip, Outgoing, Question, Tip},
     node::Node,
+    store::StoreError,
 };
 use identity::canonical;
-use ledger::{block::Header, finality, genesis::Genesis, trust::TrustRoot};
+use ledger::{Hash, block::Header, cell::Cell, finality, genesis::Genesis, trust::TrustRoot};
 use std::{sync::Arc, time::Duration};
 use tokio::sync::mpsc;
 
@@ -102,6 +104,37 @@ pub async fn find_out_where_voting_begins<E: Environment>(
         node.neighbours.ask_tips();
         clock.sleep(ASK_EVERY).await;
     }
+}
+
+/// Cells looked at together while bodies are completed.
+const CELLS_TOGETHER: usize = 512;
+
+/// After the state came from others: brings every body that it names, and the version that each cell has now. Reads wait for
+/// the bodies that they need meanwhile; a second run finds what the first one left.
+///
+/// # Errors
+/// When the store cannot be read or written.
+pub async fn complete_bodies<E: Environment>(clock: E, node: Arc<Node<E>>) -> Result<(), StoreError> {
+    let bodies = Bodies { store: node.store.clone(), neighbours: node.neighbours.clone() };
+    let mut last: Option<Hash> = None;
+    let (mut looked_at, mut fetched) = (0_usize, 0_usize);
+    loop {
+        let found = node.reads.cells_after(last.as_ref(), CELLS_TOGETHER).await;
+        let Some((key, _)) = found.last() else { break };
+        last = Some(*key);
+        looked_at += found.len();
+        let mut cells = Vec::with_capacity(found.len());
+        let mut hashes = Vec::with_capacity(found.len());
+        for (key, bytes) in found {
+            let cell = Cell::from_bytes(&bytes).expect("the state holds encoded cells only");
+            hashes.push(cell.body);
+            cells.push((key, cell.version, bytes));
+        }
+        fetched += bodies.complete(&clock, &cells, &hashes).await?;
+    }
+    node.store.set_incomplete(false)?;
+    tracing::info!(cells = looked_at, fetched, "every record body of the state is here");
+    Ok(())
 }
 
 /// Looks at the disk until so little is free that the node must stop.

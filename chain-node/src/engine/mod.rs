@@ -11,6 +11,7 @@ pub mod pacing;
 pub mod reads;
 pub mod scheme;
 mod storage;
+mod sync;
 pub mod types;
 
 pub use self::limits::max_message_size;
@@ -67,6 +68,8 @@ pub struct Node {
     pub mempool: Arc<Mempool>,
     /// Pacing and timeouts.
     pub timing: Timing,
+    /// How long a node without data asks for a state to begin with; a node that replays the ledger does not ask.
+    pub sync_patience: Option<Duration>,
     /// What its partitions' names begin with: nodes that share a storage, as in a simulation, need different ones.
     pub partition: String,
 }
@@ -122,8 +125,8 @@ where
     });
     probe.start(channels.probe);
 
-    // No floor is ever selected: a late node replays every block from its peers.
     let plan = SyncPlan::init(context.child("plan"), &prefix).await;
+    let plan = sync::choose_floor(&context, plan, &probe_mailbox, node.sync_patience).await;
     let from = plan.marshal_start(digested(genesis.clone()));
     let (marshal_actor, marshal, floor) = storage::open_marshal(&context, &prefix, schemes, from, cache.clone()).await;
 

@@ -13,8 +13,10 @@ use commonware_codec::Encode as _;
 use commonware_consensus::types::Height;
 use commonware_cryptography::Digested;
 use commonware_utils::vec::NonEmptyVec;
+use futures::StreamExt as _;
 use ledger::{Hash, block::Header, cell::CELL_BYTES};
 use std::{
+    ops::Bound,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -72,6 +74,17 @@ impl<E: Environment> Reads<E> {
         let state = self.state.read().await;
         let value = state.get(&Digest::from(*key)).await.expect("the state can be read");
         value.map(|bytes| (*bytes).try_into().expect("a cell has this size"))
+    }
+
+    /// The next `limit` keys and values of the finalized state after `key`, in the order of keys.
+    pub async fn cells_after(&self, key: Option<&Hash>, limit: usize) -> Vec<(Hash, [u8; CELL_BYTES])> {
+        let from = key.map_or(Bound::Unbounded, |key| Bound::Excluded(Digest::from(*key)));
+        let state = self.state.read().await;
+        let cells = state.stream_range((from, Bound::Unbounded)).take(limit).map(|entry| {
+            let (key, value) = entry.expect("the state can be read");
+            (key.0, (*value).try_into().expect("a cell has this size"))
+        });
+        cells.collect().await
     }
 
     /// The value under `key` with its proof, header and certificate.

@@ -143,6 +143,19 @@ impl City {
         String::from_utf8(output.stderr).unwrap()
     }
 
+    /// Runs a command of the program that must fail, and gives what it says.
+    pub(crate) async fn refused(&self, arguments: &[&str]) -> String {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_chain-node"));
+        let output = timeout(LIMIT, command.args(arguments).kill_on_drop(true).output()).await.expect("it ends").unwrap();
+        assert!(!output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+        String::from_utf8(output.stderr).unwrap()
+    }
+
+    /// The folder of a validator: configuration, key, guard and data.
+    pub(crate) fn folder(&self, place: usize) -> PathBuf {
+        self.nodes[place].config.parent().unwrap().to_owned()
+    }
+
     /// SIGKILL.
     pub(crate) async fn kill(&mut self, place: usize) {
         self.nodes[place].process.take().unwrap().kill().await.unwrap();

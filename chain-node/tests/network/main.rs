@@ -5,4 +5,5 @@
 mod city;
 mod finality;
 mod reads;
+mod recovery;
 mod restart;

@@ -1,0 +1,39 @@
+//! Where a node without data begins: at the first block, or at a recent finalized state that it gets from the others.
+//!
+//! The state is taken operation by operation with proofs against the root in a finalized header, so a peer can refuse
+//! and cannot deceive. Believes a floor only with a certificate of the validators.
+
+use super::types::{Digest, Scheme, Variant};
+use commonware_glue::stateful::{SyncPlan, probe};
+use commonware_macros::select;
+use commonware_runtime::Clock;
+use commonware_storage::Context;
+use std::time::Duration;
+
+/// Chooses the floor of a node that has no data: the latest finalization that enough validators prove within `patience`.
+/// Without one, or without patience, the node replays the ledger. A floor chosen before a restart stays.
+pub(super) async fn choose_floor<E: Context>(
+    clock: &impl Clock,
+    plan: SyncPlan<E, Scheme, Variant>,
+    probe: &probe::Mailbox<Scheme, Variant>,
+    patience: Option<Duration>,
+) -> SyncPlan<E, Scheme, Variant> {
+    let Some(patience) = patience.filter(|_| plan.may_sync() && plan.floor().is_none()) else {
+        return plan;
+    };
+    tracing::info!(patience_seconds = patience.as_secs(), "no data: the validators are asked for a state to begin with");
+    select! {
+        floor = probe.subscribe() => match floor {
+            Ok(floor) => {
+                let digest: Digest = floor.proposal.payload;
+                tracing::info!(%digest, "the state of this block is fetched from the validators");
+                plan.set_floor(floor).await
+            },
+            Err(_closed) => plan,
+        },
+        _ = clock.sleep(patience) => {
+            tracing::warn!("too few validators answered: the ledger is replayed from its first block");
+            plan
+        },
+    }
+}

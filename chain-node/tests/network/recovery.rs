@@ -1,0 +1,118 @@
+//! A validator loses its data, its guard, its exclusiveness, or its room on the disk.
+
+use crate::city::{City, digest};
+use ledger::{cell::Subject, receipt::Outcome};
+use std::{fs, time::Duration};
+use tokio::time::Instant;
+
+const LOST: &str = "the vote guard was lost";
+
+/// Whether the last validator has said that it votes since it said `text`.
+fn votes_since(city: &City, text: &str) -> bool {
+    city.log(3).rsplit_once(text).unwrap().1.contains("this validator votes")
+}
+
+/// Finalizes transactions on the first validator until the height is passed.
+async fn finalize_past(city: &City, word: &str, height: u64) {
+    for number in 0.. {
+        if city.height(0).await > height {
+            return;
+        }
+        let (transaction, _) = city.new_identity(&format!("{word} {number}")).await;
+        assert_eq!(city.finalize(0, &transaction).await.outcome, Outcome::Applied);
+    }
+}
+
+/// REL-C6, I006: a validator whose data folder is gone gets the state and every record from the others without replaying the
+/// ledger, proves what they prove, and votes again once the mark of its guard is passed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wiped_validator_gets_the_state_from_the_others_and_votes_again_after_its_guards_mark() {
+    let mut city = City::start(4).await;
+    let mut known = Vec::new();
+    for number in 0..12 {
+        let (transaction, inception) = city.new_identity(&format!("before {number}")).await;
+        known.push((city.finalize(number % 4, &transaction).await, transaction, inception));
+    }
+    city.kill(3).await;
+    fs::remove_dir_all(city.folder(3).join("data")).unwrap();
+    finalize_past(&city, "while away", known.len() as u64 + 3).await;
+    let tip = city.height(0).await;
+
+    city.spawn(3).await;
+    let started = Instant::now();
+    city.wait_until("the tip on the wiped validator", async |city| city.height(3).await >= tip).await;
+    let took = started.elapsed();
+    assert!(took < Duration::from_secs(15), "at the tip after {took:?}");
+    assert!(city.log(3).contains("the state of this block is fetched"), "it asked for the state");
+    city.wait_until("every body", async |city| city.log(3).contains("every record body of the state is here")).await;
+    for (receipt, transaction, inception) in &known {
+        assert_eq!(city.receipt(3, transaction, 0).await.as_ref(), Ok(receipt));
+        assert_eq!(
+            city.proven(3, &Subject::Identity(inception.id())).await.body,
+            city.proven(0, &Subject::Identity(inception.id())).await.body
+        );
+    }
+    // Its vote is needed once another is away: the ledger goes on only after the mark.
+    finalize_past(&city, "past the mark", tip + 80).await;
+    city.kill(2).await;
+    let (last, _) = city.new_identity("with the vote of the wiped one").await;
+    assert_eq!(city.finalize(0, &last).await.outcome, Outcome::Applied);
+    let height = city.height(0).await;
+    city.wait_until("the same height", async |city| city.height(3).await >= height).await;
+    assert_eq!(digest(&city.block(3, height).await), digest(&city.block(0, height).await));
+}
+
+/// REL-C6: with the guard lost too the validator follows, says so, and votes only after what the others proved and a margin.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_validator_that_lost_its_guard_follows_and_does_not_vote_before_the_margin_is_over() {
+    let mut city = City::start(4).await;
+    let (transaction, _) = city.new_identity("early").await;
+    city.finalize(0, &transaction).await;
+    city.kill(3).await;
+    fs::remove_dir_all(city.folder(3).join("data")).unwrap();
+    fs::remove_file(city.folder(3).join("key.guard")).unwrap();
+    city.spawn(3).await;
+    city.wait_until("the answers of the others", async |city| city.log(3).contains(LOST)).await;
+    city.wait_until("the receipt", async |city| city.receipt(3, &transaction, 1_000).await.is_ok()).await;
+    assert!(!votes_since(&city, LOST));
+    // Without its vote there is no quorum when another is away.
+    city.kill(2).await;
+    let (stuck, _) = city.new_identity("without quorum").await;
+    city.submit(0, &stuck).await;
+    assert!(city.receipt(0, &stuck, 5_000).await.is_err());
+    city.spawn(2).await;
+    finalize_past(&city, "past the margin", city.height(0).await + 90).await;
+    city.wait_until("its vote", async |city| votes_since(city, LOST)).await;
+}
+
+/// REL-C7: a second process with the same key refuses, also with a data folder of its own and a copy of the key file.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_process_with_the_same_key_refuses_whatever_folder_it_has() {
+    let mut city = City::prepare(1).await;
+    city.spawn(0).await;
+    let folder = city.folder(0);
+    let config = fs::read_to_string(folder.join("config.toml")).unwrap();
+    fs::copy(folder.join("key"), folder.join("copy")).unwrap();
+    for key in ["key", "copy"] {
+        let text = config.replace("key_file = \"key\"", &format!("key_file = \"{key}\"")).replace("\"data\"", "\"other\"");
+        fs::write(folder.join("second.toml"), text).unwrap();
+        let said = city.refused(&["run", "--config", folder.join("second.toml").to_str().unwrap()]).await;
+        assert!(said.contains("is in use by another process on this machine"), "{key}: {said}");
+    }
+    let (transaction, _) = city.new_identity("undisturbed").await;
+    assert_eq!(city.finalize(0, &transaction).await.outcome, Outcome::Applied);
+}
+
+/// REL-D3: a record body that was damaged on the disk is noticed by its hash and fetched from another validator.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_store_of_bodies_is_filled_again_by_the_others() {
+    let mut city = City::start(4).await;
+    let (transaction, inception) = city.new_identity("kept by the others").await;
+    let receipt = city.finalize(3, &transaction).await;
+    city.terminate(3).await;
+    fs::remove_file(city.folder(3).join("data/bodies.redb")).unwrap();
+    city.spawn(3).await;
+    assert_eq!(city.receipt(3, &transaction, 5_000).await.as_ref(), Ok(&receipt));
+    assert!(city.proven(3, &Subject::Identity(inception.id())).await.body.is_some());
+    assert!(city.metrics(3).await.contains("ledger_bodies_fetched"));
+}
