@@ -180,18 +180,13 @@ where
     let Checked { genesis, keys, .. } = parts.genesis.clone();
     let genesis_hash = genesis.hash();
     let me = parts.key.public_key();
-    let place = keys.iter().position(|key| *key == me);
-    let name = place.and_then(|place| genesis.validators.get(place)).map(|validator| validator.name.clone());
-    let scheme = scheme(&genesis_hash, &keys, parts.key);
-    let (Some(name), Some(scheme)) = (name, scheme) else {
-        return Err(StartError::NotAValidator(me.to_string()));
-    };
+    let (name, scheme) = votes_as(&parts.genesis, parts.key).ok_or_else(|| StartError::NotAValidator(me.to_string()))?;
 
     let protection = parts.protection;
     let mempool = Arc::new(Mempool::new(limits(&parts.mempool)));
     let genesis_block = parts.genesis.block::<E>();
     let head = Arc::new(Head::new(genesis_block.header().clone()));
-    let store = Arc::new(parts.store);
+    let store = opened(parts.store, &protection);
     let peers = Arc::new(Peers::new(me.clone(), keys.len()));
     let patience = parts.consensus.heartbeat() + parts.consensus.leader_timeout() + GRACE;
     let progress = Arc::new(Progress::new(peers.clone(), patience));
@@ -209,9 +204,6 @@ where
         sync_patience: protection.sync_patience,
         partition: parts.partition,
     };
-    if protection.sync_patience.is_some() {
-        store.set_incomplete(true).expect("the body store can be written");
-    }
     let blocker = links.blocker.clone();
     let (engine, channel) = Box::pin(engine::start(context.child("engine"), node, links)).await;
 
@@ -279,9 +271,20 @@ fn keep_up<E: Environment>(
     }
 }
 
-/// What signs and checks votes of this ledger; `None` if the key is not one of the validators'.
-fn scheme(genesis: &Hash, keys: &[PublicKey], key: PrivateKey) -> Option<Scheme> {
-    Scheme::signer(&finality::namespace(genesis), Set::from_iter_dedup(keys.iter().cloned()), key)
+/// The name of the key's validator and what signs its votes; `None` if the key is not one of the validators'.
+fn votes_as(checked: &Checked, key: PrivateKey) -> Option<(String, Scheme)> {
+    let place = checked.keys.iter().position(|known| *known == key.public_key())?;
+    let name = checked.genesis.validators.get(place)?.name.clone();
+    let namespace = finality::namespace(&checked.genesis.hash());
+    Some((name, Scheme::signer(&namespace, Set::from_iter_dedup(checked.keys.iter().cloned()), key)?))
+}
+
+/// The store, with a note for the next start if the state may come without its bodies.
+fn opened(store: Store, protection: &Protection) -> Arc<Store> {
+    if protection.sync_patience.is_some() {
+        store.set_incomplete(true).expect("the body store can be written");
+    }
+    Arc::new(store)
 }
 
 fn limits(configured: &config::Mempool) -> mempool::Limits {
