@@ -1,4 +1,4 @@
-//! What a transaction must be before it may wait here: bounded, for this ledger, in time, and signed.
+//! What a transaction must be before it may wait here: bounded, for this ledger, in time, well formed, and signed.
 //!
 //! Whether it will be applied is for the state machine to say, in a block.
 
@@ -7,6 +7,7 @@ use identity::{canonical, keys::KeyError};
 use ledger::{
     Hash,
     limits::{MAX_EXPIRY_BLOCKS, MAX_TRANSACTION_BYTES},
+    receipt::Refusal,
     transaction::{Sender, Transaction},
 };
 use std::sync::Arc;
@@ -34,6 +35,9 @@ pub enum AdmissionError {
         /// The finalized height.
         height: u64,
     },
+    /// Its sender may not send its kind, or a field is outside its bounds: no block would apply it.
+    #[error("the transaction is not well formed: {0}")]
+    IllFormed(Refusal),
     /// Its signature does not verify.
     #[error("the transaction's signature does not verify")]
     Signature(#[source] KeyError),
@@ -56,6 +60,7 @@ pub fn admit(genesis: &Hash, height: u64, transaction: Transaction) -> Result<Ca
     if expires_at > height.saturating_add(MAX_EXPIRY_BLOCKS) {
         return Err(AdmissionError::ExpiryTooFar { expires_at, height });
     }
+    transaction.check_bounds().map_err(AdmissionError::IllFormed)?;
     transaction.verify_signature().map_err(AdmissionError::Signature)?;
     Ok(Candidate {
         id: transaction.id().0,

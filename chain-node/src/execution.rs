@@ -3,10 +3,10 @@
 //! The rules are `chain_state`'s. This module brings it the cells and bodies that the transactions may touch and
 //! collects what they wrote. The records of the genesis are written by the first block. Assumes checked signatures.
 
-use chain_state::{BlockContext, View};
+use chain_state::{BlockContext, Unloaded, View, Write};
 use ledger::{
     Hash,
-    cell::{Cell, StateKey, Subject},
+    cell::{Cell, StateKey},
     genesis::Genesis,
     transaction::Transaction,
 };
@@ -43,70 +43,103 @@ pub struct Place {
     pub timestamp_ms: u64,
 }
 
-/// Every key whose cell and body must be read before [`run`].
+/// Every key that is read ahead for these transactions. [`Execution::advance`] asks for the few that cannot be told from them.
 pub fn reads(transactions: &[Transaction]) -> Vec<StateKey> {
     let keys: BTreeSet<StateKey> = transactions.iter().flat_map(chain_state::touched).collect();
     keys.into_iter().collect()
 }
 
-/// Applies the transactions in order to what was `found` of the parent's state.
+/// A block's transactions on their way through the state machine.
 ///
-/// # Errors
-/// When a transaction was applied or refused before.
-///
-/// # Panics
-/// When a body does not hash to what its cell says: the node's storage is corrupt, and the node must stop.
-pub fn run(
-    genesis: &Genesis,
-    place: Place,
-    found: impl IntoIterator<Item = Found>,
-    transactions: &[Transaction],
-) -> Result<Executed, Replayed> {
-    let mut view = View::default();
-    let mut written = BTreeMap::new();
-    if place.height == 1 {
-        for write in chain_state::genesis(genesis) {
-            let body: Arc<[u8]> = write.body.into();
-            view.insert(write.key, write.cell, body.clone()).expect("the genesis writes what its cells name");
-            written.insert(write.key, (write.cell, body));
+/// [`Self::load`] what [`reads`] names, then [`Self::advance`]; as long as that asks for keys, load them and go on; then [`Self::finish`].
+/// No key that was not loaded is taken for absent.
+#[derive(Debug)]
+pub struct Execution<'a> {
+    view: View,
+    context: BlockContext,
+    transactions: &'a [Transaction],
+    /// The place of the transaction that is next.
+    next: u32,
+    /// What the genesis wrote, in the first block.
+    genesis: Vec<Write>,
+    replayed: Vec<Hash>,
+}
+
+impl<'a> Execution<'a> {
+    /// At the first transaction, with nothing loaded but the records of the genesis in the first block.
+    pub fn new(genesis: &Genesis, place: Place, transactions: &'a [Transaction]) -> Self {
+        let mut view = View::new();
+        let mut writes = Vec::new();
+        if place.height == 1 {
+            writes = chain_state::genesis(genesis);
+            for write in &writes {
+                let body = Arc::from(write.body.as_slice());
+                view.insert(write.key, write.cell, body).expect("the genesis writes what its cells name");
+            }
         }
+        let context = BlockContext {
+            genesis: genesis.hash(),
+            network: genesis.network.clone(),
+            height: place.height,
+            timestamp_ms: place.timestamp_ms,
+        };
+        Self { view, context, transactions, next: 0, genesis: writes, replayed: Vec::new() }
     }
-    for (key, cell, body) in found {
-        view.insert(key, cell, body).expect("the body store holds what the cells name");
-    }
-    let context = BlockContext {
-        genesis: genesis.hash(),
-        network: genesis.network.clone(),
-        height: place.height,
-        timestamp_ms: place.timestamp_ms,
-    };
-    let mut replayed = Vec::new();
-    for (index, transaction) in (0_u32..).zip(transactions) {
-        let id = transaction.id();
-        if view.get(&Subject::Transaction(id).key()).is_some() {
-            replayed.push(id.0);
-        } else {
-            chain_state::apply(&mut view, &context, index, transaction);
+
+    /// Takes what the parent's state has under these keys. A key without a cell among `found` has none.
+    ///
+    /// # Panics
+    /// When a body does not hash to what its cell says: the node's storage is corrupt, and the node must stop.
+    pub fn load(&mut self, keys: &[StateKey], found: impl IntoIterator<Item = Found>) {
+        for (key, cell, body) in found {
+            self.view.insert(key, cell, body).expect("the body store holds what the cells name");
         }
+        keys.iter().for_each(|key| self.view.insert_absent(*key));
     }
-    if !replayed.is_empty() {
-        return Err(Replayed(replayed));
+
+    /// Applies transactions in order until all are, or one needs more of the state.
+    ///
+    /// # Errors
+    /// The keys to load before going on.
+    pub fn advance(&mut self) -> Result<(), Unloaded> {
+        while let Some(transaction) = usize::try_from(self.next).ok().and_then(|next| self.transactions.get(next)) {
+            let id = transaction.id();
+            if chain_state::receipt(&self.view, &id)?.is_some() {
+                self.replayed.push(id.0);
+            } else {
+                chain_state::apply(&mut self.view, &self.context, self.next, transaction)?;
+            }
+            self.next += 1;
+        }
+        Ok(())
     }
-    let mut executed = Executed::default();
-    for write in view.superseded() {
-        executed.bodies.insert(write.cell.body, write.body.as_slice().into());
-        executed.superseded.push((write.key, write.cell));
-    }
-    for write in view.into_writes() {
-        // What the genesis wrote and the first block changed at once is history, too.
-        if let Some((cell, body)) = written.insert(write.key, (write.cell, write.body.into())) {
+
+    /// What the block writes.
+    ///
+    /// # Errors
+    /// When a transaction was applied or refused before.
+    pub fn finish(self) -> Result<Executed, Replayed> {
+        if !self.replayed.is_empty() {
+            return Err(Replayed(self.replayed));
+        }
+        let mut executed = Executed::default();
+        let mut written: BTreeMap<StateKey, (Cell, Arc<[u8]>)> =
+            self.genesis.into_iter().map(|write| (write.key, (write.cell, write.body.into()))).collect();
+        for write in self.view.superseded() {
+            executed.bodies.insert(write.cell.body, write.body.as_slice().into());
+            executed.superseded.push((write.key, write.cell));
+        }
+        for write in self.view.into_writes() {
+            // What the genesis wrote and the first block changed at once is history, too.
+            if let Some((cell, body)) = written.insert(write.key, (write.cell, write.body.into())) {
+                executed.bodies.insert(cell.body, body);
+                executed.superseded.push((write.key, cell));
+            }
+        }
+        for (key, (cell, body)) in written {
             executed.bodies.insert(cell.body, body);
-            executed.superseded.push((write.key, cell));
+            executed.cells.push((key, cell));
         }
+        Ok(executed)
     }
-    for (key, (cell, body)) in written {
-        executed.bodies.insert(cell.body, body);
-        executed.cells.push((key, cell));
-    }
-    Ok(executed)
 }

@@ -4,7 +4,7 @@
 //! that a client gave it to sends it again until it is final. What no honest node sends gets its sender cut off.
 
 use crate::{
-    admission,
+    admission::{self, AdmissionError},
     engine::types::PublicKey,
     mempool::{Mempool, Origin},
     neighbours::{Answer, Neighbours, Outgoing, Question},
@@ -141,7 +141,8 @@ impl<B: Blocker<PublicKey = PublicKey>> Gossip<B> {
                     self.observations.arrived(candidate.id, milliseconds(clock.current()));
                     let _ = self.mempool.insert(candidate, Origin::Peer);
                 }
-                Err(admission::AdmissionError::ExpiryTooFar { .. }) => {}
+                // Its sender may see other blocks, or know other bounds: that is no attack.
+                Err(AdmissionError::ExpiryTooFar { .. } | AdmissionError::IllFormed(_)) => {}
                 Err(error) => {
                     tracing::warn!(%peer, %error, "a validator sent a transaction that it should have refused and is cut off");
                     let _ = self.blocker.block(peer);

@@ -10,13 +10,14 @@ use super::{
 };
 use crate::{
     bodies::Bodies,
-    execution::{self, Executed, Place, Replayed},
+    execution::{self, Executed, Execution, Place, Replayed},
     head::Head,
     kinds::Counts,
     mempool::Mempool,
     progress::milliseconds,
     store::Additions,
 };
+use chain_state::Unloaded;
 use commonware_consensus::{Heightable as _, marshal::ancestry::Ancestry};
 use commonware_cryptography::{Digested, Digestible as _};
 use commonware_glue::stateful::{
@@ -103,18 +104,25 @@ impl Application {
         transactions: &[Transaction],
         batch: &Batch<E>,
     ) -> Result<Executed, Replayed> {
-        let keys = execution::reads(transactions);
-        let digests: Vec<Digest> = keys.iter().copied().map(Digest::from).collect();
-        let wanted: Vec<&Digest> = digests.iter().collect();
-        let values = batch.get_many(&wanted).await.expect("the state can be read");
-        let mut found = Vec::new();
-        for (key, value) in keys.into_iter().zip(values) {
-            if let Some(value) = value {
-                let cell = Cell::from_bytes(&array(&value)).expect("the state holds encoded cells only");
-                found.push((key, cell, self.body(clock, &cell.body).await));
+        let mut execution = Execution::new(&self.0.genesis, place, transactions);
+        let mut keys = execution::reads(transactions);
+        loop {
+            let digests: Vec<Digest> = keys.iter().copied().map(Digest::from).collect();
+            let wanted: Vec<&Digest> = digests.iter().collect();
+            let values = batch.get_many(&wanted).await.expect("the state can be read");
+            let mut found = Vec::new();
+            for (key, value) in keys.iter().zip(values) {
+                if let Some(value) = value {
+                    let cell = Cell::from_bytes(&array(&value)).expect("the state holds encoded cells only");
+                    found.push((*key, cell, self.body(clock, &cell.body).await));
+                }
+            }
+            execution.load(&keys, found);
+            match execution.advance() {
+                Ok(()) => return execution.finish(),
+                Err(Unloaded(more)) => keys = more,
             }
         }
-        execution::run(&self.0.genesis, place, found, transactions)
     }
 
     async fn merkleize<E: Environment>(&self, executed: &Executed, batch: Batch<E>) -> Merkleized<E> {

@@ -32,7 +32,10 @@ impl From<SubmitError> for ApiError {
         let slug = match &error {
             SubmitError::Admission(AdmissionError::TooLarge { .. }) => Slug::TooLarge,
             SubmitError::Admission(
-                AdmissionError::OtherLedger | AdmissionError::ExpiryTooFar { .. } | AdmissionError::Signature(_),
+                AdmissionError::OtherLedger
+                | AdmissionError::ExpiryTooFar { .. }
+                | AdmissionError::IllFormed(_)
+                | AdmissionError::Signature(_),
             )
             | SubmitError::Mempool(Refusal::Expired { .. }) => Slug::Refused,
             SubmitError::Mempool(Refusal::Full) => Slug::Busy,

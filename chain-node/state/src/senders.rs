@@ -6,10 +6,13 @@ use ledger::receipt::Refusal;
 use ledger::records::{AuthorityRecord, IdentityRecord, PartyRecord};
 use ledger::transaction::Sender;
 
+use crate::stop::Stop;
 use crate::view::View;
 
 /// A cell's status for a deactivated identity.
 pub(crate) const DEACTIVATED: u8 = 1;
+/// A cell's status for a suspended authority or party.
+pub(crate) const SUSPENDED: u8 = 1;
 
 /// A sender whose key was found in the state, with what the state says of it.
 pub(crate) enum Authenticated {
@@ -34,29 +37,35 @@ pub(crate) fn subject(sender: &Sender) -> Option<Subject> {
 }
 
 /// Finds the sender's key among those that the state names for it.
-pub(crate) fn authenticate(view: &View, sender: &Sender) -> Result<Authenticated, Refusal> {
+pub(crate) fn authenticate(view: &View, sender: &Sender) -> Result<Authenticated, Stop> {
     match sender {
         Sender::Key(key) => Ok(Authenticated::Key(*key)),
         Sender::Device { identity, key } => {
-            let found = view.record::<IdentityRecord>(&Subject::Identity(*identity));
+            let found = view.record::<IdentityRecord>(&Subject::Identity(*identity))?;
             let (cell, record) = found.ok_or(Refusal::NotFound)?;
             if cell.status == DEACTIVATED {
-                return Err(Refusal::Deactivated);
+                return Err(Refusal::Deactivated.into());
             }
             if !record.devices.contains(key) {
-                return Err(Refusal::UnknownKey);
+                return Err(Refusal::UnknownKey.into());
             }
             Ok(Authenticated::Device(*identity, record))
         }
         Sender::Authority { authority, key } => {
-            let found = view.record::<AuthorityRecord>(&Subject::Authority(*authority));
-            let (_, record) = found.ok_or(Refusal::NotFound)?;
-            if record.ledger_keys.contains(key) { Ok(Authenticated::Authority(record)) } else { Err(Refusal::UnknownKey) }
+            let found = view.record::<AuthorityRecord>(&Subject::Authority(*authority))?;
+            let (cell, record) = found.ok_or(Refusal::NotFound)?;
+            if cell.status == SUSPENDED {
+                return Err(Refusal::Suspended.into());
+            }
+            if record.ledger_keys.contains(key) { Ok(Authenticated::Authority(record)) } else { Err(Refusal::UnknownKey.into()) }
         }
         Sender::Party { party, key } => {
-            let found = view.record::<PartyRecord>(&Subject::Party(*party));
-            let (_, record) = found.ok_or(Refusal::NotFound)?;
-            if record.ledger_key == *key { Ok(Authenticated::Party) } else { Err(Refusal::UnknownKey) }
+            let found = view.record::<PartyRecord>(&Subject::Party(*party))?;
+            let (cell, record) = found.ok_or(Refusal::NotFound)?;
+            if cell.status == SUSPENDED {
+                return Err(Refusal::Suspended.into());
+            }
+            if record.ledger_key == *key { Ok(Authenticated::Party) } else { Err(Refusal::UnknownKey.into()) }
         }
     }
 }

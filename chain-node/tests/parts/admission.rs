@@ -5,6 +5,7 @@ use chain_node::admission::{AdmissionError, admit};
 use identity::{Signer as _, keys::KeyError};
 use ledger::{
     limits::MAX_EXPIRY_BLOCKS,
+    receipt::Refusal,
     records::RecordId,
     transaction::{Anchor, Body, Sender, Transaction},
 };
@@ -49,6 +50,18 @@ fn a_transaction_over_the_limit_is_refused_before_its_signature_is_looked_at() {
     assert!(matches!(refused, AdmissionError::TooLarge { length } if length > 65_536));
 }
 
+/// SEC-C1: what no block would apply does not wait for one: a sender that may not send this, a field outside its bounds.
+#[test]
+fn a_transaction_that_no_state_could_apply_is_refused_before_its_signature_is_looked_at() {
+    let mut unsigned = unsigned("citizen", 1, 100);
+    unsigned.body = Body::AnchorAttributes(Vec::new());
+    let refused = admit(&GENESIS, 0, unsigned.clone().sign(&secret("thief"))).unwrap_err();
+    assert_eq!(refused, AdmissionError::IllFormed(Refusal::Malformed));
+    unsigned.body = Body::Deactivate;
+    let refused = admit(&GENESIS, 0, unsigned.sign(&secret("citizen"))).unwrap_err();
+    assert_eq!(refused, AdmissionError::IllFormed(Refusal::WrongSender));
+}
+
 fn bytes<T: borsh::BorshDeserialize>(bytes: [u8; 32]) -> T {
     borsh::from_slice(&bytes).unwrap()
 }
@@ -58,6 +71,9 @@ fn bytes<T: borsh::BorshDeserialize>(bytes: [u8; 32]) -> T {
 fn a_quota_belongs_to_a_name_and_a_key() {
     let quota = |word: &str, name: &str| {
         let mut unsigned = unsigned(word, 1, 100);
+        let anchor =
+            Anchor { id: RecordId([1; 32]), commitment: bytes([2; 32]), cid: [&[1, 0x55, 0x12, 0x20][..], &[0; 32]].concat() };
+        unsigned.body = Body::AnchorAttributes(vec![anchor]);
         unsigned.sender = Sender::Authority { authority: name.parse().unwrap(), key: secret(word).public_key() };
         admit(&GENESIS, 0, unsigned.sign(&secret(word))).unwrap().sender
     };

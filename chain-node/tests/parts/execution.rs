@@ -1,7 +1,7 @@
 //! Executing blocks: what is written, what stops the node.
 
 use crate::{secret, transaction};
-use chain_node::execution::{self, Found, Place, Replayed};
+use chain_node::execution::{self, Executed, Execution, Found, Place, Replayed};
 use identity::{Localized, Signer as _, canonical};
 use ledger::{
     cell::Subject,
@@ -46,19 +46,29 @@ fn signed(word: &str, sequence: u64) -> Transaction {
 const FIRST: Place = Place { height: 1, timestamp_ms: 1_000 };
 const SECOND: Place = Place { height: 2, timestamp_ms: 2_000 };
 
+/// Executes on a parent's state that has only what was `found`.
+fn run(genesis: &Genesis, place: Place, found: Vec<Found>, transactions: &[Transaction]) -> Result<Executed, Replayed> {
+    let mut execution = Execution::new(genesis, place, transactions);
+    execution.load(&execution::reads(transactions), found);
+    while let Err(more) = execution.advance() {
+        execution.load(&more.0, []);
+    }
+    execution.finish()
+}
+
 #[test]
 fn the_first_block_writes_the_genesis_and_later_ones_do_not() {
     let authority = Subject::Authority("tax".parse().unwrap()).key();
-    let first = execution::run(&genesis(), FIRST, [], &[]).unwrap();
+    let first = run(&genesis(), FIRST, vec![], &[]).unwrap();
     assert!(first.cells.iter().any(|(key, cell)| *key == authority && cell.created_height == 0));
     assert!(first.cells.iter().all(|(_, cell)| first.bodies.contains_key(&cell.body)));
-    assert!(execution::run(&genesis(), SECOND, [], &[]).unwrap().cells.is_empty());
+    assert!(run(&genesis(), SECOND, vec![], &[]).unwrap().cells.is_empty());
 }
 
 #[test]
 fn every_transaction_leaves_a_receipt_applied_or_refused() {
     let transactions = [signed("citizen", 1), signed("citizen", 2)];
-    let executed = execution::run(&genesis(), SECOND, [], &transactions).unwrap();
+    let executed = run(&genesis(), SECOND, vec![], &transactions).unwrap();
     for (index, outcome) in [(0, Outcome::Applied), (1, Outcome::Refused(Refusal::AlreadyExists))] {
         let id = transactions[index].id();
         let key = Subject::Transaction(id).key();
@@ -77,7 +87,7 @@ fn what_a_later_transaction_of_the_block_replaces_is_kept_for_the_history() {
     let sender = Sender::Device { identity: inception.id(), key: inception.device };
     let body = Body::AddDevice(secret("another phone").public_key());
     let add = Unsigned { genesis: genesis().hash(), sender, sequence: 2, expiry_height: 100, body }.sign(&secret("citizen"));
-    let executed = execution::run(&genesis(), SECOND, [], &[create.clone(), add]).unwrap();
+    let executed = run(&genesis(), SECOND, vec![], &[create.clone(), add]).unwrap();
     let key = Subject::Identity(inception.id()).key();
     let versions: Vec<u32> = executed
         .superseded
@@ -94,13 +104,29 @@ fn what_a_later_transaction_of_the_block_replaces_is_kept_for_the_history() {
 #[test]
 fn a_replay_makes_the_block_invalid_and_is_named() {
     let one = signed("citizen", 1);
-    let twice = execution::run(&genesis(), SECOND, [], &[one.clone(), one.clone()]);
+    let twice = run(&genesis(), SECOND, vec![], &[one.clone(), one.clone()]);
     assert_eq!(twice.unwrap_err(), Replayed(vec![one.id().0]));
 
-    let executed = execution::run(&genesis(), FIRST, [], std::slice::from_ref(&one)).unwrap();
+    let executed = run(&genesis(), FIRST, vec![], std::slice::from_ref(&one)).unwrap();
     let reads = execution::reads(std::slice::from_ref(&one));
     let found = executed.cells.iter().filter(|(key, _)| reads.contains(key));
     let found: Vec<Found> = found.map(|(key, cell)| (*key, *cell, executed.bodies[&cell.body].clone())).collect();
-    let again = execution::run(&genesis(), SECOND, found, std::slice::from_ref(&one));
+    let again = run(&genesis(), SECOND, found, std::slice::from_ref(&one));
     assert_eq!(again.unwrap_err(), Replayed(vec![one.id().0]));
+}
+
+/// A key that was not read is not a key without a record: the block waits for it.
+#[test]
+fn what_was_not_loaded_is_asked_for_and_never_taken_for_absent() {
+    let transactions = [signed("citizen", 1)];
+    let mut execution = Execution::new(&genesis(), SECOND, &transactions);
+    let mut asked = Vec::new();
+    while let Err(more) = execution.advance() {
+        assert!(!more.0.is_empty() && more.0.iter().all(|key| !asked.contains(key)), "asked twice, or for nothing");
+        execution.load(&more.0, []);
+        asked.extend(more.0);
+    }
+    asked.sort_unstable();
+    assert_eq!(asked, execution::reads(&transactions));
+    assert_eq!(execution.finish().unwrap().cells, run(&genesis(), SECOND, vec![], &transactions).unwrap().cells);
 }

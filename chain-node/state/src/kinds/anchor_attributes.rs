@@ -4,12 +4,13 @@ use ledger::cell::Subject;
 use ledger::receipt::Refusal;
 use ledger::transaction::Anchor;
 
-use crate::view::{Change, View};
+use crate::stop::Stop;
+use crate::view::{Put, View};
 
-pub(super) fn decide(view: &View, anchors: &[Anchor]) -> Result<Vec<Change>, Refusal> {
-    let create = |anchor: &Anchor| {
+pub(super) fn decide(view: &View, anchors: &[Anchor]) -> Result<Vec<Put>, Stop> {
+    let create = |anchor: &Anchor| -> Result<Put, Stop> {
         let subject = Subject::Anchor(anchor.id);
-        if view.has(&subject) { Err(Refusal::AlreadyExists) } else { Ok(Change::new(&subject, anchor)) }
+        if view.has(&subject)? { Err(Refusal::AlreadyExists.into()) } else { Ok(Put::new(&subject, anchor)) }
     };
     anchors.iter().map(create).collect()
 }

@@ -7,26 +7,27 @@ use ledger::records::IdentityRecord;
 
 use crate::BlockContext;
 use crate::senders::Authenticated;
-use crate::view::{Change, View};
+use crate::stop::Stop;
+use crate::view::{Put, View};
 
 pub(super) fn decide(
     view: &View,
     context: &BlockContext,
     sender: &Authenticated,
     inception: &Inception,
-) -> Result<Vec<Change>, Refusal> {
+) -> Result<Vec<Put>, Stop> {
     match sender {
         Authenticated::Key(key) if *key == inception.device => {}
-        Authenticated::Key(_) => return Err(Refusal::UnknownKey),
-        Authenticated::Device(..) | Authenticated::Authority(_) | Authenticated::Party => return Err(Refusal::WrongSender),
+        Authenticated::Key(_) => return Err(Refusal::UnknownKey.into()),
+        Authenticated::Device(..) | Authenticated::Authority(_) | Authenticated::Party => return Err(Refusal::WrongSender.into()),
     }
     if inception.network != context.network {
-        return Err(Refusal::OtherLedger);
+        return Err(Refusal::OtherLedger.into());
     }
     let subject = Subject::Identity(inception.id());
-    if view.has(&subject) {
-        return Err(Refusal::AlreadyExists);
+    if view.has(&subject)? {
+        return Err(Refusal::AlreadyExists.into());
     }
     let record = IdentityRecord { inception: inception.clone(), devices: vec![inception.device] };
-    Ok(vec![Change::new(&subject, &record)])
+    Ok(vec![Put::new(&subject, &record)])
 }

@@ -5,23 +5,23 @@ use ledger::receipt::Refusal;
 use ledger::records::AttestationStatus;
 use ledger::transaction::NewAttestation;
 
+use crate::governance::check_accredited;
 use crate::senders::Authenticated;
-use crate::view::{Change, View};
+use crate::stop::Stop;
+use crate::view::{Put, View};
 
-pub(super) fn decide(view: &View, sender: &Authenticated, attestations: &[NewAttestation]) -> Result<Vec<Change>, Refusal> {
+pub(super) fn decide(view: &View, sender: &Authenticated, attestations: &[NewAttestation]) -> Result<Vec<Put>, Stop> {
     let authority = sender.authority()?;
-    let record = |new: &NewAttestation| {
+    let record = |new: &NewAttestation| -> Result<Put, Stop> {
         if new.record.issuer != authority.id {
-            return Err(Refusal::NotOwner);
+            return Err(Refusal::NotOwner.into());
         }
-        if !authority.accredited_types.contains(&new.record.attestation_type) {
-            return Err(Refusal::NotAccredited);
-        }
+        check_accredited(view, authority, &new.record.attestation_type)?;
         let subject = Subject::Attestation(new.id);
-        if view.has(&subject) {
-            return Err(Refusal::AlreadyExists);
+        if view.has(&subject)? {
+            return Err(Refusal::AlreadyExists.into());
         }
-        Ok(Change::new(&subject, &new.record).with_status(AttestationStatus::Active as u8))
+        Ok(Put::new(&subject, &new.record).with_status(AttestationStatus::Active as u8))
     };
     attestations.iter().map(record).collect()
 }

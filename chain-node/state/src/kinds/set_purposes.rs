@@ -7,21 +7,22 @@ use ledger::receipt::Refusal;
 use ledger::records::{PartyId, PartyRecord, Purpose};
 
 use crate::senders::Authenticated;
-use crate::view::{Change, View};
+use crate::stop::Stop;
+use crate::view::{Put, View};
 
-pub(super) fn decide(view: &View, sender: &Authenticated, party: PartyId, purposes: &[Purpose]) -> Result<Vec<Change>, Refusal> {
+pub(super) fn decide(view: &View, sender: &Authenticated, party: PartyId, purposes: &[Purpose]) -> Result<Vec<Put>, Stop> {
     let authority = sender.authority()?;
     let subject = Subject::Party(party);
-    let (_, record) = view.record::<PartyRecord>(&subject).ok_or(Refusal::NotFound)?;
+    let (cell, record) = view.record::<PartyRecord>(&subject)?.ok_or(Refusal::NotFound)?;
     if record.sponsor != authority.id {
-        return Err(Refusal::NotOwner);
+        return Err(Refusal::NotOwner.into());
     }
     if !authority.may_sponsor {
-        return Err(Refusal::MayNotSponsor);
+        return Err(Refusal::MayNotSponsor.into());
     }
     let record = PartyRecord { purposes: purposes.to_vec(), ..record };
     if canonical::encode(&record).len() > MAX_RECORD_BYTES {
-        return Err(Refusal::Malformed);
+        return Err(Refusal::Malformed.into());
     }
-    Ok(vec![Change::new(&subject, &record)])
+    Ok(vec![Put::new(&subject, &record).with_status(cell.status)])
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use borsh::BorshDeserialize;
-use chain_state::{BlockContext, View, Write, apply, genesis, touched};
+use chain_state::{BlockContext, Unloaded, View, Write, apply, genesis, touched};
 use identity::did::{IdentityId, Inception};
 use identity::keys::{Algorithm, PublicKey};
 use identity::{Commitment, Localized, SecretKey, Signer as _};
@@ -102,21 +102,49 @@ impl Ledger {
         }
     }
 
-    /// The view of a node: what exists of these keys.
+    /// The view of a node that has read these keys.
     pub(crate) fn view(&self, keys: &[StateKey]) -> View {
         let mut view = View::new();
+        self.load(&mut view, keys);
+        view
+    }
+
+    fn load(&self, view: &mut View, keys: &[StateKey]) {
         for key in keys {
-            if let Some((cell, body)) = self.cells.get(key) {
-                view.insert(*key, *cell, Arc::from(body.as_slice())).unwrap();
+            match self.cells.get(key) {
+                Some((cell, body)) => view.insert(*key, *cell, Arc::from(body.as_slice())).unwrap(),
+                None => view.insert_absent(*key),
             }
         }
-        view
+    }
+
+    /// Applies as a node does: whatever the state machine asks for is read, once. Gives what it asked for.
+    pub(crate) fn apply(
+        &self,
+        view: &mut View,
+        context: &BlockContext,
+        index: u32,
+        transaction: &Transaction,
+    ) -> (Receipt, Vec<StateKey>) {
+        let mut asked = Vec::new();
+        loop {
+            let before = view.clone();
+            match apply(view, context, index, transaction) {
+                Ok(receipt) => return (receipt, asked),
+                Err(Unloaded(more)) => {
+                    assert!(!more.is_empty() && more.iter().all(|key| !asked.contains(key)), "asked twice, or for nothing");
+                    assert_eq!(*view, before, "what could not be decided changed the view");
+                    self.load(view, &more);
+                    asked.extend(more);
+                }
+            }
+        }
     }
 
     /// A block with this one transaction.
     pub(crate) fn submit(&mut self, transaction: &Transaction) -> Receipt {
         let mut view = self.view(&touched(transaction));
-        let receipt = apply(&mut view, &self.context(), 0, transaction);
+        let (receipt, _) = self.apply(&mut view, &self.context(), 0, transaction);
         self.store(view.into_writes());
         self.height += 1;
         receipt

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking, in its helpers too")]
 
+mod compatibility;
 mod effects;
 mod ledger_in_memory;
 mod properties;

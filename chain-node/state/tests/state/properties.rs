@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use chain_state::{apply, touched};
+use chain_state::touched;
 use ledger::canonical::{self, Hash};
 use ledger::cell::{Cell, Subject};
 use ledger::limits::MAX_TRANSACTION_BYTES;
@@ -84,7 +84,7 @@ fn run(blocks: &[Vec<Transaction>], everything_in_view: bool) -> (Ledger, Vec<le
             if everything_in_view { ledger.cells.keys().copied().collect() } else { block.iter().flat_map(touched).collect() };
         let mut view = ledger.view(&keys);
         let context = ledger.context();
-        receipts.extend((0..).zip(block).map(|(index, transaction)| apply(&mut view, &context, index, transaction)));
+        receipts.extend((0..).zip(block).map(|(index, transaction)| ledger.apply(&mut view, &context, index, transaction).0));
         ledger.store(view.into_writes());
         ledger.height += 1;
     }
