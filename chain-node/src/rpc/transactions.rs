@@ -11,8 +11,10 @@ use commonware_runtime::Clock as _;
 use data_encoding::BASE64URL_NOPAD;
 use identity::canonical;
 use ledger::{
+    block::Header,
     limits::MAX_TRANSACTION_BYTES,
     merkle,
+    proof::MAX_LINKS,
     receipt::Receipt,
     transaction::{Transaction, TransactionId},
 };
@@ -146,13 +148,30 @@ pub(crate) async fn find(node: &Node, id: &TransactionId) -> Option<TransactionA
     let index = usize::try_from(receipt.index).ok()?;
     let transaction = block.transactions().get(index).filter(|transaction| transaction.id() == *id)?;
     let leaves: Vec<_> = block.transactions().iter().map(Transaction::leaf).collect();
-    let certificate = node.reads.certificate(block.header()).await;
+    let (links, certificate) = certified(node, block.header()).await;
     Some(TransactionAnswer {
         transaction: encode(&canonical::encode(transaction)),
         kind: kinds::name(&transaction.unsigned.body).to_owned(),
         receipt,
         header: encode(&canonical::encode(block.header())),
-        certificate: certificate.map(|certificate| encode(&certificate)),
+        links,
+        certificate,
         inclusion: encode(&merkle::prove(&leaves, index)?.to_bytes()),
     })
+}
+
+/// What makes a header final: its own certificate, or the headers after it up to the next one that has a certificate.
+async fn certified(node: &Node, header: &Header) -> (Vec<String>, Option<String>) {
+    if let Some(certificate) = node.reads.certificate(header).await {
+        return (Vec::new(), Some(encode(&certificate)));
+    }
+    let mut links = Vec::new();
+    for height in (header.height.saturating_add(1)..).take(MAX_LINKS) {
+        let Some(next) = node.reads.block(height).await else { break };
+        links.push(encode(&canonical::encode(next.inner().header())));
+        if let Some(certificate) = node.reads.certificate(next.inner().header()).await {
+            return (links, Some(encode(&certificate)));
+        }
+    }
+    (Vec::new(), None)
 }

@@ -6,7 +6,6 @@
 //! | `GET /v1/transactions/{id}/receipt?wait_ms=…` | waits (≤ 10 000 ms) → 200 [`ledger::receipt::Receipt`], or 404 while it is not final |
 //! | `GET /v1/state/{key}` | key: base64url [`ledger::cell::StateKey`] → [`ProvenState`] |
 //! | `GET /v1/epochs/{epoch}` | the change that introduced the epoch, from 1 → [`ProvenState`] of `Subject::Validators` as of the last block before it |
-//! | `GET /v1/transactions/{id}` | → [`ProvenTransaction`], or 404 while it is in no final block |
 //! | `GET /v1/genesis` | [`ledger::genesis::Genesis`] |
 //! | `GET /v1/status` | [`Status`] |
 //! | `GET /v1/blocks/{height}` | [`BlockAnswer`] |
@@ -90,52 +89,6 @@ impl From<&Bundle> for ProvenState {
             body: bundle.body.as_deref().map(encode),
             proof: encode(&bundle.proof),
         }
-    }
-}
-
-/// A transaction, with everything needed to check that it is in a final block.
-#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct ProvenTransaction {
-    /// Borsh bytes of the [`ledger::transaction::Transaction`], base64url.
-    pub transaction: String,
-    /// Borsh bytes of its [`ledger::merkle::Inclusion`] among the leaves of its block, base64url.
-    pub inclusion: String,
-    /// Borsh bytes of its block's [`ledger::block::Header`], base64url.
-    pub header: String,
-    /// The headers after that, in order, up to the one that the certificate is for, base64url each; empty when the block has its own.
-    pub links: Vec<String>,
-    /// Finality certificate of the last header, base64url.
-    pub certificate: String,
-}
-
-/// The bytes of a [`ProvenTransaction`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TransactionBytes {
-    /// The transaction.
-    pub transaction: Vec<u8>,
-    /// Its path.
-    pub inclusion: Vec<u8>,
-    /// Its block's header.
-    pub header: Vec<u8>,
-    /// The headers after that.
-    pub links: Vec<Vec<u8>>,
-    /// The certificate of the last.
-    pub certificate: Vec<u8>,
-}
-
-impl ProvenTransaction {
-    /// The bytes, to be checked with `ledger::proof::verify_transaction`.
-    ///
-    /// # Errors
-    /// The field that is not base64url.
-    pub fn to_bytes(&self) -> Result<TransactionBytes, NotBase64> {
-        Ok(TransactionBytes {
-            transaction: decode(&self.transaction, "transaction")?,
-            inclusion: decode(&self.inclusion, "inclusion")?,
-            header: decode(&self.header, "header")?,
-            links: self.links.iter().map(|link| decode(link, "links")).collect::<Result<_, _>>()?,
-            certificate: decode(&self.certificate, "certificate")?,
-        })
     }
 }
 
@@ -232,10 +185,45 @@ pub struct TransactionAnswer {
     pub receipt: ledger::receipt::Receipt,
     /// Borsh bytes of the header of its block, base64url.
     pub header: String,
-    /// Finality certificate of that header, base64url; absent when the block is final through a descendant.
+    /// The headers after that, in order, up to the one that the certificate is for, base64url each. Empty when the block has a
+    /// certificate of its own; otherwise it is final through that descendant.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub links: Vec<String>,
+    /// Finality certificate of the last header, base64url; absent when none is at hand.
     pub certificate: Option<String>,
     /// Encoded [`ledger::merkle::Inclusion`] of the transaction's leaf in the header's transactions root, base64url.
     pub inclusion: String,
+}
+
+/// The bytes of a [`TransactionAnswer`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TransactionBytes {
+    /// The transaction.
+    pub transaction: Vec<u8>,
+    /// Its path.
+    pub inclusion: Vec<u8>,
+    /// Its block's header.
+    pub header: Vec<u8>,
+    /// The headers after that.
+    pub links: Vec<Vec<u8>>,
+    /// The certificate of the last; empty if the node has none at hand.
+    pub certificate: Vec<u8>,
+}
+
+impl TransactionAnswer {
+    /// The bytes, to be checked with `ledger::proof::verify_transaction`.
+    ///
+    /// # Errors
+    /// The field that is not base64url.
+    pub fn to_bytes(&self) -> Result<TransactionBytes, NotBase64> {
+        Ok(TransactionBytes {
+            transaction: decode(&self.transaction, "transaction")?,
+            inclusion: decode(&self.inclusion, "inclusion")?,
+            header: decode(&self.header, "header")?,
+            links: self.links.iter().map(|link| decode(link, "links")).collect::<Result<_, _>>()?,
+            certificate: self.certificate.as_deref().map(|text| decode(text, "certificate")).transpose()?.unwrap_or_default(),
+        })
+    }
 }
 
 /// A version of a record.

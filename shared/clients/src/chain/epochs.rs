@@ -1,6 +1,10 @@
 //! Following the validators: a certificate of an epoch that the client does not know makes it fetch the changes of validators from the
 //! nodes, one epoch after the other, each proved by the validators before it.
+//!
+//! Whoever has the keys of an old quorum can prove another history. So every change is also asked of a second node, where one answers:
+//! two different ones are a fork, and nothing is learned.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -9,11 +13,11 @@ use ledger::cell::Subject;
 use ledger::finality::FinalityError;
 use ledger::proof::{AnswerError, Bundle, Proven, verify_answer};
 use ledger::trust::TrustError;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use wire::chain::ProvenState;
 
-use super::{ChainClient, ChainError};
-use crate::http;
+use super::{ChainClient, ChainError, HEDGE_DELAY};
+use crate::http::{self, HttpError};
 
 /// How long one question may spend on following epochs. What was learned is kept, and the next question goes on from there.
 pub const FOLLOW_TIMEOUT: Duration = Duration::from_secs(15);
@@ -90,6 +94,7 @@ impl ChainClient {
         let _turn = self.known.turn.lock().await;
         let begun = self.known.root().newest_epoch();
         let deadline = Instant::now() + FOLLOW_TIMEOUT;
+        let mut silent = BTreeSet::new();
         let outcome = loop {
             let known = self.known.root().newest_epoch();
             if known >= epoch {
@@ -98,7 +103,7 @@ impl ChainClient {
             if Instant::now() >= deadline {
                 break Err(ChainError::Following { known, wanted: epoch });
             }
-            if let Err(error) = self.follow_one(first, known + 1).await {
+            if let Err(error) = self.follow_one(first, known + 1, &mut silent).await {
                 break Err(error);
             }
         };
@@ -108,20 +113,33 @@ impl ChainClient {
         outcome
     }
 
-    async fn follow_one(&self, first: usize, epoch: u64) -> Result<(), ChainError> {
+    /// Learns one epoch. Who did not answer as a witness is in `silent`, and not asked as one again.
+    async fn follow_one(&self, first: usize, epoch: u64, silent: &mut BTreeSet<usize>) -> Result<(), ChainError> {
         let mut failure = None;
         for index in self.nodes.from(first) {
-            match self.change_from(index, epoch).await {
-                Ok(root) => {
+            let witness = self.nodes.from(index + 1).find(|other| *other != index && !silent.contains(other));
+            let (learned, seen) = futures::join!(self.change_from(index, epoch), self.change_by_witness(witness, epoch));
+            match (learned, seen) {
+                // Two proved histories: nobody can say which is true, and nothing more is believed.
+                (Ok(root), Some((other, Ok(theirs)))) if theirs != root => {
+                    return Err(ChainError::Forked { host: self.nodes.host(other).to_owned(), epoch: epoch.saturating_sub(1) });
+                }
+                (Ok(root), seen) => {
+                    silent.extend(seen.and_then(|(other, theirs)| theirs.is_err().then_some(other)));
                     self.known.learn(root);
                     return Ok(());
                 }
-                // Two proved histories: nobody can say which is true, and nothing more is believed.
-                Err(error @ ChainError::Forked { .. }) => return Err(error),
-                Err(error) => failure = failure.or(Some(error)),
+                (Err(error), _) => failure = failure.or(Some(error)),
             }
         }
         Err(failure.unwrap_or(ChainError::NoNodes))
+    }
+
+    async fn change_by_witness(&self, witness: Option<usize>, epoch: u64) -> Option<(usize, Result<TrustRoot, ChainError>)> {
+        let index = witness?;
+        let late = || HttpError::TimedOut { host: self.nodes.host(index).to_owned() }.into();
+        let answered = timeout(HEDGE_DELAY, self.change_from(index, epoch)).await;
+        Some((index, answered.unwrap_or_else(|_| Err(late()))))
     }
 
     /// The root that has learned this epoch from this node.

@@ -29,8 +29,8 @@ pub enum ChainError {
         #[source]
         source: AnswerError,
     },
-    /// A part of a node's answer does not decode.
-    #[error("the answer of ledger node {host} was not believed: its {field} does not decode")]
+    /// A part of a node's answer does not decode, or contradicts what is proved.
+    #[error("the answer of ledger node {host} was not believed: its {field} is not what it can be")]
     Undecodable {
         /// The node.
         host: String,

@@ -26,7 +26,7 @@ use identity::canonical;
 use identity::did::IdentityId;
 use ledger::TrustRoot;
 use ledger::block::Header;
-use ledger::cell::{Cell, Subject};
+use ledger::cell::{Cell, Subject, body_hash};
 use ledger::finality::FinalityError;
 use ledger::governance::{AccreditationRecord, ValidatorSet};
 use ledger::limits::MAX_RECORD_BYTES;
@@ -36,7 +36,7 @@ use ledger::records::{
 };
 use ledger::transaction::{Anchor, NewReceipt, Transaction, TransactionId};
 use url::Url;
-use wire::chain::{NotBase64, ProvenState, ProvenTransaction, TransactionBytes};
+use wire::chain::{History, NotBase64, ProvenState, RecordVersion, TransactionAnswer, TransactionBytes};
 
 use self::ask::Nodes;
 pub use self::ask::{HEDGE_DELAY, NEWER_TIMEOUT};
@@ -161,7 +161,7 @@ impl ChainClient {
     async fn transaction_from(&self, index: usize, id: &TransactionId) -> Result<Option<(Transaction, Header)>, ChainError> {
         let node = self.nodes.node(index)?;
         let url = node.path(&["v1", "transactions", &URL_SAFE_NO_PAD.encode(id.0)])?;
-        let answer = http::json::<ProvenTransaction>(&node.host, self.http.get(url), "a proved transaction").await;
+        let answer = http::json::<TransactionAnswer>(&node.host, self.http.get(url), "a proved transaction").await;
         let answer = match answer {
             Err(error) if error.status() == Some(404) => return Ok(None),
             answer => answer?,
@@ -176,6 +176,60 @@ impl ChainClient {
                 verify_transaction(&self.known.root(), id, &proof).map(Some).map_err(unproven)
             }
             verified => verified.map(Some).map_err(unproven),
+        }
+    }
+
+    /// The newest version of a record, proved, and what a node tells of the versions before `before` (or of all), newest first, at most
+    /// `limit`: at most 100. Only the newest can be proved, and is held to the proof; an older one is the node's word. Whoever
+    /// relies on one looks at the transactions that it names ([`Self::transaction`]): who wrote it, signed, in a final block.
+    ///
+    /// # Errors
+    /// As [`Self::get`]; [`ChainError::Undecodable`] when the versions contradict the proof or each other.
+    pub async fn history(
+        &self,
+        subject: &Subject,
+        before: Option<u32>,
+        limit: u8,
+    ) -> Result<AsOf<Option<(Cell, Vec<RecordVersion>)>>, ChainError> {
+        let proven = self.get(subject).await?;
+        let Some(cell) = proven.cell else { return Ok(as_of(&proven, None)) };
+        let asked = self.nodes.ask(|index| self.history_from(index, subject, before, limit, &cell), |_| true).await;
+        let versions = asked.answer.ok_or_else(|| asked.failure.unwrap_or(ChainError::NoNodes))?;
+        Ok(as_of(&proven, Some((cell, versions))))
+    }
+
+    async fn history_from(
+        &self,
+        index: usize,
+        subject: &Subject,
+        before: Option<u32>,
+        limit: u8,
+        newest: &Cell,
+    ) -> Result<Vec<RecordVersion>, ChainError> {
+        let node = self.nodes.node(index)?;
+        let mut url = node.path(&["v1", "history", &URL_SAFE_NO_PAD.encode(subject.key())])?;
+        url.query_pairs_mut().append_pair("limit", &limit.to_string());
+        if let Some(before) = before {
+            url.query_pairs_mut().append_pair("before", &before.to_string());
+        }
+        let history: History = http::json(&node.host, self.http.get(url), "the history of a record").await?;
+        let descends = history.versions.is_sorted_by(|one, next| one.version > next.version);
+        let in_bounds = |version: &RecordVersion| before.is_none_or(|before| version.version < before) && version.version > 0;
+        let is_newest = |version: &RecordVersion| {
+            let body = version.body.as_deref().map(|body| URL_SAFE_NO_PAD.decode(body).map(|body| body_hash(&body)));
+            (version.status, version.created_height, version.updated_height)
+                == (newest.status, newest.created_height, newest.updated_height)
+                && body.is_none_or(|hash| hash.is_ok_and(|hash| hash == newest.body))
+        };
+        let fits = |version: &RecordVersion| {
+            in_bounds(version)
+                && version.created_height == newest.created_height
+                && (version.version != newest.version || is_newest(version))
+        };
+        if descends && history.versions.len() <= usize::from(limit) && history.versions.iter().all(fits) {
+            Ok(history.versions)
+        } else {
+            Err(ChainError::Undecodable { host: node.host.clone(), field: "history" })
         }
     }
 

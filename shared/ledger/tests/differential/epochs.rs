@@ -302,6 +302,52 @@ fn what_was_followed_is_kept_and_read_back_for_its_own_genesis_only() {
     });
 }
 
+fn as_json(bundle: &Bundle) -> serde_json::Value {
+    let text = |bytes: &[u8]| data_encoding::BASE64URL_NOPAD.encode(bytes);
+    serde_json::json!({
+        "header": text(&bundle.header), "certificate": text(&bundle.certificate), "proof": text(&bundle.proof),
+        "cell": bundle.cell.as_ref().map(|cell| text(cell)), "body": bundle.body.as_deref().map(text),
+    })
+}
+
+/// A ledger's validators over four epochs, its answers, and a fork: what clients and wallets are tested with, and what others can test
+/// theirs with. `YUFU_WRITE_VECTORS=1` writes it anew.
+#[test]
+fn the_recorded_epochs_are_these() {
+    deterministic::Runner::default().start(|context| async move {
+        let terms: Vec<Members> = [4, 5, 4, 7].iter().zip(110..).map(|(n, seed)| members(*n, seed)).collect();
+        let genesis = governed(&terms[0]);
+        let hash = genesis.hash();
+        let mut changes = Vec::new();
+        for (epoch, label) in (0..3).zip(["r0", "r1", "r2"]) {
+            let named = state_naming(&context, label, encode(&terms[epoch + 1].set)).await;
+            changes.push(as_json(&change(hash, epoch as u64, &terms[epoch], &named)));
+        }
+        let captured = state_naming(&context, "captured", encode(&members(4, 120).set)).await;
+        let fork = change(hash, 0, &terms[0], &captured);
+        // That there is no such transaction, as of the first epoch and as of the last.
+        let nothing = Subject::Transaction(ledger::transaction::TransactionId([0; 32])).key();
+        let state = State::init(context.child("head"), config("head"), None).await.unwrap();
+        let state = write(state, &(1..30_u8).map(|i| ([i; 32], Some([i; 64]))).collect(), false).await;
+        let proof = exclusion(&state, &nothing).await;
+        let head = |height, by: &Members| {
+            let header = header_at(hash, height, state.root().0);
+            let certificate = signed(&header, by, by.keys.len());
+            as_json(&Bundle { header: encode(&header), certificate, cell: None, body: None, proof: proof.clone() })
+        };
+        let recording = serde_json::json!({
+            "genesis": genesis, "epochs": changes, "fork": as_json(&fork), "first": head(5, &terms[0]), "last": head(33, &terms[3]),
+            "forged": head(34, &members(7, 121)),
+        });
+        let text = serde_json::to_string_pretty(&recording).unwrap() + "\n";
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/epochs.json");
+        if std::env::var_os("YUFU_WRITE_VECTORS").is_some() {
+            std::fs::write(path, &text).unwrap();
+        }
+        assert_eq!(std::fs::read_to_string(path).unwrap(), text);
+    });
+}
+
 /// One epoch after the other with one validator: the oldest is forgotten when there are too many, and the rest is kept.
 #[test]
 fn the_number_of_known_epochs_is_bounded() {
