@@ -24,4 +24,5 @@ pub mod progress;
 pub mod rpc;
 pub mod search;
 pub mod store;
+pub mod topology;
 pub mod upkeep;

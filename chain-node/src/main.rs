@@ -12,7 +12,7 @@ use chain_node::{
     node::{self, Parts, Protection},
     rpc,
     store::Store,
-    upkeep,
+    topology, upkeep,
 };
 use clap::{Parser, Subcommand};
 use commonware_cryptography::{Signer as _, ed25519::PrivateKey};
@@ -72,6 +72,9 @@ enum Command {
     GenesisCheck {
         /// The genesis file (JSON).
         file: PathBuf,
+        /// A topology file (JSON): checks clusters and zones too.
+        #[arg(long)]
+        topology: Option<PathBuf>,
     },
 }
 
@@ -87,7 +90,7 @@ fn main() -> ExitCode {
             vote_guard(&config, trust)
         }
         Command::Keygen { file } => keygen(&file),
-        Command::GenesisCheck { file } => genesis_check(&file),
+        Command::GenesisCheck { file, topology } => genesis_check(&file, topology.as_deref()),
     };
     result.map_or_else(failed, |answer| {
         print(&answer);
@@ -117,8 +120,11 @@ fn keygen(file: &Path) -> anyhow::Result<serde_json::Value> {
     }))
 }
 
-fn genesis_check(file: &Path) -> anyhow::Result<serde_json::Value> {
+fn genesis_check(file: &Path, placed: Option<&Path>) -> anyhow::Result<serde_json::Value> {
     let checked = genesis::load(file)?;
+    if let Some(placed) = placed {
+        topology::check(&topology::load(placed)?, &checked.genesis)?;
+    }
     let hash = BASE64URL_NOPAD.encode(&checked.genesis.hash());
     Ok(serde_json::json!({ "genesis": hash, "validators": checked.keys.len() }))
 }

@@ -8,6 +8,7 @@ mod configuration;
 mod execution;
 mod guard;
 mod mempool;
+mod topology;
 
 use identity::{SecretKey, Signer as _, did::Inception, keys::Algorithm};
 use ledger::transaction::{Body, Sender, Transaction, Unsigned};
