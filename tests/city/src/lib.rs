@@ -14,12 +14,17 @@ pub mod checks;
 pub mod citizen;
 pub mod clerk;
 pub mod configs;
+pub mod control;
+pub mod drills;
 pub mod front;
+pub mod members;
+pub mod observe;
 pub mod plan;
 pub mod processes;
 pub mod setup;
 pub mod site;
 pub mod strangers;
+pub mod topology;
 pub mod tour;
 pub mod world;
 

@@ -3,12 +3,14 @@
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use city::plan::{Plan, Size};
 use city::world::World;
-use city::{build, checks, front, tour};
+use city::{build, checks, control, front, tour};
 use clap::{Parser, Subcommand};
 
+/// Validators of a city on a laptop.
+const DEFAULT_VALIDATORS: usize = 4;
 /// The first port of the city on a laptop.
 const FIRST_PORT: u16 = 7400;
 
@@ -18,8 +20,8 @@ struct Arguments {
     /// Where the city keeps its keys and data.
     #[arg(long, default_value = ".city", global = true)]
     directory: PathBuf,
-    /// Validators of a new city.
-    #[arg(long, default_value_t = 4)]
+    /// Validators of a new city: 1 for development, 4 on a laptop, 22 for the reference city of three clusters and a witness.
+    #[arg(long, default_value_t = DEFAULT_VALIDATORS)]
     validators: usize,
     #[command(subcommand)]
     command: Option<Command>,
@@ -39,6 +41,9 @@ enum Command {
     Test,
     /// Measures the city and prints the figures.
     Bench,
+    /// Rehearses a bad day on a running city; ends with 1 when something else was seen than expected.
+    #[command(subcommand)]
+    Drill(city::drills::Drill),
 }
 
 #[tokio::main]
@@ -51,6 +56,7 @@ async fn main() -> Result<()> {
         Command::Request => city::strangers::request(&running(&arguments.directory)?).await,
         Command::Test => checks::run(),
         Command::Bench => city::bench::run().await,
+        Command::Drill(drill) => city::drills::run(&running(&arguments.directory)?, &drill, &say).await,
     }
 }
 
@@ -59,9 +65,22 @@ async fn start(directory: &std::path::Path, validators: usize) -> Result<()> {
     build::binaries()?;
     let plan = Plan::open_or_create(directory, Size { validators, first_port: Some(FIRST_PORT) }, now()?)?;
     say(&format!("Starting the city in {} …", plan.directory().display()));
-    let world = World::start_with(plan, |step| say(&format!("  {step}"))).await?;
+    if plan.validators.len() != validators && validators != DEFAULT_VALIDATORS {
+        bail!(
+            "the city in {} has {} validators; start one of {validators} in another directory (--directory)",
+            plan.directory().display(),
+            plan.validators.len()
+        );
+    }
+    let started = city::observe::now();
+    let mut world = World::start_with(plan, |step| say(&format!("  {step}"))).await?;
     let plan = world.plan().clone();
-    say(&format!("\nThe city is ready.\n\n  front page   {}\n  sample site  {}", plan.front_url(), plan.site_url()));
+    let took = started.elapsed().as_secs_f64();
+    say(&format!(
+        "\nThe city is ready after {took:.1} s.\n\n  front page   {}\n  sample site  {}",
+        plan.front_url(),
+        plan.site_url()
+    ));
     for issuer in &plan.issuers {
         say(&format!("  console      {}/console   ({})", plan.issuer_url(issuer), issuer.name.en));
     }
@@ -69,6 +88,7 @@ async fn start(directory: &std::path::Path, validators: usize) -> Result<()> {
     say("\nNext: `cargo city tour` in another terminal. Ctrl-C stops the city; its data stay.");
     let stopped = tokio::select! {
         served = front::serve(plan) => served,
+        obeyed = control::serve(&mut world) => obeyed,
         signal = tokio::signal::ctrl_c() => signal.context("waiting for Ctrl-C"),
         ended = terminated() => ended,
     };

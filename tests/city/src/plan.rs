@@ -3,6 +3,7 @@
 //! A plan is made in an empty directory and read back from it afterwards, so that a city restarts with the keys, the ledger and the
 //! data that it had.
 
+use std::collections::BTreeSet;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 
@@ -16,7 +17,7 @@ use ledger::records::{AllowedData, AuthorityId, AuthorityRecord, PartyId, PartyR
 use serde::{Deserialize, Serialize};
 
 use crate::certificates::Authority;
-use crate::configs;
+use crate::{configs, members, topology};
 
 /// The credential type of the public security department.
 pub const RESIDENT_IDENTITY: &str = "urn:yufu:vct:resident-identity:1";
@@ -47,6 +48,9 @@ pub struct ValidatorPlan {
     pub peer_port: u16,
     /// Its consensus key.
     pub key: PublicKey,
+    /// Its cluster; empty in a city of an older version, which knew none.
+    #[serde(default)]
+    pub cluster: String,
 }
 
 /// An issuing department.
@@ -93,7 +97,7 @@ pub struct Plan {
 /// What a new city should look like.
 #[derive(Clone, Copy, Debug)]
 pub struct Size {
-    /// How many validators.
+    /// How many validators; from seven on they stand in three clusters and a witness.
     pub validators: usize,
     /// Ports from here on where they are free, so that links stay the same; `None`: any free ports.
     pub first_port: Option<u16>,
@@ -138,8 +142,7 @@ impl Plan {
         let departments = departments(&mut ports)?;
         let verifier_ports = Ports { main: ports.next()?, admin: ports.next()? };
         let site = ca.leaf("Riverside City Tax Bureau")?;
-        let validators =
-            (0..size.validators).map(|index| validator(&directory, &mut ports, index)).collect::<Result<Vec<_>>>()?;
+        let validators = validators(&directory, &mut ports, size.validators)?;
         let plan = Self {
             validators,
             issuers: departments,
@@ -163,7 +166,12 @@ impl Plan {
         for issuer in &self.issuers {
             authorities.push(self.write_issuer_keys(ca, issuer)?);
         }
-        authorities.push(self.supervisor()?);
+        let issuing = |id: &str| self.issuers.iter().any(|issuer| issuer.authority.as_str() == id);
+        let running = self.validators.iter().map(|validator| validator.authority.to_string());
+        let others: BTreeSet<String> = running.chain(["supervisor".to_owned()]).filter(|id| !issuing(id)).collect();
+        for id in others {
+            authorities.push(self.department(&id)?);
+        }
         let genesis = Genesis {
             network: "riverside".parse::<Network>()?,
             name: Localized::new("滨河市数字身份账本", "Riverside City digital identity ledger"),
@@ -173,6 +181,7 @@ impl Plan {
             authorities,
         };
         std::fs::write(self.genesis_path(), serde_json::to_vec_pretty(&genesis)?)?;
+        topology::write(self)?;
         let verifier = self.folder("verifier")?;
         site.write(&verifier, "request")?;
         let ledger_key = new_key(&verifier.join("ledger.key"), Algorithm::Ed25519)?;
@@ -201,12 +210,13 @@ impl Plan {
         })
     }
 
-    /// The supervisor's office runs a validator and issues nothing.
-    fn supervisor(&self) -> Result<AuthorityRecord> {
+    /// A department that runs a validator and issues nothing.
+    fn department(&self, id: &str) -> Result<AuthorityRecord> {
+        let folder = self.folder(&format!("departments/{id}"))?;
         Ok(AuthorityRecord {
-            id: "supervisor".parse()?,
-            name: Localized::new("滨河市监督办公室", "Riverside City Supervisor's Office"),
-            ledger_keys: vec![new_key(&self.folder("supervisor")?.join("ledger.key"), Algorithm::Ed25519)?],
+            id: id.parse()?,
+            name: members::name(id).with_context(|| format!("{id} is no department of the city"))?,
+            ledger_keys: vec![new_key(&folder.join("ledger.key"), Algorithm::Ed25519)?],
             credential_keys: Vec::new(),
             reader_key: None,
             issuer_url: None,
@@ -258,6 +268,20 @@ impl Plan {
     /// The genesis file: the trust root of the ledger.
     pub fn genesis_path(&self) -> PathBuf {
         self.directory.join("genesis.json")
+    }
+
+    /// The topology file: clusters and zones, checked whenever the city starts. A city of an older version has none.
+    pub fn topology_path(&self) -> PathBuf {
+        self.directory.join("topology.json")
+    }
+
+    /// The file with an authority's ledger key.
+    pub fn ledger_key_path(&self, authority: &str) -> PathBuf {
+        // In this order: those that issue, those that only run a validator, and the supervisor in a city of an older version.
+        let folders = [format!("issuers/{authority}"), format!("departments/{authority}"), authority.to_owned()];
+        let paths = folders.map(|folder| self.directory.join(folder).join("ledger.key"));
+        let [first, ..] = &paths;
+        paths.iter().find(|path| path.is_file()).unwrap_or(first).clone()
     }
 
     /// The root certificate: the trust root of issuers and sites.
@@ -335,27 +359,28 @@ fn departments(ports: &mut FreePorts) -> Result<Vec<IssuerPlan>> {
     ])
 }
 
-fn validator(directory: &Path, ports: &mut FreePorts, index: usize) -> Result<ValidatorPlan> {
-    let authorities = ["public-security", "civil-affairs", "supervisor"];
-    let authority = authorities.get(index % authorities.len()).context("an authority for each validator")?;
-    let name = format!("validator-{}", index + 1);
-    let folder = directory.join("validators").join(&name);
-    std::fs::create_dir_all(&folder)?;
-    let key = new_key(&folder.join("consensus.key"), Algorithm::Ed25519)?;
-    // What `chain-node keygen` writes beside a key: it has never voted.
-    let guard = serde_json::json!({ "format": 1, "key": configs::hex(key.as_bytes()) });
-    std::fs::write(folder.join("consensus.key.guard"), serde_json::to_vec(&guard)?)?;
-    Ok(ValidatorPlan {
-        key,
-        name,
-        authority: authority.parse()?,
-        ports: Ports { main: ports.next()?, admin: ports.next()? },
-        peer_port: ports.next()?,
-    })
+/// The validators: first the ports of their own network, then those of RPC and health, so that each zone is a range of ports.
+fn validators(directory: &Path, ports: &mut FreePorts, count: usize) -> Result<Vec<ValidatorPlan>> {
+    let members = members::members(count);
+    let peer_ports = members.iter().map(|_| ports.next()).collect::<Result<Vec<_>>>()?;
+    let validator = |(index, (member, peer_port)): (usize, (members::Member, u16))| {
+        let name = format!("validator-{}", index + 1);
+        let folder = directory.join("validators").join(&name);
+        std::fs::create_dir_all(&folder)?;
+        Ok(ValidatorPlan {
+            key: new_key(&folder.join("consensus.key"), Algorithm::Ed25519)?,
+            name,
+            authority: member.authority.parse()?,
+            ports: Ports { main: ports.next()?, admin: ports.next()? },
+            peer_port,
+            cluster: member.cluster,
+        })
+    };
+    members.into_iter().zip(peer_ports).enumerate().map(validator).collect()
 }
 
 fn genesis_validator(plan: &ValidatorPlan) -> Validator {
-    Validator { name: plan.name.clone(), authority: plan.authority, key: plan.key, cluster: "pilot".to_owned(), address: None }
+    Validator { name: plan.name.clone(), authority: plan.authority, key: plan.key, cluster: plan.cluster.clone(), address: None }
 }
 
 /// Ports that are free now, below the range from which the system takes ports for outgoing connections.

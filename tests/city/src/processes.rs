@@ -24,12 +24,15 @@ pub struct Spec {
     pub arguments: Vec<String>,
     /// Its standard error goes here, appended.
     pub log: PathBuf,
+    /// Variables added to its environment.
+    pub environment: Vec<(String, String)>,
 }
 
 /// A running process of the city. Dropping it kills it.
 pub struct Process {
     spec: Spec,
     child: Child,
+    paused: bool,
 }
 
 impl Process {
@@ -46,13 +49,14 @@ impl Process {
         let log = log.with_context(|| format!("opening the log {}", spec.log.display()))?;
         let child = Command::new(&spec.program)
             .args(&spec.arguments)
+            .envs(spec.environment.iter().cloned())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(log)
             .kill_on_drop(true)
             .spawn()
             .with_context(|| format!("starting {} ({})", spec.name, spec.program.display()))?;
-        Ok(Self { spec: spec.clone(), child })
+        Ok(Self { spec: spec.clone(), child, paused: false })
     }
 
     /// Waits for the `READY` line; says what the log's end is when it does not come.
@@ -94,13 +98,39 @@ impl Process {
         self.child.kill().await.with_context(|| format!("killing {}", self.spec.name))
     }
 
+    /// SIGSTOP: it hangs with its connections open.
+    pub async fn pause(&mut self) -> Result<()> {
+        self.signal("STOP").await?;
+        self.paused = true;
+        Ok(())
+    }
+
+    /// SIGCONT.
+    pub async fn resume(&mut self) -> Result<()> {
+        self.signal("CONT").await?;
+        self.paused = false;
+        Ok(())
+    }
+
+    /// Whether it was paused here.
+    pub fn is_paused(&self) -> bool {
+        self.paused
+    }
+
+    async fn signal(&self, signal: &str) -> Result<()> {
+        let Some(pid) = self.child.id() else { return Ok(()) };
+        let sent = Command::new("kill").arg(format!("-{signal}")).arg(pid.to_string()).status().await;
+        if !sent.with_context(|| format!("sending SIG{signal}"))?.success() {
+            bail!("SIG{signal} could not be sent to {}", self.spec.name);
+        }
+        Ok(())
+    }
+
     /// SIGTERM, then waits for a clean end.
     pub async fn stop(mut self) -> Result<()> {
-        if let Some(pid) = self.child.id() {
-            let asked = Command::new("kill").arg(pid.to_string()).status().await.context("sending SIGTERM")?;
-            if !asked.success() {
-                bail!("SIGTERM could not be sent to {}", self.spec.name);
-            }
+        self.signal("TERM").await?;
+        if self.paused {
+            self.resume().await?;
         }
         match tokio::time::timeout(STOP_LIMIT, self.child.wait()).await {
             Ok(status) if status.as_ref().is_ok_and(|s| s.success()) => Ok(()),

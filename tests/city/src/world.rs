@@ -13,10 +13,9 @@ use ledger::records::PartyRecord;
 use ledger::transaction::{Body, Sender};
 use url::Url;
 
-use crate::build;
-use crate::configs;
 use crate::plan::{Plan, Size, entropy, loopback};
 use crate::processes::{Process, Spec};
+use crate::{build, configs, control, topology};
 
 /// How long the validators may take until the first block is final.
 const LEDGER_LIMIT: Duration = Duration::from_secs(60);
@@ -25,6 +24,7 @@ const LEDGER_LIMIT: Duration = Duration::from_secs(60);
 pub struct World {
     plan: Plan,
     processes: BTreeMap<String, Process>,
+    environments: BTreeMap<String, Vec<(String, String)>>,
     // Last, so that the directory goes after the processes.
     _directory: Option<tempfile::TempDir>,
 }
@@ -42,10 +42,15 @@ impl World {
 
     /// The validators of a new city alone, in a directory of their own: for stories that are about the ledger.
     pub async fn ledger() -> Result<Self> {
+        Self::ledger_of(Size::default()).await
+    }
+
+    /// As [`Self::ledger`], of another size.
+    pub async fn ledger_of(size: Size) -> Result<Self> {
         build::binaries()?;
         let directory = tempfile::tempdir()?;
-        let plan = Plan::open_or_create(directory.path(), Size::default(), Clock::system().now())?;
-        let mut world = Self { plan, processes: BTreeMap::new(), _directory: Some(directory) };
+        let plan = Plan::open_or_create(directory.path(), size, Clock::system().now())?;
+        let mut world = Self { plan, processes: BTreeMap::new(), environments: BTreeMap::new(), _directory: Some(directory) };
         world.start_all(&world.validator_names()).await?;
         world.register_party().await?;
         Ok(world)
@@ -53,9 +58,17 @@ impl World {
 
     /// Starts every process of a plan, saying each step.
     pub async fn start_with(plan: Plan, say: impl Fn(&str)) -> Result<Self> {
-        let mut world = Self { plan, processes: BTreeMap::new(), _directory: None };
-        say(&format!("{} validators of the ledger", world.plan.validators.len()));
-        world.start_all(&world.validator_names()).await?;
+        topology::check(&plan)?;
+        let mut world = Self { plan, processes: BTreeMap::new(), environments: BTreeMap::new(), _directory: None };
+        let validators = world.validator_names();
+        say(&format!("{} validators of the ledger", validators.len()));
+        world
+            .start_saying(&validators, |ready| {
+                if validators.len() >= 7 && ready % 7 == 0 {
+                    say(&format!("  {ready} of {} serve", validators.len()));
+                }
+            })
+            .await?;
         say("the ledger finalizes; the sponsor registers the sample site");
         world.register_party().await?;
         say("departments, verifier and sample site");
@@ -91,6 +104,74 @@ impl World {
         process.kill().await
     }
 
+    /// Kills processes at one moment, as a power cut of a whole house would.
+    pub async fn kill_all(&mut self, names: &[String]) -> Result<()> {
+        let mut dying = Vec::new();
+        for name in names {
+            dying.push(self.processes.remove(name).with_context(|| format!("{name} is not running"))?);
+        }
+        for death in futures::future::join_all(dying.into_iter().map(Process::kill)).await {
+            death?;
+        }
+        Ok(())
+    }
+
+    /// Makes processes hang, with their connections open.
+    pub async fn pause(&mut self, names: &[String]) -> Result<()> {
+        for name in names {
+            self.process(name)?.pause().await?;
+        }
+        Ok(())
+    }
+
+    /// Lets paused processes go on.
+    pub async fn resume(&mut self, names: &[String]) -> Result<()> {
+        for name in names {
+            self.process(name)?.resume().await?;
+        }
+        Ok(())
+    }
+
+    /// Ends processes cleanly, all at once.
+    pub async fn terminate(&mut self, names: &[String]) -> Result<()> {
+        let mut ending = Vec::new();
+        for name in names {
+            ending.push(self.processes.remove(name).with_context(|| format!("{name} is not running"))?);
+        }
+        for end in futures::future::join_all(ending.into_iter().map(Process::stop)).await {
+            end?;
+        }
+        Ok(())
+    }
+
+    /// Kills a validator if it runs, and removes its data; its key and configuration stay.
+    pub async fn wipe(&mut self, name: &str) -> Result<()> {
+        let validator = self.plan.validators.iter().find(|v| v.name == name).with_context(|| format!("no validator {name}"))?;
+        let data = self.plan.validator_folder(validator)?.join("data");
+        if self.processes.contains_key(name) {
+            self.kill(name).await?;
+        }
+        std::fs::remove_dir_all(&data).with_context(|| format!("removing {}", data.display()))
+    }
+
+    /// Variables for the environment of the next start of a process.
+    pub fn set_environment(&mut self, name: &str, environment: Vec<(String, String)>) {
+        self.environments.insert(name.to_owned(), environment);
+    }
+
+    /// What runs, by name.
+    pub fn running(&mut self) -> BTreeMap<String, control::Running> {
+        self.processes.retain(|_, process| process.is_running());
+        let running = |(name, process): (&String, &Process)| {
+            Some((name.clone(), control::Running { pid: process.pid()?, paused: process.is_paused() }))
+        };
+        self.processes.iter().filter_map(running).collect()
+    }
+
+    fn process(&mut self, name: &str) -> Result<&mut Process> {
+        self.processes.get_mut(name).with_context(|| format!("{name} is not running"))
+    }
+
     /// Kills a process and starts it again.
     pub async fn crash(&mut self, name: &str) -> Result<()> {
         self.kill(name).await?;
@@ -99,12 +180,9 @@ impl World {
 
     /// Ends every process cleanly: services first, validators last.
     pub async fn stop(mut self) -> Result<()> {
-        let services = self.service_names();
-        let order = services.into_iter().chain(self.validator_names());
-        for name in order {
-            if let Some(process) = self.processes.remove(&name) {
-                process.stop().await?;
-            }
+        for names in [self.service_names(), self.validator_names()] {
+            let running: Vec<String> = names.into_iter().filter(|name| self.processes.contains_key(name)).collect();
+            self.terminate(&running).await?;
         }
         Ok(())
     }
@@ -116,13 +194,18 @@ impl World {
 
     /// Starts processes together and waits for all of them.
     pub async fn start_all(&mut self, names: &[String]) -> Result<()> {
+        self.start_saying(names, |_| ()).await
+    }
+
+    async fn start_saying(&mut self, names: &[String], say: impl Fn(usize)) -> Result<()> {
         let mut starting = Vec::new();
         for name in names {
             starting.push(Process::spawn(&self.spec(name)?)?);
         }
-        for mut process in starting {
+        for (mut process, number) in starting.into_iter().zip(1..) {
             process.wait_until_ready().await?;
             self.processes.insert(process.name().to_owned(), process);
+            say(number);
         }
         Ok(())
     }
@@ -141,6 +224,7 @@ impl World {
             program: build::binary(program)?,
             arguments: vec!["run".to_owned(), "--config".to_owned(), folder.join("config.toml").display().to_string()],
             log: plan.folder("logs")?.join(format!("{name}.log")),
+            environment: self.environments.get(name).cloned().unwrap_or_default(),
         })
     }
 
@@ -196,7 +280,8 @@ pub async fn readiness(plan: &Plan, name: &str) -> Result<(bool, String)> {
 
 /// The ledger key of a department, as its operator would use it.
 pub fn authority_key(plan: &Plan, authority: &str) -> Result<SecretKey> {
-    let path = plan.folder(&format!("issuers/{authority}"))?.join("ledger.key");
-    let bytes = configs::from_hex(&std::fs::read_to_string(path)?)?;
+    let path = plan.ledger_key_path(authority);
+    let text = std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+    let bytes = configs::from_hex(&text)?;
     Ok(SecretKey::from_bytes(Algorithm::Ed25519, &bytes)?)
 }
