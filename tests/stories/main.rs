@@ -5,6 +5,7 @@
 
 #![expect(clippy::indexing_slicing, reason = "a story that finds something else than it expects fails, and may panic")]
 
+mod clusters;
 mod first_login;
 mod ledger;
 mod refusals;

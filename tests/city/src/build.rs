@@ -54,8 +54,15 @@ pub fn workspace() -> PathBuf {
 fn output_directory() -> Result<PathBuf> {
     let program = std::env::current_exe().context("finding this program's path")?;
     let directory = program.parent().context("a program has a directory")?;
-    let above_tests = directory.ends_with("deps").then(|| directory.parent()).flatten();
-    Ok(above_tests.unwrap_or(directory).to_owned())
+    let Some(above) = directory.ends_with("deps").then(|| directory.parent()).flatten() else {
+        return Ok(directory.to_owned());
+    };
+    // With a build directory of their own, tests lie there, and binaries in the target directory.
+    if std::env::var_os("CARGO_BUILD_BUILD_DIR").is_some() {
+        let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace().join("target"), PathBuf::from);
+        return Ok(target.join(above.file_name().context("a profile has a name")?));
+    }
+    Ok(above.to_owned())
 }
 
 fn release() -> bool {

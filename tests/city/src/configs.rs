@@ -53,11 +53,10 @@ fn write_toml(folder: &std::path::Path, config: &Value) -> Result<()> {
 
 fn validator_config(plan: &Plan, validator: &ValidatorPlan) -> Value {
     let peer = |v: &ValidatorPlan| json!({"name": v.name, "address": format!("127.0.0.1:{}", v.peer_port)});
-    let (min_interval_ms, worker_threads) = pace(plan.validators.len());
     json!({
         "genesis": plan.genesis_path(),
         "key_file": "consensus.key",
-        "consensus": {"min_interval_ms": min_interval_ms, "worker_threads": worker_threads},
+        "consensus": consensus(plan.validators.len()),
         "data_dir": "data",
         "network": {
             "listen": format!("127.0.0.1:{}", validator.peer_port),
@@ -74,9 +73,12 @@ fn validator_config(plan: &Plan, validator: &ValidatorPlan) -> Value {
     })
 }
 
-/// The least time between blocks, in milliseconds, and the threads of each node: many validators share one machine here.
-fn pace(validators: usize) -> (u32, u32) {
-    if validators < 7 { (100, 2) } else { (250, 1) }
+/// Pace and threads: many validators share one machine here, and a dead leader should not cost long.
+fn consensus(validators: usize) -> Value {
+    if validators < 7 {
+        return json!({});
+    }
+    json!({"min_interval_ms": 250, "heartbeat_ms": 2_000, "leader_timeout_ms": 2_500, "worker_threads": 1})
 }
 
 fn issuer_config(plan: &Plan, issuer: &IssuerPlan, password_hash: &str) -> Value {

@@ -9,10 +9,11 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use clap::Subcommand;
 
-use crate::control::{Desk, Order, Running};
+use crate::control::{self, Desk, Order, Running};
 use crate::members::tolerated;
 use crate::observe::{Observer, Writer, now, percentile};
 use crate::plan::Plan;
+use crate::world::World;
 
 /// How long a ledger without a quorum is watched.
 const HALT_WATCH: Duration = Duration::from_secs(8);
@@ -104,6 +105,26 @@ pub async fn run(plan: &Plan, drill: &Drill, say: &(dyn Fn(&str) + Sync)) -> Res
     }
 }
 
+/// Runs drills on a city that this process holds, and obeys their orders meanwhile.
+///
+/// # Errors
+/// The first drill's that fails.
+pub async fn rehearse(world: &mut World, drills: &[Drill], say: &(dyn Fn(&str) + Sync)) -> Result<()> {
+    let plan = world.plan().clone();
+    let all = async {
+        for drill in drills {
+            run(&plan, drill, say).await?;
+        }
+        Ok(())
+    };
+    tokio::select! {
+        // First, so that the desk is open when the first drill comes.
+        biased;
+        served = control::serve(world) => served,
+        done = all => done,
+    }
+}
+
 struct Stage<'a> {
     plan: &'a Plan,
     desk: Desk,
@@ -162,7 +183,7 @@ impl Stage<'_> {
         let writer = Writer::through(self.plan, &rest)?;
         let first = writer.write().await.context("the ledger stopped with the cluster")?;
         log.sees(true, &format!("the first transaction after the loss was final after {:.1} s", first.as_secs_f64()));
-        log.sees(true, &self.figures(&rest, 20).await?);
+        log.sees(true, &self.figures(&rest, 15).await?);
         let after = self.highest(&rest).await?;
         log.sees(after > height, &format!("height {height} before, {after} now"));
         let stand = writer.all_stand().await;
@@ -295,8 +316,10 @@ impl Stage<'_> {
         self.desk.order(&Order::Kill(vec![leader.clone()])).await?;
         let took = Writer::through(self.plan, &rest)?.write().await?;
         let observed = rest.first().context("nobody is left")?;
+        let tip = self.highest(&rest).await?;
+        self.observer.reaches(observed, tip, LIMIT).await?;
         let mut skipped = None;
-        for later in height + 1..=self.observer.status(observed).await?.height {
+        for later in height + 1..=tip {
             let context = self.observer.block(observed, later).await?.header.context;
             if context.view > context.parent_view + 1 {
                 skipped = Some(context.view - 1);
