@@ -3,7 +3,7 @@
 //! A body is asked for by its hash and taken only with that hash, so it does not matter who gives it.
 
 use crate::{
-    neighbours::Neighbours,
+    neighbours::{BadTip, Neighbours},
     store::{Additions, Store, StoreError},
 };
 use commonware_runtime::Clock;
@@ -24,7 +24,7 @@ pub struct Bodies {
 impl From<Arc<Store>> for Bodies {
     fn from(store: Arc<Store>) -> Self {
         let (outgoing, _) = mpsc::channel(1);
-        let nobody = Neighbours::new(outgoing, Vec::new(), Arc::new(|_| None));
+        let nobody = Neighbours::new(outgoing, Vec::new(), Arc::new(|_| Err(BadTip::False)));
         Self { store, neighbours: Arc::new(nobody) }
     }
 }

@@ -6,6 +6,7 @@ pub mod config;
 pub mod disk;
 pub mod durable;
 pub mod engine;
+pub mod evidence;
 pub mod execution;
 pub mod folder;
 pub mod genesis;

@@ -4,7 +4,7 @@ use anyhow::Context as _;
 use chain_node::{
     config::{self, Config, StateSync},
     disk::{Condition, Disk},
-    engine::network,
+    engine::{epochs::Epochs, network},
     folder::{self, DataFolder},
     genesis,
     guard::{self, VoteGuard},
@@ -152,7 +152,6 @@ fn run(config: Config) -> anyhow::Result<ExitCode> {
     let ledger = genesis.genesis.hash();
     let key = key::load(&config.key_file)?;
     let public = key.public_key();
-    let settings = node::network_settings(&config, &genesis, &public)?;
     // First, because these refuse a second process instead of waiting for the first to end.
     let data = DataFolder::open(&config.data_dir, &ledger)?;
     let _key = folder::take_key(&config.key_file, &ledger, public.as_ref())?;
@@ -163,12 +162,11 @@ fn run(config: Config) -> anyhow::Result<ExitCode> {
     let guard = VoteGuard::open(data.guard_files(&config.vote_guard()), &ledger, public.as_ref(), data.found())?;
     data.mark()?;
     let store = Store::open(&data.bodies()).with_context(|| format!("{} is in use or corrupt", data.bodies().display()))?;
-    let protection = Protection {
-        sync_patience: sync_patience(&config.storage, data.found(), &guard),
-        guard: Some(Arc::new(guard)),
-        margin_views: config.storage.vote_guard_margin_views,
-        disk: Some(disk.clone()),
-    };
+    let sync_patience = sync_patience(&config.storage, data.found(), &guard);
+    let (store, guard) = (Arc::new(store), Some(Arc::new(guard)));
+    let settings = node::network_settings(&config, &Epochs::open(&genesis, key.clone(), store.clone(), guard.clone()))?;
+    let protection =
+        Protection { sync_patience, guard, margin_views: config.storage.vote_guard_margin_views, disk: Some(disk.clone()) };
     let partition = folder::PARTITION.to_owned();
     let parts = Parts { genesis, key, store, consensus: config.consensus, mempool: config.mempool, partition, protection };
     let runner = runtime::Runner::new(

@@ -69,8 +69,19 @@ pub enum Outgoing {
     Answer(PublicKey, Answer),
 }
 
-/// Checks a tip: `None` if its certificate does not hold.
-pub type CheckTip = Arc<dyn Fn(&Tip) -> Option<Certified> + Send + Sync>;
+/// Why a tip does not count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum BadTip {
+    /// It is no block of this ledger with a certificate that holds.
+    #[error("no honest node says that this block is final")]
+    False,
+    /// This node does not know the validators of its epoch yet.
+    #[error("the validators of this block's epoch are not known here yet")]
+    UnknownEpoch,
+}
+
+/// Checks a tip.
+pub type CheckTip = Arc<dyn Fn(&Tip) -> Result<Certified, BadTip> + Send + Sync>;
 
 /// A body that may come.
 type Awaited = watch::Sender<Option<Arc<[u8]>>>;
@@ -124,7 +135,7 @@ impl Neighbours {
                 true
             }
             Answer::Tip(Some(tip)) => match (self.check)(&tip) {
-                Some(certified) => {
+                Ok(certified) => {
                     let mut tips = lock(&self.tips);
                     let known = tips.entry(peer).or_insert(None);
                     if known.as_ref().is_none_or(|known| known.round < certified.round) {
@@ -132,7 +143,8 @@ impl Neighbours {
                     }
                     true
                 }
-                None => false,
+                Err(BadTip::UnknownEpoch) => true,
+                Err(BadTip::False) => false,
             },
             Answer::Bodies(bodies) => {
                 let wanted = lock(&self.wanted);
@@ -218,8 +230,8 @@ mod tests {
     fn neighbours() -> (Arc<Neighbours>, mpsc::Receiver<Outgoing>) {
         let (outgoing, sent) = mpsc::channel(QUEUE);
         let check: CheckTip = Arc::new(|tip| {
-            let round = Round { epoch: 0, view: u64::from(*tip.header.first()?) };
-            Some(Certified { height: 1, round, certificate: tip.certificate.clone() })
+            let round = Round { epoch: 0, view: u64::from(*tip.header.first().ok_or(BadTip::False)?) };
+            Ok(Certified { height: 1, round, certificate: tip.certificate.clone() })
         });
         (Arc::new(Neighbours::new(outgoing, vec![peer(1), peer(2)], check)), sent)
     }

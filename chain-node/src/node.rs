@@ -8,11 +8,15 @@ use crate::{
     engine::{
         self, Timing,
         application::Application,
-        network,
+        epochs::{self, Boundary, Epochs},
+        members::{Admitted, Membership},
+        network::{self, Directory},
         pacing::Pace,
         reads::Reads,
-        types::{Environment, PublicKey, Scheme},
+        types::{Environment, PublicKey},
+        witness,
     },
+    evidence::Prosecution,
     genesis::Checked,
     gossip::{self, Gossip},
     guard::VoteGuard,
@@ -26,9 +30,8 @@ use crate::{
     store::Store,
     upkeep,
 };
-use commonware_cryptography::{Signer as _, ed25519::PrivateKey};
+use commonware_cryptography::ed25519::PrivateKey;
 use commonware_p2p::{Blocker, Provider, Receiver, Sender};
-use commonware_utils::ordered::Set;
 use data_encoding::BASE64URL_NOPAD;
 use ledger::{
     Hash,
@@ -38,11 +41,16 @@ use ledger::{
     receipt::Receipt,
     transaction::{Transaction, TransactionId},
 };
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 use tokio::sync::{broadcast::error::RecvError, mpsc};
 
 /// The longest honest gap between blocks beyond heartbeat and leader timeout: one skipped leader, votes, a slow disk.
 const GRACE: Duration = Duration::from_secs(3);
+
+/// Characters of a key that stand for the name of a node that has none.
+const SHORT_KEY: usize = 12;
+/// How often a missing certificate of an epoch's last block is asked for.
+const CERTIFICATE_AGAIN: Duration = Duration::from_secs(1);
 
 /// How often gauges are set when no block comes.
 const GAUGES_EVERY: Duration = Duration::from_secs(1);
@@ -50,11 +58,11 @@ const GAUGES_EVERY: Duration = Duration::from_secs(1);
 /// Why a node does not start.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StartError {
-    /// The key is not a validator's.
-    #[error("the key file's public key {0} is not a validator of this genesis")]
+    /// The key is not a validator's, and never can be.
+    #[error("the key file's public key {0} is not a validator of this genesis, which has no governance that could admit it")]
     NotAValidator(String),
-    /// The configuration names a validator that the genesis does not have.
-    #[error("the configured peer {0} is not a validator of this genesis")]
+    /// The configuration names a validator that the genesis does not have, and that nobody can admit.
+    #[error("the configured peer {0} is not a validator of this genesis, which has no governance that could admit it")]
     UnknownPeer(String),
     /// The configuration does not say where a validator is reached.
     #[error("no address is configured for validator {0}")]
@@ -68,8 +76,8 @@ pub struct Parts {
     pub genesis: Checked,
     /// This validator's key.
     pub key: PrivateKey,
-    /// Record bodies.
-    pub store: Store,
+    /// Record bodies, and what is known about epochs.
+    pub store: Arc<Store>,
     /// Pacing and timeouts.
     pub consensus: config::Consensus,
     /// Mempool limits.
@@ -99,10 +107,10 @@ pub struct Node<E: Environment> {
     pub genesis: Genesis,
     /// Its hash.
     pub genesis_hash: Hash,
-    /// This validator's name.
+    /// This node's name on the ledger, or the beginning of its key while the ledger does not name it.
     pub name: String,
-    /// The validators' consensus keys, in the order of the genesis.
-    pub keys: Vec<PublicKey>,
+    /// Who serves which epoch.
+    pub epochs: Arc<Epochs>,
     /// The runtime's clock.
     pub clock: E,
     /// Waiting transactions.
@@ -125,23 +133,6 @@ pub struct Node<E: Environment> {
     pub reads: Reads<E>,
     application: Application,
     submissions: mpsc::Sender<Arc<Transaction>>,
-    roll: Roll,
-}
-
-/// The validators by name and in their order.
-struct Roll {
-    names: HashMap<[u8; 32], String>,
-    keys: Vec<[u8; 32]>,
-}
-
-impl Roll {
-    fn of(genesis: &Genesis, keys: &[PublicKey]) -> Self {
-        let raw = keys.iter().map(|key| -> [u8; 32] { key.as_ref().try_into().expect("an Ed25519 key has 32 bytes") });
-        let mut keys: Vec<[u8; 32]> = raw.collect();
-        let names = keys.iter().copied().zip(genesis.validators.iter().map(|validator| validator.name.clone())).collect();
-        keys.sort_unstable();
-        Self { names, keys }
-    }
 }
 
 /// Why a transaction is not taken.
@@ -161,14 +152,14 @@ pub enum SubmitError {
 /// Runs `parts` on `links`; returns once the state is open. The handle ends when consensus ends.
 ///
 /// # Errors
-/// When the key is not a validator's.
+/// When the key is not a validator's and nobody can admit it.
 ///
 /// # Panics
 /// When storage is corrupt.
-pub async fn start<E, S, R, P, B>(
+pub async fn start<E, S, R, P, B, D>(
     context: E,
     parts: Parts,
-    links: network::Links<S, R, P, B>,
+    links: network::Links<S, R, P, B, D>,
 ) -> Result<(Arc<Node<E>>, commonware_runtime::Handle<()>), StartError>
 where
     E: Environment,
@@ -176,33 +167,35 @@ where
     R: Receiver<PublicKey = PublicKey>,
     P: Provider<PublicKey = PublicKey>,
     B: Blocker<PublicKey = PublicKey>,
+    D: Directory,
 {
-    let Checked { genesis, keys, .. } = parts.genesis.clone();
+    let genesis = parts.genesis.genesis.clone();
     let genesis_hash = genesis.hash();
-    let me = parts.key.public_key();
-    let (name, scheme) = votes_as(&parts.genesis, parts.key).ok_or_else(|| StartError::NotAValidator(me.to_string()))?;
+    let store = opened(parts.store, &parts.protection);
+    let epochs = Arc::new(Epochs::open(&parts.genesis, parts.key.clone(), store.clone(), parts.protection.guard.clone()));
+    let name = name(&epochs)?;
 
     let protection = parts.protection;
     let mempool = Arc::new(Mempool::new(limits(&parts.mempool)));
     let genesis_block = parts.genesis.block::<E>();
     let head = Arc::new(Head::new(genesis_block.header().clone()));
-    let store = opened(parts.store, &protection);
-    let peers = Arc::new(Peers::new(me.clone(), keys.len()));
+    let peers = Arc::new(Peers::new(epochs.me(), epochs.membership()));
     let patience = parts.consensus.heartbeat() + parts.consensus.leader_timeout() + GRACE;
     let progress = Arc::new(Progress::new(peers.clone(), patience));
     let (outgoing, sent) = mpsc::channel(neighbours::QUEUE);
-    let others: Vec<PublicKey> = keys.iter().filter(|key| **key != me).cloned().collect();
-    let neighbours = Arc::new(Neighbours::new(outgoing.clone(), others.clone(), upkeep::check_tips(&genesis)));
+    let neighbours = Arc::new(Neighbours::new(outgoing.clone(), Vec::new(), upkeep::check_tips(epochs.clone())));
+    follow_members(&context, &epochs, neighbours.clone());
     let bodies = Bodies { store: store.clone(), neighbours: neighbours.clone() };
-    let application = Application::new(genesis.clone(), genesis_block, bodies, mempool.clone(), head.clone());
+    let application = Application::new(genesis.clone(), genesis_block, bodies, mempool.clone(), head.clone(), epochs.clone());
+    let (accusations, accused) = mpsc::channel(witness::QUEUE);
     let node = engine::Node {
-        scheme: scheme.guarded(protection.guard.clone()),
-        me: me.clone(),
+        epochs: epochs.clone(),
         application: application.clone(),
         mempool: mempool.clone(),
         timing: timing(&parts.consensus),
         sync_patience: protection.sync_patience,
         partition: parts.partition,
+        accusations,
     };
     let blocker = links.blocker.clone();
     let (engine, channel) = Box::pin(engine::start(context.child("engine"), node, links)).await;
@@ -222,16 +215,15 @@ where
         questions,
     };
     context.child("gossip").spawn(|context| gossip.run(context, channel));
-    let reads = Reads::open(context.child("reads"), &engine, head.clone(), others).await;
+    let reads = Reads::open(context.child("reads"), &engine, head.clone(), epochs.clone()).await;
     mempool.finalized(head.tip().borrow().height, []);
     watch(context.child("progress"), head.clone(), progress.clone(), mempool.clone());
     let clock = context.child("clock");
     let node = Arc::new(Node {
-        roll: Roll::of(&genesis, &keys),
         genesis,
         genesis_hash,
         name,
-        keys,
+        epochs,
         clock,
         mempool,
         head,
@@ -245,8 +237,27 @@ where
         application,
         submissions,
     });
+    node.recall_members().await;
     keep_up(&context, &node, asked, outgoing);
+    let prosecution = Prosecution::new(node.clone(), &parts.key, context.current());
+    context.child("evidence").spawn(|context| prosecution.run(context, accused));
     Ok((node, engine.consensus))
+}
+
+/// Tells who the other members are, whenever they change.
+fn follow_members<E: Environment>(context: &E, epochs: &Epochs, neighbours: Arc<Neighbours>) {
+    let (me, mut membership) = (epochs.me(), epochs.membership());
+    let tell = move |membership: &Membership| {
+        let Admitted { primary, secondary } = membership.admitted();
+        let keys = primary.into_iter().chain(secondary).map(|member| member.key);
+        neighbours.set_others(keys.filter(|key| *key != me).collect());
+    };
+    tell(&membership.borrow_and_update());
+    context.child("members").spawn(move |_| async move {
+        while membership.changed().await.is_ok() {
+            tell(&membership.borrow_and_update());
+        }
+    });
 }
 
 /// Starts what a node does beside consensus.
@@ -269,22 +280,34 @@ fn keep_up<E: Environment>(
         let (asking, margin_views) = (node.clone(), node.protection.margin_views);
         context.child("guard").spawn(move |context| upkeep::find_out_where_voting_begins(context, asking, guard, margin_views));
     }
-}
-
-/// The name of the key's validator and what signs its votes; `None` if the key is not one of the validators'.
-fn votes_as(checked: &Checked, key: PrivateKey) -> Option<(String, Scheme)> {
-    let place = checked.keys.iter().position(|known| *known == key.public_key())?;
-    let name = checked.genesis.validators.get(place)?.name.clone();
-    let namespace = finality::namespace(&checked.genesis.hash());
-    Some((name, Scheme::signer(&namespace, Set::from_iter_dedup(checked.keys.iter().cloned()), key)?))
+    let certified = node.clone();
+    context.child("epoch_certificates").spawn(|context| async move { certified.join_certificates(context).await });
 }
 
 /// The store, with a note for the next start if the state may come without its bodies.
-fn opened(store: Store, protection: &Protection) -> Arc<Store> {
+fn opened(store: Arc<Store>, protection: &Protection) -> Arc<Store> {
     if protection.sync_patience.is_some() {
         store.set_incomplete(true).expect("the body store can be written");
     }
-    Arc::new(store)
+    store
+}
+
+/// What the ledger calls this node, as far as the node knows.
+fn name(epochs: &Epochs) -> Result<String, StartError> {
+    match epochs.myself() {
+        Some(member) => Ok(member.record.name),
+        None if epochs.governed() => {
+            let key = epochs.me().to_string();
+            tracing::warn!(
+                %key,
+                epoch = *epochs.newest().borrow(),
+                "this key is neither a validator's nor an observer's in the newest epoch that this node knows; it serves what it has, and \
+                 follows once the members admit it"
+            );
+            Ok(key.chars().take(SHORT_KEY).collect())
+        }
+        None => Err(StartError::NotAValidator(epochs.me().to_string())),
+    }
 }
 
 fn limits(configured: &config::Mempool) -> mempool::Limits {
@@ -361,29 +384,29 @@ fn small(count: impl TryInto<u32>) -> f64 {
     f64::from(count.try_into().unwrap_or(u32::MAX))
 }
 
-/// How the network of validators is reached, from configuration and genesis.
+/// How the network of validators is reached, from configuration and the newest members that this node knows.
 ///
 /// # Errors
-/// When a peer is unknown or has no address.
-pub fn network_settings(config: &Config, genesis: &Checked, me: &PublicKey) -> Result<network::Settings, StartError> {
-    let names = || genesis.genesis.validators.iter().map(|validator| &validator.name);
-    if let Some(peer) = config.network.peers.iter().find(|peer| !names().any(|name| *name == peer.name)) {
-        return Err(StartError::UnknownPeer(peer.name.clone()));
-    }
-    let mut peers = Vec::new();
-    for (key, name) in genesis.keys.iter().zip(names()) {
-        let configured = config.network.peers.iter().find(|peer| peer.name == *name);
-        let ingress = match configured.and_then(|peer| config::ingress(&peer.address)) {
-            Some(ingress) => ingress,
-            None if key == me => commonware_p2p::Ingress::Socket(config.network.listen),
-            None => return Err(StartError::MissingPeer(name.clone())),
-        };
-        peers.push(network::Peer { key: key.clone(), ingress });
+/// When a peer is unknown or has no address, and no vote can change that.
+pub fn network_settings(config: &Config, epochs: &Epochs) -> Result<network::Settings, StartError> {
+    let Admitted { primary, secondary } = epochs.membership().borrow().admitted();
+    let configured = config.network.peers.iter().filter_map(|peer| Some((peer.name.clone(), config::ingress(&peer.address)?)));
+    let addresses = network::Addresses { me: (epochs.me(), config.network.listen), configured: configured.collect() };
+    if !epochs.governed() {
+        let named = |name: &str| primary.iter().any(|member| member.record.name == name);
+        if let Some(peer) = config.network.peers.iter().find(|peer| !named(&peer.name)) {
+            return Err(StartError::UnknownPeer(peer.name.clone()));
+        }
+        if let Some(member) = primary.iter().find(|member| addresses.of(member).is_none()) {
+            return Err(StartError::MissingPeer(member.record.name.clone()));
+        }
     }
     Ok(network::Settings {
-        namespace: finality::namespace(&genesis.genesis.hash()),
+        namespace: finality::namespace(epochs.genesis()),
         listen: config.network.listen,
-        peers,
+        members: Admitted { primary, secondary },
+        addresses,
+        governed: epochs.governed(),
         allow_private_addresses: config.network.allow_private_addresses,
     })
 }
@@ -431,13 +454,13 @@ impl<E: Environment> Node<E> {
     }
 
     /// The keys of an epoch's validators in their order, by which turns go round.
-    pub fn validators_of(&self, _epoch: u64) -> &[[u8; 32]] {
-        &self.roll.keys
+    pub fn validators_of(&self, epoch: u64) -> Vec<[u8; 32]> {
+        self.epochs.keys_sorted(epoch)
     }
 
     /// The name of the validator with this consensus key; the key in base64url if this node knows none.
     pub fn validator_name(&self, key: &[u8; 32]) -> String {
-        self.roll.names.get(key).cloned().unwrap_or_else(|| BASE64URL_NOPAD.encode(key))
+        self.epochs.name_of(key).unwrap_or_else(|| BASE64URL_NOPAD.encode(key))
     }
 
     /// The time of a finalized block, in milliseconds since the Unix epoch; `None` if this node has no block of this height.
@@ -453,5 +476,44 @@ impl<E: Environment> Node<E> {
     /// The record that a cell names.
     pub async fn body(&self, cell: &Cell) -> Arc<[u8]> {
         self.application.body(&self.clock, &cell.body).await
+    }
+
+    /// What introduced an epoch, from 1, with the finality certificate of that block once this node has it.
+    pub async fn epoch_change(&self, epoch: u64) -> Option<(Boundary, Arc<[u8]>)> {
+        let boundary = self.epochs.boundary(epoch)?;
+        if let Some(certificate) = self.store.epoch_certificate(epoch).expect("the store can be read") {
+            return Some((boundary, certificate.into()));
+        }
+        let certificate = self.reads.certificate(&boundary.header).await?;
+        self.store.put_epoch_certificate(epoch, &certificate).expect("the store can be written");
+        Some((boundary, certificate))
+    }
+
+    /// After a start: the members that the state on the disk names for the next epoch.
+    async fn recall_members(&self) {
+        if !self.epochs.governed() {
+            return;
+        }
+        if let Some(cell) = self.cell(&Subject::Validators).await {
+            self.epochs.changed(Arc::new(epochs::decode(&self.body(&cell).await)));
+        }
+    }
+
+    /// Sees to it that every epoch's end has its certificate in the store, for as long as the node runs.
+    async fn join_certificates(&self, clock: E) {
+        let mut newest = self.epochs.newest();
+        loop {
+            let epoch = *newest.borrow_and_update();
+            let missing = if epoch == 0 { None } else { self.epochs.boundary(epoch) };
+            if let Some(boundary) = missing {
+                while self.epoch_change(epoch).await.is_none() && *newest.borrow() == epoch {
+                    self.reads.ask_for_certificate(boundary.header.height);
+                    clock.sleep(CERTIFICATE_AGAIN).await;
+                }
+            }
+            if newest.changed().await.is_err() {
+                return;
+            }
+        }
     }
 }

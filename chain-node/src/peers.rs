@@ -1,56 +1,81 @@
 //! Which validators this node hears, and whether they are enough for a quorum.
 
-use crate::engine::types::PublicKey;
+use crate::engine::{
+    members::{Members, Membership, Role},
+    types::PublicKey,
+};
 use std::{
     collections::HashMap,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, SystemTime},
 };
+use tokio::sync::watch;
 
+/// Peers remembered at most: more than the members of three epochs.
+const REMEMBERED: usize = 512;
 /// A validator that was silent for longer counts as away. Validators speak twice a second.
 pub const AWAY_AFTER: Duration = Duration::from_millis(1_800);
 
-/// The other validators of the epoch and when each was heard last.
+/// The validators of the epoch and when each was heard last.
 #[derive(Debug)]
 pub struct Peers {
-    validators: usize,
+    membership: watch::Receiver<Membership>,
     me: PublicKey,
     heard: Mutex<HashMap<PublicKey, SystemTime>>,
 }
 
 impl Peers {
-    /// Nobody was heard yet.
-    pub fn new(me: PublicKey, validators: usize) -> Self {
-        Self { validators, me, heard: Mutex::default() }
+    /// Nobody was heard yet. `membership` says who the validators are.
+    pub fn new(me: PublicKey, membership: watch::Receiver<Membership>) -> Self {
+        Self { membership, me, heard: Mutex::default() }
     }
 
     fn heard(&self) -> MutexGuard<'_, HashMap<PublicKey, SystemTime>> {
         self.heard.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A message of this validator arrived.
+    /// A message of this peer arrived.
     pub fn hear(&self, peer: PublicKey, now: SystemTime) {
-        self.heard().insert(peer, now);
+        let mut heard = self.heard();
+        heard.insert(peer, now);
+        if heard.len() > REMEMBERED {
+            heard.retain(|_, at| recent(*at, now));
+        }
     }
 
-    /// Whether this validator is here: it is this node, or it was heard a moment ago.
+    /// Whether this peer is here: it is this node, or it was heard a moment ago.
     pub fn is_here(&self, peer: &PublicKey, now: SystemTime) -> bool {
         *peer == self.me || self.heard().get(peer).is_some_and(|at| recent(*at, now))
     }
 
-    /// How many validators are here, this node included.
+    /// How many validators of the epoch are here, this node included if it is one.
     pub fn here(&self, now: SystemTime) -> usize {
-        1 + self.heard().values().filter(|at| recent(**at, now)).count()
+        let current = self.members();
+        current.validators.iter().filter(|validator| self.is_here(&validator.key, now)).count()
     }
 
-    /// How many validators there are.
+    /// How many validators the epoch has.
     pub fn validators(&self) -> usize {
-        self.validators
+        self.members().validators.len()
     }
 
     /// How many must take part: n − f with f = ⌊(n − 1) / 3⌋.
     pub fn quorum(&self) -> usize {
-        ledger::quorum::quorum(self.validators)
+        ledger::quorum::quorum(self.validators())
+    }
+
+    /// The members as of now.
+    pub fn membership(&self) -> Membership {
+        self.membership.borrow().clone()
+    }
+
+    /// What this node is.
+    pub fn role(&self) -> Role {
+        self.membership.borrow().role(&self.me)
+    }
+
+    fn members(&self) -> Arc<Members> {
+        self.membership.borrow().current.clone()
     }
 }
 
@@ -68,9 +93,14 @@ mod tests {
         PrivateKey::from_seed(seed).public_key()
     }
 
+    fn among(validators: u64) -> Peers {
+        let membership = Membership::fixed(Members::named((0..validators).map(key)));
+        Peers::new(key(0), watch::Sender::new(membership).subscribe())
+    }
+
     #[test]
     fn a_silent_validator_is_away_and_the_quorum_is_n_minus_f() {
-        let peers = Peers::new(key(0), 4);
+        let peers = among(4);
         let start = SystemTime::UNIX_EPOCH + Duration::from_secs(100);
         assert_eq!((peers.here(start), peers.quorum()), (1, 3));
         peers.hear(key(1), start);
@@ -80,7 +110,7 @@ mod tests {
         peers.hear(key(1), start + Duration::from_secs(5));
         assert_eq!(peers.here(start + Duration::from_secs(5)), 2);
         for (validators, quorum) in [(1, 1), (4, 3), (7, 5), (20, 14), (22, 15)] {
-            assert_eq!(Peers::new(key(0), validators).quorum(), quorum, "{validators}");
+            assert_eq!(among(validators).quorum(), quorum, "{validators}");
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Whether blocks are being finalized, and if not, why: named so that an operator knows what to do.
 
-use crate::peers::Peers;
+use crate::{engine::members::Role, peers::Peers};
 use std::{
     sync::{
         Arc,
@@ -15,6 +15,15 @@ pub enum Stall {
     /// The node has not opened its storage or seen a block yet.
     #[error("starting: no block was finalized since this node started")]
     Starting,
+    /// Nobody speaks to this node, and as far as it knows nobody should.
+    #[error(
+        "not admitted: this node's key is neither a validator's nor an observer's in epoch {epoch}, the newest that it knows; it serves \
+         what it has, and follows once the members admit it"
+    )]
+    NotAdmitted {
+        /// The newest epoch that this node knows.
+        epoch: u64,
+    },
     /// Too few validators are heard.
     #[error("quorum away: {here} of {validators} validators are heard and {quorum} are needed")]
     QuorumAway {
@@ -60,6 +69,9 @@ impl Progress {
     /// The reason, by name.
     pub fn check(&self, now: SystemTime) -> Result<(), Stall> {
         let (here, validators, quorum) = (self.peers.here(now), self.peers.validators(), self.peers.quorum());
+        if here < quorum && self.peers.role() == Role::Standby {
+            return Err(Stall::NotAdmitted { epoch: self.peers.membership().epoch });
+        }
         if here < quorum {
             return Err(Stall::QuorumAway { here, validators, quorum });
         }
@@ -81,12 +93,15 @@ pub fn milliseconds(time: SystemTime) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::members::{Members, Membership};
     use commonware_cryptography::{Signer as _, ed25519::PrivateKey};
+    use tokio::sync::watch;
 
     #[test]
     fn a_missing_quorum_is_named_before_missing_progress() {
         let key = |seed: u64| PrivateKey::from_seed(seed).public_key();
-        let peers = Arc::new(Peers::new(key(0), 4));
+        let (sender, membership) = watch::channel(Membership::fixed(Members::named((0..4).map(key))));
+        let peers = Arc::new(Peers::new(key(0), membership));
         let progress = Progress::new(peers.clone(), Duration::from_secs(10));
         let at = |seconds: u64| UNIX_EPOCH + Duration::from_secs(1_000 + seconds);
         assert_eq!(progress.check(at(0)), Err(Stall::QuorumAway { here: 1, validators: 4, quorum: 3 }));
@@ -99,5 +114,10 @@ mod tests {
         peers.hear(key(1), at(20));
         peers.hear(key(2), at(20));
         assert_eq!(progress.check(at(20)), Err(Stall::NoProgress(19)));
+
+        // Another set: this node is not in it, and hears nobody who is.
+        let others = Members::named((10..14).map(key));
+        sender.send_replace(Membership { epoch: 7, ..Membership::fixed(others) });
+        assert_eq!(progress.check(at(20)), Err(Stall::NotAdmitted { epoch: 7 }));
     }
 }

@@ -15,6 +15,9 @@ const BODIES: TableDefinition<'_, &[u8; 32], &[u8]> = TableDefinition::new("bodi
 const VERSIONS: TableDefinition<'_, (&[u8; 32], u32), &[u8; CELL_BYTES]> = TableDefinition::new("versions");
 /// Height → first seen here, in milliseconds since the Unix epoch.
 const SEEN: TableDefinition<'_, u64, u64> = TableDefinition::new("seen");
+const EPOCHS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("epochs");
+const EPOCH_CERTIFICATES: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("epoch certificates");
+const EVIDENCE: TableDefinition<'_, &[u8; 32], &[u8]> = TableDefinition::new("evidence");
 const FACTS: TableDefinition<'_, &str, u64> = TableDefinition::new("facts");
 const HEIGHT: &str = "height";
 /// 1 while bodies may be missing that the state names.
@@ -71,6 +74,9 @@ impl Store {
         transaction.open_table(BODIES)?;
         transaction.open_table(VERSIONS)?;
         transaction.open_table(SEEN)?;
+        transaction.open_table(EPOCHS)?;
+        transaction.open_table(EPOCH_CERTIFICATES)?;
+        transaction.open_table(EVIDENCE)?;
         transaction.open_table(FACTS)?;
         transaction.commit()?;
         Ok(Self(database))
@@ -160,6 +166,73 @@ impl Store {
         transaction.open_table(FACTS)?.insert(INCOMPLETE, u64::from(incomplete))?;
         transaction.commit()?;
         Ok(())
+    }
+
+    /// What introduced an epoch (`engine::epochs::Boundary`), from 1.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn epoch(&self, epoch: u64) -> Result<Option<Vec<u8>>, StoreError> {
+        let table = self.0.begin_read()?.open_table(EPOCHS)?;
+        Ok(table.get(epoch)?.map(|value| value.value().to_vec()))
+    }
+
+    /// The newest epoch that was introduced here; 0 if none was.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn newest_epoch(&self) -> Result<u64, StoreError> {
+        let table = self.0.begin_read()?.open_table(EPOCHS)?;
+        Ok(table.last()?.map_or(0, |(epoch, _)| epoch.value()))
+    }
+
+    /// Writes what introduced an epoch; on the disk when this returns.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn put_epoch(&self, epoch: u64, boundary: &[u8]) -> Result<(), StoreError> {
+        let transaction = self.0.begin_write()?;
+        transaction.open_table(EPOCHS)?.insert(epoch, boundary)?;
+        Ok(transaction.commit()?)
+    }
+
+    /// The finality certificate of the block that introduced an epoch.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn epoch_certificate(&self, epoch: u64) -> Result<Option<Vec<u8>>, StoreError> {
+        let table = self.0.begin_read()?.open_table(EPOCH_CERTIFICATES)?;
+        Ok(table.get(epoch)?.map(|value| value.value().to_vec()))
+    }
+
+    /// Writes that certificate.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn put_epoch_certificate(&self, epoch: u64, certificate: &[u8]) -> Result<(), StoreError> {
+        let transaction = self.0.begin_write()?;
+        transaction.open_table(EPOCH_CERTIFICATES)?.insert(epoch, certificate)?;
+        Ok(transaction.commit()?)
+    }
+
+    /// Evidence of equivocation that this node holds, by the offence's id.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn evidence(&self) -> Result<Vec<(Hash, Vec<u8>)>, StoreError> {
+        let table = self.0.begin_read()?.open_table(EVIDENCE)?;
+        let rows = table.iter()?.map(|row| row.map(|(id, value)| (*id.value(), value.value().to_vec())));
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Keeps evidence. Keeping it twice is keeping it once.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn put_evidence(&self, id: &Hash, evidence: &[u8]) -> Result<(), StoreError> {
+        let transaction = self.0.begin_write()?;
+        transaction.open_table(EVIDENCE)?.insert(id, evidence)?;
+        Ok(transaction.commit()?)
     }
 
     /// Writes what a finalized block adds; on the disk when this returns. Writing it again changes nothing.

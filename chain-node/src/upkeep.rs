@@ -4,14 +4,18 @@
 use crate::{
     bodies::Bodies,
     disk::{Condition, Disk},
-    engine::types::{Environment, PublicKey},
+    engine::{
+        certificate,
+        epochs::Epochs,
+        types::{Environment, PublicKey},
+    },
     guard::{Round, Start, VoteGuard},
-    neighbours::{self, Answer, Certified, CheckTip, Outgoing, Question, Tip},
+    neighbours::{self, Answer, BadTip, Certified, CheckTip, Outgoing, Question, Tip},
     node::Node,
     store::StoreError,
 };
 use identity::canonical;
-use ledger::{Hash, block::Header, cell::Cell, finality, genesis::Genesis, trust::TrustRoot};
+use ledger::{Hash, block::Header, cell::Cell};
 use std::{sync::Arc, time::Duration};
 use tokio::sync::mpsc;
 
@@ -24,17 +28,17 @@ const UNCERTIFIED: u64 = 16;
 /// Bytes of a header at most.
 const MAX_HEADER_BYTES: usize = 1_024;
 
-/// Checks tips against what the genesis says about the validators.
-///
-/// # Panics
-/// When the genesis was not checked before.
-pub fn check_tips(genesis: &Genesis) -> CheckTip {
-    let root = TrustRoot::from_genesis(genesis.clone()).expect("a checked genesis is a trust root");
+/// Checks tips against the validators of their epochs.
+pub fn check_tips(epochs: Arc<Epochs>) -> CheckTip {
     Arc::new(move |tip: &Tip| {
-        let header: Header = canonical::decode(&tip.header, MAX_HEADER_BYTES).ok()?;
-        finality::verify_certificate(&root, &header, &tip.certificate).ok()?;
+        let header: Header = canonical::decode(&tip.header, MAX_HEADER_BYTES).map_err(|_| BadTip::False)?;
+        // A node that is behind knows no later validators yet: what it cannot check it does not hold against anybody.
+        let scheme = epochs.scheme(header.context.epoch).ok_or(BadTip::UnknownEpoch)?;
+        if header.genesis != *epochs.genesis() || !certificate::holds(&scheme, &header, &tip.certificate) {
+            return Err(BadTip::False);
+        }
         let round = Round { epoch: header.context.epoch, view: header.context.view };
-        Some(Certified { height: header.height, round, certificate: tip.certificate.clone() })
+        Ok(Certified { height: header.height, round, certificate: tip.certificate.clone() })
     })
 }
 

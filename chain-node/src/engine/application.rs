@@ -6,6 +6,7 @@
 
 use super::{
     block::Block,
+    epochs::{self, Boundary, Epochs},
     types::{Cell as CellBytes, Consensus, Databases, Digest, Environment, Scheme},
 };
 use crate::{
@@ -18,6 +19,7 @@ use crate::{
     store::Additions,
 };
 use chain_state::Unloaded;
+use commonware_codec::Encode as _;
 use commonware_consensus::{Heightable as _, marshal::ancestry::Ancestry};
 use commonware_cryptography::{Digested, Digestible as _};
 use commonware_glue::stateful::{
@@ -57,6 +59,7 @@ struct Inner {
     bodies: Bodies,
     mempool: Arc<Mempool>,
     head: Arc<Head>,
+    epochs: Arc<Epochs>,
     /// Results of blocks that are not final yet, by digest.
     executed: Mutex<HashMap<Digest, (u64, Arc<Executed>)>>,
 }
@@ -69,10 +72,11 @@ impl Application {
         bodies: impl Into<Bodies>,
         mempool: Arc<Mempool>,
         head: Arc<Head>,
+        epochs: Arc<Epochs>,
     ) -> Self {
-        let bodies = bodies.into();
-        let genesis_hash = genesis.hash();
-        Self(Arc::new(Inner { genesis, genesis_hash, genesis_block, bodies, mempool, head, executed: Mutex::default() }))
+        let (bodies, genesis_hash) = (bodies.into(), genesis.hash());
+        let executed = Mutex::default();
+        Self(Arc::new(Inner { genesis, genesis_hash, genesis_block, bodies, mempool, head, epochs, executed }))
     }
 
     /// The block at height 0.
@@ -131,6 +135,19 @@ impl Application {
             batch = batch.write(Digest::from(*key), Some(CellBytes::new(cell.to_bytes())));
         }
         batch.merkleize().await.expect("the state can be read")
+    }
+
+    /// Who serves the next epoch, proved on the state of this epoch's last block, which is the current state.
+    async fn boundary<E: Environment>(&self, clock: &E, block: &Block, readers: &Readers<E>) -> Boundary {
+        let key = Digest::from(Epochs::key());
+        let state = readers.read().await;
+        assert_eq!(state.root().0, block.header().state_root, "a block's own state is the current one while it is finalized");
+        let value = state.get(&key).await.expect("the state can be read").expect("a governed ledger's state names its members");
+        let proof = state.key_value_proof(key).await.expect("a key with a value can be proved").encode().to_vec();
+        let cell = array(&value);
+        let body = Cell::from_bytes(&cell).expect("the state holds encoded cells only").body;
+        let body = self.body(clock, &body).await.to_vec();
+        Boundary { header: block.header().clone(), cell, body, proof }
     }
 
     fn remember(&self, block: &Block, executed: Executed) {
@@ -198,6 +215,12 @@ pub(super) async fn included(parent: Digested<Block>, ancestry: impl Ancestry<Bl
 
 fn operations<E: Environment>(merkleized: &Merkleized<E>) -> Operations {
     Operations { root: merkleized.ops_root().0, start: *merkleized.sync_boundary(), end: *merkleized.bounds().tip.size }
+}
+
+/// The body that a block wrote under a key.
+fn written<'a>(executed: &'a Executed, key: &Hash) -> Option<&'a [u8]> {
+    let (_, cell) = executed.cells.iter().find(|(written, _)| written == key)?;
+    executed.bodies.get(&cell.body).map(AsRef::as_ref)
 }
 
 /// The bytes of a fixed-size value of the engine.
@@ -294,7 +317,8 @@ impl<E: Environment> stateful::Application<E> for Application {
         executed.expect("a block is executed here before it is applied")
     }
 
-    async fn finalized(&mut self, _context: (E, Consensus), block: &Block, executed: Arc<Executed>, _readers: Readers<E>) {
+    async fn finalized(&mut self, context: (E, Consensus), block: &Block, executed: Arc<Executed>, readers: Readers<E>) {
+        let (context, _) = context;
         let height = block.header().height;
         let additions = Additions {
             bodies: executed.bodies.iter().map(|(hash, body)| (*hash, body.clone())).collect(),
@@ -307,6 +331,12 @@ impl<E: Environment> stateful::Application<E> for Application {
             first_seen_ms: self.0.head.first_seen(height, &block.digest().0),
         };
         self.0.bodies.store.record(height, &additions).expect("the body store can be written");
+        if let Some(body) = written(&executed, &Epochs::key()) {
+            self.0.epochs.changed(Arc::new(epochs::decode(body)));
+        }
+        if self.0.epochs.ends_at(height) {
+            self.0.epochs.ended(&self.boundary::<E>(&context, block, &readers).await);
+        }
         self.executed().retain(|_, (at, _)| *at > height);
         self.0.mempool.finalized(height, block.transaction_ids());
         self.0.head.applied(block.header().clone(), block.transaction_ids(), Counts::of(block.transactions()));

@@ -9,8 +9,6 @@ use commonware_storage::{mmr, qmdb::any::ordered::fixed::Operation};
 use commonware_utils::{NZU16, NZU64, NZUsize};
 use std::num::{NonZeroU16, NonZeroU64, NonZeroUsize};
 
-/// Blocks of an epoch. One epoch for now: the validators of the genesis.
-pub(super) const EPOCH_LENGTH: NonZeroU64 = NZU64!(u64::MAX);
 /// Requests waiting in an actor's mailbox.
 pub(super) const MAILBOX: NonZeroUsize = NZUsize!(1_024);
 /// State operations served in one answer.
@@ -28,7 +26,8 @@ pub(super) const ITEMS_PER_FILE: NonZeroU64 = NZU64!(16_384);
 pub fn max_message_size(participants: u32) -> u32 {
     let operation = Operation::<mmr::Family, Digest, Cell>::SIZE;
     commonware_p2p::max_message_size(&[
-        simplex::max_payload_size::<Scheme, Digest>(participants),
+        // With governance these travel on the sub-channel of their epoch.
+        commonware_p2p::utils::mux::prefixed(simplex::max_payload_size::<Scheme, Digest>(participants)),
         marshal::max_payload_size::<Variant, Scheme>(participants, &()),
         probe::max_payload_size::<Variant, Scheme>(participants),
         state_sync::max_payload_size::<mmr::Family, Digest>(SYNC_BATCH, operation),

@@ -5,36 +5,43 @@
 
 pub mod application;
 pub mod block;
+pub mod certificate;
+mod consensus;
+mod early;
+pub mod epochs;
 mod limits;
+pub mod members;
 pub mod network;
+mod orchestrator;
 pub mod pacing;
 pub mod reads;
 pub mod scheme;
 mod storage;
 mod sync;
 pub mod types;
+pub mod witness;
 
 pub use self::limits::max_message_size;
 use self::{
     application::Application,
     block::Block,
-    limits::{EPOCH_LENGTH, IO_BUFFER, MAILBOX, SYNC_BATCH},
-    network::Links,
+    consensus::{Consensus, FETCH_RETRY, FETCH_TIMEOUT},
+    epochs::{Epochs, Schemes},
+    limits::{MAILBOX, SYNC_BATCH},
+    network::{Directory, Links},
+    orchestrator::{Finalized, Orchestrator},
     pacing::{Pace, Paced},
-    types::{Digest, Environment, Marshal, PublicKey, Scheme, State, Stateful},
+    types::{Environment, Marshal, PublicKey, State, Stateful},
 };
 use crate::mempool::Mempool;
 use commonware_broadcast::buffered;
 use commonware_consensus::{
+    Reporters,
     marshal::{resolver::p2p as backfill, standard::Deferred},
-    simplex::{
-        self, SkipBudget,
-        config::{Floor, ForwardPolicy, SkipPolicy},
-        elector::RoundRobin,
-    },
-    types::{Epoch, FixedEpocher, ViewDelta},
+    simplex::config::Floor,
+    types::Epoch,
 };
-use commonware_cryptography::{Digested, Digestible as _, Sha256};
+use commonware_cryptography::{Digested, Digestible as _};
 use commonware_glue::stateful::{
     Config as StatefulConfig, Stateful as StatefulActor, SyncPlan,
     db::{SyncEngineConfig, p2p as state_sync},
@@ -42,10 +49,12 @@ use commonware_glue::stateful::{
 };
 use commonware_p2p::{Blocker, Provider, Receiver, Sender};
 use commonware_parallel::Sequential;
-use commonware_runtime::{Handle, buffer::paged::CacheRef};
+use commonware_runtime::Handle;
 use commonware_storage::mmr;
 use commonware_utils::{NZDuration, NZUsize};
+use ledger::evidence::Evidence;
 use std::{sync::Arc, time::Duration};
+use tokio::sync::mpsc;
 
 /// The numbers that an operator may set.
 #[derive(Debug, Clone, Copy)]
@@ -58,10 +67,8 @@ pub struct Timing {
 
 /// What a node brings to the engine.
 pub struct Node {
-    /// Signs votes; its public key is one of the validators.
-    pub scheme: Scheme,
-    /// This node's key.
-    pub me: PublicKey,
+    /// Who serves which epoch, and this node's key.
+    pub epochs: Arc<Epochs>,
     /// Executes blocks.
     pub application: Application,
     /// Transactions that wait.
@@ -72,6 +79,8 @@ pub struct Node {
     pub sync_patience: Option<Duration>,
     /// What its partitions' names begin with: nodes that share a storage, as in a simulation, need different ones.
     pub partition: String,
+    /// Takes evidence against validators that equivocate.
+    pub accusations: mpsc::Sender<Evidence>,
 }
 
 /// A running engine.
@@ -84,39 +93,33 @@ pub struct Engine<E: Environment> {
     pub state: Stateful<E>,
 }
 
-type Automaton<E> = Deferred<E, Scheme, Paced<E>, Block, FixedEpocher>;
-type ConsensusConfig<E, B> =
-    simplex::Config<Scheme, RoundRobin<Sha256>, B, Digest, Automaton<E>, Automaton<E>, Automaton<E>, Sequential>;
-
-const FETCH_TIMEOUT: Duration = Duration::from_secs(2);
-const FETCH_RETRY: Duration = Duration::from_millis(100);
-
 /// Starts every actor of the engine, in the one order that works: network first, consensus last.
 /// Gives the mempool's channel back.
 ///
 /// # Panics
 /// When storage cannot be opened: a node that cannot read its own votes must not vote.
-pub async fn start<E, S, R, P, B>(context: E, node: Node, links: Links<S, R, P, B>) -> (Engine<E>, (S, R))
+pub async fn start<E, S, R, P, B, D>(context: E, node: Node, links: Links<S, R, P, B, D>) -> (Engine<E>, (S, R))
 where
     E: Environment,
     S: Sender<PublicKey = PublicKey>,
     R: Receiver<PublicKey = PublicKey>,
     P: Provider<PublicKey = PublicKey>,
     B: Blocker<PublicKey = PublicKey>,
+    D: Directory,
 {
-    let Links { channels, peers, blocker } = links;
-    let prefix = node.partition;
+    let Links { channels, peers, blocker, directory } = links;
+    let (prefix, epochs) = (node.partition, node.epochs);
+    let me = epochs.me();
     let cache = storage::cache();
-    let schemes = storage::Schemes::new(node.scheme.clone());
     let genesis = node.application.genesis_block().clone();
 
     let resolver =
-        backfill::init(context.child("backfill"), backfill_config(&node.me, peers.clone(), blocker.clone()), channels.backfill);
-    let (broadcast, buffer) = buffered::Engine::new(context.child("broadcast"), broadcast_config(&node.me, peers.clone()));
+        backfill::init(context.child("backfill"), backfill_config(&me, peers.clone(), blocker.clone()), channels.backfill);
+    let (broadcast, buffer) = buffered::Engine::new(context.child("broadcast"), broadcast_config(&me, peers.clone()));
     broadcast.start(channels.broadcast);
     let (probe, probe_mailbox) = Probe::new(ProbeConfig {
         context: context.child("probe"),
-        provider: schemes.clone(),
+        provider: Schemes(epochs.clone()),
         strategy: Sequential,
         mailbox_size: MAILBOX,
         blocker: blocker.clone(),
@@ -128,11 +131,11 @@ where
     let plan = SyncPlan::init(context.child("plan"), &prefix).await;
     let plan = sync::choose_floor(&context, plan, &probe_mailbox, node.sync_patience).await;
     let from = plan.marshal_start(digested(genesis.clone()));
-    let (marshal_actor, marshal, floor) = storage::open_marshal(&context, &prefix, schemes, from, cache.clone()).await;
+    let (marshal_actor, marshal, floor) = storage::open_marshal(&context, &prefix, &epochs, from, cache.clone()).await;
 
     let (state_actor, state_resolver) = state_sync::Actor::<_, PublicKey, _, _, mmr::Family, State<E>>::new(
         context.child("state_sync"),
-        state_sync_config(&node.me, peers, blocker.clone()),
+        state_sync_config(&me, peers, blocker.clone()),
     );
     state_actor.start(channels.state_sync);
     let (stateful_actor, stateful) = StatefulActor::new(
@@ -155,15 +158,26 @@ where
         },
     );
     let paced = Paced::new(stateful.clone(), node.mempool, node.timing.pace);
-    let automaton = Deferred::new(context.child("deferred"), paced, marshal.clone(), FixedEpocher::new(EPOCH_LENGTH));
+    let automaton = Deferred::new(context.child("deferred"), paced, marshal.clone(), epochs.epocher());
 
-    marshal_actor.start(stateful.clone(), buffer, resolver);
+    let (finalized, blocks) = Finalized::channel();
+    let reporters = Reporters::<_, Finalized>::from((stateful.clone(), epochs.governed().then_some(finalized)));
+    marshal_actor.start(reporters, buffer, resolver);
     probe_mailbox.attach(marshal.clone());
     stateful_actor.start();
-    let config =
-        consensus_config(node.scheme, blocker, automaton, genesis.digest(), node.timing, (format!("{prefix}-simplex-0"), cache));
-    let consensus =
-        simplex::Engine::new(context.child("simplex"), config).start(channels.votes, channels.certificates, channels.resolver);
+    let (timing, accusations) = (node.timing, node.accusations);
+    let hash = *epochs.genesis();
+    let consensus = Consensus { genesis: hash, automaton, blocker, timing, prefix, cache, accusations };
+    let links = consensus::Links { votes: channels.votes, certificates: channels.certificates, requests: channels.resolver };
+    let consensus = if epochs.governed() {
+        let parts =
+            orchestrator::Parts { epochs, marshal: marshal.clone(), consensus, directory, blocks, genesis: genesis.digest() };
+        let orchestrator = Orchestrator::new(context.child("epochs"), parts, links);
+        context.child("orchestrator").spawn(|_| orchestrator.run())
+    } else {
+        let scheme = epochs.scheme(0).expect("the genesis names the members of the only epoch");
+        consensus.start(context.child("simplex"), 0, scheme, Floor::Genesis(genesis.digest()), links)
+    };
     (Engine { consensus, marshal, state: stateful }, channels.mempool)
 }
 
@@ -216,42 +230,6 @@ where
         max_serve_ops: SYNC_BATCH,
         priority_requests: false,
         priority_responses: false,
-    }
-}
-
-fn consensus_config<E: Environment, B: Blocker<PublicKey = PublicKey>>(
-    scheme: Scheme,
-    blocker: B,
-    automaton: Automaton<E>,
-    genesis: Digest,
-    timing: Timing,
-    (partition, cache): (String, CacheRef),
-) -> ConsensusConfig<E, B> {
-    let certification_timeout = timing.leader_timeout + Duration::from_secs(1);
-    simplex::Config {
-        scheme,
-        elector: RoundRobin::<Sha256>::default(),
-        blocker,
-        automaton: automaton.clone(),
-        relay: automaton.clone(),
-        reporter: automaton,
-        track_historical_votes: false,
-        strategy: Sequential,
-        partition,
-        mailbox_size: MAILBOX,
-        epoch: Epoch::zero(),
-        floor: Floor::Genesis(genesis),
-        replay_buffer: IO_BUFFER,
-        write_buffer: IO_BUFFER,
-        page_cache: cache,
-        leader_timeout: timing.leader_timeout,
-        certification_timeout,
-        timeout_retry: Duration::from_millis(500),
-        view_retention: ViewDelta::new(64),
-        skip: SkipPolicy::Enabled { timeout: certification_timeout + Duration::from_secs(1), budget: SkipBudget::Participants },
-        fetch_timeout: NZDuration!(FETCH_TIMEOUT),
-        fetch_retry_delay: FETCH_RETRY,
-        forward: ForwardPolicy::SilentLeader,
     }
 }
 

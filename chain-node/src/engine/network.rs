@@ -1,12 +1,15 @@
 //! The encrypted, authenticated network between validators.
 //!
-//! Only keys of the genesis validator set are let in; every message is encrypted and signed for by its
-//! connection. Assumes that all validators run with the same limits. Refuses unknown keys at the handshake.
+//! Only keys of members are let in: those of the genesis, and with governance those of the epochs as they come. Every message is
+//! encrypted and signed for by its connection. Assumes that all validators run with the same limits. Refuses unknown keys at the handshake.
 
-use super::{PublicKey, limits};
+use super::{
+    PublicKey, limits,
+    members::{Admitted, Member},
+};
 use commonware_cryptography::{ChaCha20Poly1305, ed25519::PrivateKey};
 use commonware_p2p::{
-    Address, AddressableManager as _, Ingress,
+    Address, AddressableManager as _, AddressableTrackedPeers, Ingress,
     authenticated::lookup::{self, Network},
 };
 use commonware_runtime::{Quota, Supervisor as _, tokio::Context};
@@ -15,7 +18,9 @@ use commonware_stream::{
     sake::{self, Sake},
 };
 use commonware_utils::{NZU32, NZUsize, ordered::Map};
+use ledger::limits::MAX_VALIDATORS;
 use std::{
+    collections::HashMap,
     net::SocketAddr,
     num::{NonZeroU32, NonZeroUsize},
     time::Duration,
@@ -42,24 +47,28 @@ pub struct Channels<S, R> {
     pub mempool: (S, R),
 }
 
-/// Everything the engine needs from a network: channels, the peer directory and the power to block a peer.
+/// Everything the engine needs from a network: channels, the peer directory and the power to admit and to block a peer.
 #[derive(Debug)]
-pub struct Links<S, R, P, B> {
+pub struct Links<S, R, P, B, D> {
     /// One sender and receiver for each channel.
     pub channels: Channels<S, R>,
     /// Tells who the peers are.
     pub peers: P,
     /// Cuts off a peer that sent something no honest node sends.
     pub blocker: B,
+    /// Is told whom to let in.
+    pub directory: D,
 }
 
-/// Where a validator is reached.
-#[derive(Debug, Clone)]
-pub struct Peer {
-    /// Its consensus and network key.
-    pub key: PublicKey,
-    /// Where to dial it: an address, or a name that is resolved at each dial.
-    pub ingress: Ingress,
+/// Who is told whom to let in when the members change.
+pub trait Directory: Send + 'static {
+    /// Lets in these and no others.
+    fn admit(&mut self, members: &Admitted);
+}
+
+/// A network that lets everybody in, as in a simulation.
+impl Directory for () {
+    fn admit(&mut self, _members: &Admitted) {}
 }
 
 /// How this node listens and whom it connects to.
@@ -69,8 +78,12 @@ pub struct Settings {
     pub namespace: Vec<u8>,
     /// The local socket.
     pub listen: SocketAddr,
-    /// All validators, this one included.
-    pub peers: Vec<Peer>,
+    /// The members that are let in at first.
+    pub members: Admitted,
+    /// Where members are reached.
+    pub addresses: Addresses,
+    /// Whether the members can change.
+    pub governed: bool,
     /// Whether loopback and private addresses may be dialed and accepted.
     pub allow_private_addresses: bool,
 }
@@ -79,7 +92,7 @@ pub struct Settings {
 pub type Sender = lookup::Sender<PublicKey, Context>;
 /// Receives on one channel of the production network.
 pub type Receiver = lookup::Receiver<PublicKey>;
-/// The production network's directory of peers.
+/// The production network's oracle: who its peers are.
 pub type Oracle = lookup::Oracle<PublicKey>;
 
 /// Messages per second and peer on each channel: bounds the memory of the preallocated queues.
@@ -88,13 +101,83 @@ const MESSAGES_PER_SECOND: NonZeroU32 = NZU32!(256);
 const CLOCK_DRIFT: Duration = Duration::from_secs(60);
 const MAILBOX: NonZeroUsize = NZUsize!(1_024);
 
+/// Where members are reached: what the configuration says by name, else what the ledger says.
+#[derive(Debug, Clone)]
+pub struct Addresses {
+    /// This node's key, and where it listens.
+    pub me: (PublicKey, SocketAddr),
+    /// By the member's name.
+    pub configured: HashMap<String, Ingress>,
+}
+
+impl Addresses {
+    /// Where to dial a member: an address, or a name that is resolved at each dial.
+    pub fn of(&self, member: &Member) -> Option<Ingress> {
+        let recorded = || member.record.address.as_deref().and_then(crate::config::ingress);
+        let own = || (member.key == self.me.0).then_some(Ingress::Socket(self.me.1));
+        self.configured.get(&member.record.name).cloned().or_else(recorded).or_else(own)
+    }
+}
+
+/// The production network's directory: keys and addresses.
+#[derive(Debug)]
+pub struct AddressBook {
+    oracle: Oracle,
+    addresses: Addresses,
+    /// Members that fit. A set that does not fit would end the process.
+    room: usize,
+    next: u64,
+}
+
+/// Members that fit a governed network at least, so that it may grow for a while before a node is restarted.
+const ROOM: usize = 32;
+
+/// How many members fit: each has room for its messages reserved in every channel.
+fn room(settings: &Settings) -> usize {
+    let members = settings.members.primary.len() + settings.members.secondary.len();
+    if settings.governed { (members * 2 + 8).max(ROOM) } else { members.max(1) }
+}
+
+impl Directory for AddressBook {
+    fn admit(&mut self, members: &Admitted) {
+        let (mut primary, mut secondary) = (Vec::new(), Vec::new());
+        for member in &members.primary {
+            match self.addresses.of(member) {
+                Some(ingress) => primary.push((member.key.clone(), address(ingress))),
+                // It cannot be dialed, but it may dial.
+                None => primary.push((member.key.clone(), nowhere())),
+            }
+        }
+        for member in &members.secondary {
+            secondary.push((member.key.clone(), self.addresses.of(member).map_or_else(nowhere, address)));
+        }
+        if primary.len() + secondary.len() > self.room {
+            tracing::error!(
+                members = primary.len() + secondary.len(),
+                room = self.room,
+                "the network has no room for all members; start this node again so that it makes room"
+            );
+            primary.truncate(self.room);
+            secondary.truncate(self.room - primary.len());
+        }
+        let peers = AddressableTrackedPeers::new(Map::from_iter_dedup(primary), Map::from_iter_dedup(secondary));
+        let _ = self.oracle.track(self.next, peers);
+        self.next += 1;
+    }
+}
+
 /// Listens and dials; returns the links for [`super::start`].
 ///
 /// # Panics
 /// If two peers share a key: the genesis was checked for that.
-pub fn connect(context: &Context, signer: PrivateKey, settings: Settings) -> Links<Sender, Receiver, Oracle, Oracle> {
-    let participants = u32::try_from(settings.peers.len()).expect("the genesis bounds the validators");
-    let max_peers = NonZeroUsize::new(settings.peers.len()).unwrap_or(NonZeroUsize::MIN);
+pub fn connect(
+    context: &Context,
+    signer: PrivateKey,
+    settings: Settings,
+) -> Links<Sender, Receiver, Oracle, Oracle, AddressBook> {
+    let room = room(&settings);
+    let participants = if settings.governed { MAX_VALIDATORS } else { room };
+    let participants = u32::try_from(participants).expect("the ledger bounds the validators");
     let handshake = Cups::<_, ChaCha20Poly1305>::new(
         Sake { signer, synchrony_bound: CLOCK_DRIFT, max_handshake_age: CLOCK_DRIFT, version: sake::Version::V1 },
         cups::Version::V1,
@@ -103,7 +186,7 @@ pub fn connect(context: &Context, signer: PrivateKey, settings: Settings) -> Lin
         handshake,
         &settings.namespace,
         settings.listen,
-        max_peers,
+        NonZeroUsize::new(room).unwrap_or(NonZeroUsize::MIN),
         limits::max_message_size(participants),
         MAILBOX,
     );
@@ -114,10 +197,9 @@ pub fn connect(context: &Context, signer: PrivateKey, settings: Settings) -> Lin
     config.allowed_handshake_rate_per_ip = Quota::per_second(NZU32!(64));
     config.block_duration = Duration::from_mins(10);
 
-    let (mut network, mut oracle) = Network::new(context.child("network"), config);
-    let directory: Vec<(PublicKey, Address)> = settings.peers.into_iter().map(|peer| (peer.key, address(peer.ingress))).collect();
-    let directory: Map<PublicKey, Address> = directory.try_into().expect("validator keys are distinct");
-    oracle.track(0, directory);
+    let (mut network, oracle) = Network::new(context.child("network"), config);
+    let mut directory = AddressBook { oracle: oracle.clone(), addresses: settings.addresses, room, next: 0 };
+    directory.admit(&settings.members);
     let quota = Quota::per_second(MESSAGES_PER_SECOND);
     let channels = Channels {
         votes: network.register(0, quota),
@@ -130,7 +212,7 @@ pub fn connect(context: &Context, signer: PrivateKey, settings: Settings) -> Lin
         mempool: network.register(7, quota),
     };
     network.start();
-    Links { channels, peers: oracle.clone(), blocker: oracle }
+    Links { channels, peers: oracle.clone(), blocker: oracle, directory }
 }
 
 /// With the address check off (keys authenticate, not addresses) the egress side is never read.
@@ -139,4 +221,9 @@ fn address(ingress: Ingress) -> Address {
         Ingress::Socket(socket) => Address::Symmetric(socket),
         Ingress::Dns { .. } => Address::Asymmetric { ingress, egress: SocketAddr::from(([0, 0, 0, 0], 0)) },
     }
+}
+
+/// Nobody listens there: for a member that dials and is not dialed.
+fn nowhere() -> Address {
+    Address::Symmetric(SocketAddr::from(([0, 0, 0, 0], 0)))
 }

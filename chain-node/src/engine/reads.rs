@@ -6,6 +6,7 @@
 use super::{
     Engine,
     block::Block,
+    epochs::Epochs,
     types::{Databases, Digest, Environment, Finalization, Marshal, PublicKey},
 };
 use crate::head::Head;
@@ -53,20 +54,28 @@ pub struct Reads<E: Environment> {
     state: Databases<E>,
     marshal: Marshal,
     head: Arc<Head>,
-    others: Option<NonEmptyVec<PublicKey>>,
+    epochs: Arc<Epochs>,
     last: Mutex<Option<(u64, Arc<[u8]>)>>,
 }
 
 impl<E: Environment> Reads<E> {
-    /// Waits until the state on disk is open, and tells `head` which block it is of. `others` are the validators
+    /// Waits until the state on disk is open, and tells `head` which block it is of. `epochs` knows the validators
     /// that may have a certificate which this node lacks.
-    pub async fn open(clock: E, engine: &Engine<E>, head: Arc<Head>, others: Vec<PublicKey>) -> Self {
+    pub async fn open(clock: E, engine: &Engine<E>, head: Arc<Head>, epochs: Arc<Epochs>) -> Self {
         let state = engine.state.subscribe_databases().await;
         if let Some((_, block)) = engine.marshal.get_anchor().await {
             head.resume(block.inner().header().clone());
         }
-        let others = NonEmptyVec::try_from(others).ok();
-        Self { clock, state, marshal: engine.marshal.clone(), head, others, last: Mutex::default() }
+        Self { clock, state, marshal: engine.marshal.clone(), head, epochs, last: Mutex::default() }
+    }
+
+    /// Asks the other validators for the certificate of a finalized block.
+    pub fn ask_for_certificate(&self, height: u64) {
+        let (me, membership) = (self.epochs.me(), self.epochs.membership());
+        let others: Vec<PublicKey> = membership.borrow().current.keys().into_iter().filter(|key| *key != me).collect();
+        if let Ok(others) = NonEmptyVec::try_from(others) {
+            self.marshal.hint_finalized(Height::new(height), others);
+        }
     }
 
     /// The value under `key` in the finalized state, without proof: for this node's own answers.
@@ -99,9 +108,7 @@ impl<E: Environment> Reads<E> {
                 if let Some(certificate) = self.certificate(&header).await {
                     return Ok(ProvenValue { header, certificate, cell, proof });
                 }
-                if let Some(others) = &self.others {
-                    self.marshal.hint_finalized(Height::new(header.height), others.clone());
-                }
+                self.ask_for_certificate(header.height);
             }
             if self.clock.current() >= deadline {
                 return Err(ProofError::NoCertificate);

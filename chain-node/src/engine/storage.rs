@@ -4,17 +4,15 @@
 
 use super::{
     block::Block,
-    limits::{CACHED_PAGES, EPOCH_LENGTH, IO_BUFFER, ITEMS_PER_FILE, MAILBOX, PAGE_BYTES},
+    epochs::{Epochs, Schemes},
+    limits::{CACHED_PAGES, IO_BUFFER, ITEMS_PER_FILE, MAILBOX, PAGE_BYTES},
     types::{Digest, Environment, Finalization, Marshal, Scheme, Variant},
 };
 use commonware_consensus::{
     marshal::{self, core::Actor},
-    types::{Epoch, FixedEpocher, ViewDelta},
+    types::{FixedEpocher, ViewDelta},
 };
-use commonware_cryptography::{
-    Digested,
-    certificate::{ConstantProvider, Verifier as _},
-};
+use commonware_cryptography::{Digested, certificate::Verifier as _};
 use commonware_parallel::Sequential;
 use commonware_runtime::buffer::paged::CacheRef;
 use commonware_storage::{
@@ -27,8 +25,6 @@ use commonware_storage::{
 use commonware_utils::NZUsize;
 use std::sync::Arc;
 
-/// One validator set for every epoch.
-pub(super) type Schemes = ConstantProvider<Scheme, Epoch>;
 type Finalizations<E> = Archive<EightCap, E, Digest, Finalization>;
 type Blocks<E> = Archive<EightCap, E, Digest, Arc<Block>>;
 /// The actor that orders blocks.
@@ -62,7 +58,7 @@ fn archive<C>(prefix: &str, name: &str, cache: CacheRef, codec_config: C) -> pru
 pub(super) async fn open_marshal<E: Environment>(
     context: &E,
     prefix: &str,
-    schemes: Schemes,
+    epochs: &Arc<Epochs>,
     start: marshal::Start<Scheme, Digest, Digested<Block>>,
     cache: CacheRef,
 ) -> (MarshalActor<E>, Marshal, marshal::core::Floor) {
@@ -75,8 +71,8 @@ pub(super) async fn open_marshal<E: Environment>(
         .await
         .expect("the archive of blocks opens");
     let config = marshal::Config {
-        provider: schemes,
-        epocher: FixedEpocher::new(EPOCH_LENGTH),
+        provider: Schemes(epochs.clone()),
+        epocher: epochs.epocher(),
         start,
         partition_prefix: prefix.to_owned(),
         mailbox_size: MAILBOX,

@@ -4,6 +4,7 @@
 //! believe it: state goes out with its proof.
 
 mod blocks;
+mod epochs;
 mod events;
 mod history;
 mod identifiers;
@@ -78,6 +79,7 @@ pub fn router(node: Arc<Node>, limits: Limits, shutdown: Shutdown) -> Router {
         .route("/v1/status", get(state::status))
         .route("/v1/blocks", get(blocks::blocks))
         .route("/v1/blocks/{height}", get(blocks::block))
+        .route("/v1/epochs/{epoch}", get(epochs::epoch))
         .route("/v1/events", get(events::events))
         .route("/1.0/identifiers/{did}", get(identifiers::resolve))
         .route("/openapi.json", get(openapi::document))

@@ -1,6 +1,7 @@
 //! State with its proof, the genesis, and how the node is.
 
 use super::{Rpc, encode, hash};
+use crate::engine::members::Member;
 use axum::{
     Json,
     extract::{Path, State},
@@ -60,11 +61,15 @@ pub(super) async fn status(State(rpc): State<Rpc>) -> Json<Status> {
     let now = node.clock.current();
     let tip = node.head.tip().borrow().clone();
     let (pending, _) = node.mempool.size();
-    let validators = node.genesis.validators.iter().zip(&node.keys).map(|(validator, key)| ValidatorStatus {
-        name: validator.name.clone(),
-        authority: validator.authority.to_string(),
-        connected: Some(node.peers.is_here(key, now)),
-    });
+    let membership = node.peers.membership();
+    let seen = |members: &[Member]| {
+        let member = |member: &Member| ValidatorStatus {
+            name: member.record.name.clone(),
+            authority: member.record.authority.to_string(),
+            connected: Some(node.peers.is_here(&member.key, now)),
+        };
+        members.iter().map(member).collect()
+    };
     Json(Status {
         network: node.genesis.network.as_str().to_owned(),
         genesis: encode(&node.genesis_hash),
@@ -72,7 +77,10 @@ pub(super) async fn status(State(rpc): State<Rpc>) -> Json<Status> {
         height: tip.height,
         finalized_at_ms: tip.timestamp_ms,
         pending_transactions: u64::try_from(pending).unwrap_or(u64::MAX),
-        validators: validators.collect(),
+        role: node.peers.role().as_str().to_owned(),
+        epoch: membership.epoch,
+        validators: seen(&membership.current.validators),
+        observers: seen(&membership.current.observers),
         progressing: node.progress.check(now).is_ok(),
     })
 }

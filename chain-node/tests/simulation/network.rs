@@ -59,11 +59,11 @@ async fn start_validator(
         probe: control.register(6, quota).await.unwrap(),
         mempool: control.register(7, quota).await.unwrap(),
     };
-    let links = Links { channels, peers: oracle.manager(), blocker: control };
+    let links = Links { channels, peers: oracle.manager(), blocker: control, directory: () };
     let parts = Parts {
         genesis: genesis.clone(),
         key: validator(place),
-        store: Store::in_memory().unwrap(),
+        store: Arc::new(Store::in_memory().unwrap()),
         consensus: Consensus::default(),
         mempool: Mempool::default(),
         partition: format!("validator-{place}"),

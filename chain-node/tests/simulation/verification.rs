@@ -5,6 +5,7 @@ use chain_node::{
     engine::{
         application::Application,
         block::Block,
+        epochs::Epochs,
         types::{Consensus, Databases, PublicKey},
     },
     genesis::Checked,
@@ -76,7 +77,8 @@ impl Validator {
         let mempool = Arc::new(Mempool::new(Limits { transactions: 100, bytes: 1_000_000, per_sender: 10 }));
         let head = Arc::new(Head::new(block.header().clone()));
         let store = Arc::new(Store::in_memory().unwrap());
-        let application = Application::new(checked.genesis.clone(), block.clone(), store, mempool.clone(), head);
+        let epochs = Arc::new(Epochs::open(&checked, crate::validator(0), store.clone(), None));
+        let application = Application::new(checked.genesis.clone(), block.clone(), store, mempool.clone(), head, epochs);
         let state = Databases::<Context>::init(context.child("state"), state_config(name), None).await;
         Self { context, application, mempool, state, genesis: block, leader: checked.keys[0].clone() }
     }

@@ -14,6 +14,7 @@
 //! | `GET /v1/history/{key}?before=…&limit=…` | [`History`]: the versions of a record, newest first |
 //! | `GET /v1/search?q=…` | [`SearchAnswer`]: what an id names; never by person or value |
 //! | `GET /v1/statistics?blocks=…` | [`Statistics`], by kind and never by person |
+//! | `GET /v1/epochs/{epoch}` | [`EpochChange`]: what introduced the epoch, from 1 |
 //! | `GET /v1/events` | SSE: `finalized` events with [`Finalized`] |
 //! | `GET /1.0/identifiers/{did}` | DID resolution result (DID Resolution, section 7.1 HTTPS binding) |
 
@@ -92,6 +93,10 @@ impl From<&Bundle> for ProvenState {
     }
 }
 
+/// What introduced an epoch: the set of its validators (`ledger::cell::Subject::Validators`) in the state of the last block of the epoch
+/// before, proved like any other state.
+pub type EpochChange = ProvenState;
+
 /// How a node sees itself and the network.
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Status {
@@ -99,8 +104,14 @@ pub struct Status {
     pub network: String,
     /// Genesis hash, base64url.
     pub genesis: String,
-    /// This validator's name.
+    /// This node's name on the ledger, or the beginning of its key while the ledger does not name it.
     pub node: String,
+    /// What this node is: `validator`, `observer`, or `standby` if the ledger, as far as this node knows, names it as neither.
+    #[serde(default)]
+    pub role: String,
+    /// The epoch that this node is in.
+    #[serde(default)]
+    pub epoch: u64,
     /// Height of the last finalized block.
     pub height: u64,
     /// Its timestamp, in milliseconds since the Unix epoch.
@@ -109,6 +120,9 @@ pub struct Status {
     pub pending_transactions: u64,
     /// Validators of the epoch.
     pub validators: Vec<ValidatorStatus>,
+    /// Observers of the epoch: they follow and serve, and do not vote.
+    #[serde(default)]
+    pub observers: Vec<ValidatorStatus>,
     /// Whether blocks are being finalized.
     pub progressing: bool,
 }
