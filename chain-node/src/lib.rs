@@ -1,6 +1,8 @@
 //! The ledger node: consensus engine, mempool, store, and RPC.
 
 pub mod admission;
+pub mod backup;
+pub mod backup_socket;
 pub mod bodies;
 pub mod config;
 pub mod disk;
@@ -20,6 +22,7 @@ pub mod mempool;
 pub mod neighbours;
 pub mod node;
 pub mod observations;
+pub mod offline;
 pub mod peers;
 pub mod progress;
 pub mod rpc;
@@ -27,3 +30,4 @@ pub mod search;
 pub mod store;
 pub mod topology;
 pub mod upkeep;
+pub mod verify;

@@ -2,6 +2,7 @@
 
 use anyhow::Context as _;
 use chain_node::{
+    backup_socket,
     config::{self, Config, StateSync},
     disk::{Condition, Disk},
     engine::{epochs::Epochs, network},
@@ -10,7 +11,7 @@ use chain_node::{
     guard::{self, VoteGuard},
     key,
     node::{self, Parts, Protection},
-    rpc,
+    offline, rpc,
     store::Store,
     topology, upkeep,
 };
@@ -63,6 +64,33 @@ enum Command {
         #[arg(long)]
         this_key_has_not_voted_after_what_the_data_folder_knows: bool,
     },
+    /// Checks a stopped node's data folder against itself and the genesis; names what is bad.
+    Verify {
+        /// The configuration file (TOML).
+        #[arg(long)]
+        config: PathBuf,
+        /// Only the last thousand blocks and the state, not the records.
+        #[arg(long)]
+        quick: bool,
+    },
+    /// Backs up the blocks of a running or stopped node: no keys, no votes.
+    Backup {
+        /// The configuration file (TOML).
+        #[arg(long)]
+        config: PathBuf,
+        /// A new or empty folder.
+        #[arg(long)]
+        to: PathBuf,
+    },
+    /// Checks a backup in full and puts it into an empty data folder; the node executes it when it starts.
+    Restore {
+        /// The configuration file (TOML).
+        #[arg(long)]
+        config: PathBuf,
+        /// The folder of the backup.
+        #[arg(long)]
+        from: PathBuf,
+    },
     /// Writes a new validator key to FILE (mode 0600) with its vote guard, and prints the public key as JSON.
     Keygen {
         /// A file that does not exist yet.
@@ -89,6 +117,9 @@ fn main() -> ExitCode {
         Command::VoteGuard { config, this_key_has_not_voted_after_what_the_data_folder_knows: trust } => {
             vote_guard(&config, trust)
         }
+        Command::Verify { config, quick } => load(&config).and_then(|config| answer(&offline::verify(&config, quick, passed)?)),
+        Command::Backup { config, to } => load(&config).and_then(|config| answer(&offline::backup(&config, &to)?)),
+        Command::Restore { config, from } => load(&config).and_then(|config| answer(&offline::restore(&config, &from)?)),
         Command::Keygen { file } => keygen(&file),
         Command::GenesisCheck { file, topology } => genesis_check(&file, topology.as_deref()),
     };
@@ -107,6 +138,19 @@ fn print(answer: &serde_json::Value) {
 fn failed(error: anyhow::Error) -> ExitCode {
     eprintln!("Error: {error:?}");
     ExitCode::FAILURE
+}
+
+fn load(config: &Path) -> anyhow::Result<Config> {
+    Ok(config::load(config)?)
+}
+
+fn answer(value: &impl serde::Serialize) -> anyhow::Result<serde_json::Value> {
+    Ok(serde_json::to_value(value)?)
+}
+
+#[expect(clippy::print_stderr, reason = "the progress of a long command")]
+fn passed(height: u64) {
+    eprintln!("checked up to height {height}");
 }
 
 fn keygen(file: &Path) -> anyhow::Result<serde_json::Value> {
@@ -225,6 +269,7 @@ enum Stopped {
 
 async fn serve(context: Context, config: Config, parts: Parts, settings: network::Settings) -> anyhow::Result<()> {
     let links = network::connect(&context, parts.key.clone(), settings);
+    let checked = parts.genesis.clone();
     let (node, consensus) = node::start(context.child("node"), parts, links).await?;
     let url = match &config.rpc.public_url {
         Some(url) => url.clone(),
@@ -248,6 +293,12 @@ async fn serve(context: Context, config: Config, parts: Parts, settings: network
     let service = Service::new("chain-node", url.as_str(), config.rpc.listen, config.rpc.admin_listen);
     let service = service.check(progress).check(storage);
     let shutdown = service.shutdown();
+    let backups = backup_socket::serve(node.clone(), checked, backup_socket::path(&config.data_dir));
+    context.child("backups").spawn(|_| async move {
+        if let Err(error) = backups.await {
+            tracing::warn!(%error, cause = %error.source, "this node cannot be backed up while it runs");
+        }
+    });
     let full = Arc::new(AtomicBool::new(false));
     let (exhausted, stop) = (full.clone(), shutdown.clone());
     context.child("disk").spawn(move |context| async move {

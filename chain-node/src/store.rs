@@ -235,6 +235,36 @@ impl Store {
         Ok(transaction.commit()?)
     }
 
+    /// Every body, until one is refused.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or what `each` says.
+    pub fn each_body<F: From<StoreError>>(&self, mut each: impl FnMut(&Hash, &[u8]) -> Result<(), F>) -> Result<(), F> {
+        let table = self.0.begin_read().map_err(StoreError::from)?.open_table(BODIES).map_err(StoreError::from)?;
+        for entry in table.iter().map_err(StoreError::from)? {
+            let (hash, body) = entry.map_err(StoreError::from)?;
+            each(hash.value(), body.value())?;
+        }
+        Ok(())
+    }
+
+    /// Every version of every cell, until one is refused.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or what `each` says.
+    pub fn each_version<F: From<StoreError>>(
+        &self,
+        mut each: impl FnMut(&Hash, u32, &[u8; CELL_BYTES]) -> Result<(), F>,
+    ) -> Result<(), F> {
+        let table = self.0.begin_read().map_err(StoreError::from)?.open_table(VERSIONS).map_err(StoreError::from)?;
+        for entry in table.iter().map_err(StoreError::from)? {
+            let (place, cell) = entry.map_err(StoreError::from)?;
+            let (key, version) = place.value();
+            each(key, version, cell.value())?;
+        }
+        Ok(())
+    }
+
     /// Writes what a finalized block adds; on the disk when this returns. Writing it again changes nothing.
     ///
     /// # Errors

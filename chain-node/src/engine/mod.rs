@@ -4,6 +4,7 @@
 //! Written against release 2026.10.0: every crate of that family is pinned and upgraded as a change of its own.
 
 pub mod application;
+pub mod archive;
 pub mod block;
 pub mod certificate;
 mod consensus;

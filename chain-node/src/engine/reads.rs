@@ -158,6 +158,12 @@ impl<E: Environment> Reads<E> {
         self.block(block.inner().header().height).await.filter(|finalized| finalized.inner().header().digest() == *digest)
     }
 
+    /// The certificate of the block of this height, if the height has one of its own.
+    pub async fn certificate_at(&self, height: u64) -> Option<Vec<u8>> {
+        let finalization: Finalization = self.marshal.get_finalization(Height::new(height)).await?;
+        Some(finalization.encode().to_vec())
+    }
+
     /// A finalized block by height.
     pub async fn block(&self, height: u64) -> Option<Digested<Block>> {
         self.marshal.get_block(Height::new(height)).await

@@ -16,7 +16,10 @@ use commonware_cryptography::{Digested, certificate::Verifier as _};
 use commonware_parallel::Sequential;
 use commonware_runtime::buffer::paged::CacheRef;
 use commonware_storage::{
-    archive::prunable::{self, Archive},
+    archive::{
+        Error as ArchiveError,
+        prunable::{self, Archive},
+    },
     journal::contiguous::fixed::Config as LogConfig,
     mmr::full::Config as TreeConfig,
     qmdb::current::FixedConfig,
@@ -25,8 +28,11 @@ use commonware_storage::{
 use commonware_utils::NZUsize;
 use std::sync::Arc;
 
-type Finalizations<E> = Archive<EightCap, E, Digest, Finalization>;
-type Blocks<E> = Archive<EightCap, E, Digest, Arc<Block>>;
+pub(super) const FINALIZATIONS: &str = "finalizations";
+pub(super) const BLOCKS: &str = "blocks";
+
+pub(super) type Finalizations<E> = Archive<EightCap, E, Digest, Finalization>;
+pub(super) type Blocks<E> = Archive<EightCap, E, Digest, Arc<Block>>;
 /// The actor that orders blocks.
 pub(super) type MarshalActor<E> = Actor<E, Variant, Schemes, Finalizations<E>, Blocks<E>, FixedEpocher, Sequential>;
 
@@ -51,6 +57,26 @@ fn archive<C>(prefix: &str, name: &str, cache: CacheRef, codec_config: C) -> pru
     }
 }
 
+/// Opens the archive of certificates.
+pub(super) async fn open_finalizations<E: Environment>(
+    context: &E,
+    prefix: &str,
+    cache: CacheRef,
+) -> Result<Finalizations<E>, ArchiveError> {
+    let codec_config = Scheme::certificate_codec_config_unbounded();
+    Finalizations::init(context.child("finalizations"), archive(prefix, FINALIZATIONS, cache, codec_config)).await
+}
+
+/// Opens the archive of blocks.
+pub(super) async fn open_blocks<E: Environment>(context: &E, prefix: &str, cache: CacheRef) -> Result<Blocks<E>, ArchiveError> {
+    Blocks::init(context.child("blocks"), archive(prefix, BLOCKS, cache, ())).await
+}
+
+/// Where in the storage folder the item of this height is: for messages to an operator.
+pub(super) fn file_of(prefix: &str, name: &str, height: u64) -> String {
+    format!("{prefix}-{name}-value/{:016x}", height / ITEMS_PER_FILE)
+}
+
 /// Opens the block and certificate archives and the actor over them.
 ///
 /// # Panics
@@ -62,14 +88,8 @@ pub(super) async fn open_marshal<E: Environment>(
     start: marshal::Start<Scheme, Digest, Digested<Block>>,
     cache: CacheRef,
 ) -> (MarshalActor<E>, Marshal, marshal::core::Floor) {
-    let certificate_config = Scheme::certificate_codec_config_unbounded();
-    let finalizations =
-        Finalizations::init(context.child("finalizations"), archive(prefix, "finalizations", cache.clone(), certificate_config))
-            .await
-            .expect("the archive of certificates opens");
-    let blocks = Blocks::init(context.child("blocks"), archive(prefix, "blocks", cache.clone(), ()))
-        .await
-        .expect("the archive of blocks opens");
+    let finalizations = open_finalizations(context, prefix, cache.clone()).await.expect("the archive of certificates opens");
+    let blocks = open_blocks(context, prefix, cache.clone()).await.expect("the archive of blocks opens");
     let config = marshal::Config {
         provider: Schemes(epochs.clone()),
         epocher: epochs.epocher(),

@@ -151,6 +151,14 @@ impl City {
         String::from_utf8(output.stderr).unwrap()
     }
 
+    /// Runs a command of the program that must succeed, and gives its answer.
+    pub(crate) async fn done(&self, arguments: &[&str]) -> Value {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_chain-node"));
+        let output = timeout(LIMIT, command.args(arguments).kill_on_drop(true).output()).await.expect("it ends").unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+
     /// The folder of a validator: configuration, key, guard and data.
     pub(crate) fn folder(&self, place: usize) -> PathBuf {
         self.nodes[place].config.parent().unwrap().to_owned()

@@ -2,8 +2,10 @@
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking, in its helpers too")]
 
+mod backups;
 mod city;
 mod finality;
 mod reads;
 mod recovery;
 mod restart;
+mod upgrade;

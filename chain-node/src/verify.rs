@@ -1,0 +1,242 @@
+//! The check of a stopped node's data folder: everything that is on the disk against everything else, and against the genesis.
+//!
+//! Believes the genesis only. Names the file and the height of the first fault of each kind it finds.
+
+use crate::{
+    engine::{
+        archive::{self, ArchiveFault, Ledger},
+        block::Block,
+        types::Environment,
+    },
+    genesis::Checked,
+    store::{Store, StoreError},
+};
+use commonware_cryptography::Digestible as _;
+use ledger::{
+    Hash,
+    block::Header,
+    cell::Cell,
+    finality::{self, FinalityError},
+    trust::TrustRoot,
+};
+use std::sync::Arc;
+
+/// Blocks that a quick check reads at the end of the ledger.
+pub const QUICK_BLOCKS: u64 = 1_000;
+/// How far the state may be behind the last block: what the engine had not acknowledged when the node stopped.
+const STATE_LAG: u64 = 64;
+/// Heights between two reports.
+const REPORT_EVERY: u64 = 10_000;
+
+/// What is wrong with a data folder.
+#[derive(Debug, thiserror::Error)]
+pub enum Fault {
+    /// A file of the engine.
+    #[error(transparent)]
+    Archive(#[from] ArchiveFault),
+    /// The body store.
+    #[error("bodies.redb cannot be read: {0}")]
+    Store(#[from] StoreError),
+    /// Heights are missing between others.
+    #[error("the blocks after height {0} are missing, and later ones are there")]
+    Gap(u64),
+    /// The body store knows a block that the archive has lost.
+    #[error("the archive of blocks ends at height {last} and the records of height {recorded} are here: its end is lost")]
+    Cut {
+        /// The last block.
+        last: u64,
+        /// What the body store has.
+        recorded: u64,
+    },
+    /// A block does not fit the one before, or the genesis.
+    #[error("the block of height {height} is wrong: {reason}")]
+    Block {
+        /// Which block.
+        height: u64,
+        /// In which way.
+        reason: &'static str,
+    },
+    /// A certificate does not hold.
+    #[error("the certificate of height {height} does not hold: {error}")]
+    Certificate {
+        /// Which block.
+        height: u64,
+        /// Why.
+        error: FinalityError,
+    },
+    /// A record body, or a version, is damaged or missing.
+    #[error("bodies.redb: {0}")]
+    Bodies(String),
+    /// The engine gave up on its own files.
+    #[error("the engine cannot read its files: {0}")]
+    Engine(String),
+    /// The state is not that of any of the last blocks.
+    #[error("the state on the disk is not the state of any of the last blocks (heights {from} to {to})")]
+    State {
+        /// The lowest height looked at.
+        from: u64,
+        /// The highest.
+        to: u64,
+    },
+}
+
+/// What a check has seen.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Seen {
+    /// The first block here.
+    pub first: u64,
+    /// The last block here.
+    pub last: u64,
+    /// Blocks read.
+    pub blocks: u64,
+    /// Certificates checked.
+    pub certificates: u64,
+    /// Bodies checked.
+    pub bodies: u64,
+    /// Versions of cells checked.
+    pub versions: u64,
+    /// The height of the state on the disk.
+    pub state: u64,
+}
+
+/// Checks links, heights, times, transactions and certificates of blocks as they come.
+pub struct Chain {
+    root: TrustRoot,
+    genesis: Hash,
+    tip: Option<Header>,
+}
+
+impl Chain {
+    /// Begins with no block.
+    ///
+    /// # Panics
+    /// When the genesis was not checked before.
+    pub fn new(genesis: &Checked) -> Self {
+        let root = TrustRoot::from_genesis(genesis.genesis.clone()).expect("a checked genesis is a trust root");
+        Self { genesis: *root.hash(), root, tip: None }
+    }
+
+    /// The last block.
+    pub fn tip(&self) -> Option<&Header> {
+        self.tip.as_ref()
+    }
+
+    /// The next block. Its transactions were checked against its header when it was decoded.
+    ///
+    /// # Errors
+    /// When it does not follow the one before.
+    pub fn next(&mut self, block: &Block, first: &Block) -> Result<(), Fault> {
+        let header = block.header();
+        let wrong = |reason| Fault::Block { height: header.height, reason };
+        if header.genesis != self.genesis {
+            return Err(wrong("it belongs to another ledger"));
+        }
+        match &self.tip {
+            Some(parent) if header.height != parent.height + 1 => {
+                return Err(wrong("its height does not follow the block before"));
+            }
+            Some(parent) if header.parent != parent.digest() => return Err(wrong("its parent is not the block before")),
+            Some(parent) if header.timestamp_ms < parent.timestamp_ms => {
+                return Err(wrong("its time is before the block before"));
+            }
+            None if header.height == 0 && block.digest() != first.digest() => {
+                return Err(wrong("it is not the block of the genesis"));
+            }
+            Some(_) | None => {}
+        }
+        self.tip = Some(header.clone());
+        Ok(())
+    }
+
+    /// The certificate of the last block.
+    ///
+    /// # Errors
+    /// When it does not hold.
+    pub fn certificate(&self, certificate: &[u8]) -> Result<(), Fault> {
+        let Some(header) = &self.tip else { return Ok(()) };
+        finality::verify_certificate(&self.root, header, certificate)
+            .map_err(|error| Fault::Certificate { height: header.height, error })
+    }
+}
+
+/// Checks blocks, certificates and state; only the last blocks when `quick`.
+///
+/// # Errors
+/// The first fault.
+pub async fn ledger<E: Environment>(
+    context: &E,
+    prefix: &str,
+    genesis: &Checked,
+    quick: bool,
+    mut report: impl FnMut(u64),
+) -> Result<Seen, Fault> {
+    let archive = Ledger::open(context, prefix).await?;
+    let mut seen = Seen::default();
+    let ranges = archive.ranges();
+    let (Some(&(first, _)), Some(&(_, last))) = (ranges.first(), ranges.last()) else { return Ok(seen) };
+    // The genesis block stands alone where the state came from other validators.
+    let mut parts = ranges.iter().filter(|range| **range != (0, 0));
+    let begin = parts.next().map_or(first, |range| range.0);
+    if let Some(gap) = parts.next() {
+        return Err(Fault::Gap(gap.0.saturating_sub(1)));
+    }
+    (seen.first, seen.last) = (begin, last);
+    let from = if quick { begin.max(last.saturating_sub(QUICK_BLOCKS)) } else { begin };
+    let genesis_block = genesis.block::<E>();
+    let mut chain = Chain::new(genesis);
+    let mut roots = Vec::new();
+    for height in from..=last {
+        let block: Arc<Block> = archive.block(height).await?.ok_or(Fault::Gap(height.saturating_sub(1)))?;
+        chain.next(&block, &genesis_block)?;
+        seen.blocks += 1;
+        if let Some((digest, certificate)) = archive.certificate(height).await? {
+            if digest != block.header().digest() {
+                return Err(Fault::Block { height, reason: "its certificate is of another block" });
+            }
+            chain.certificate(&certificate)?;
+            seen.certificates += 1;
+        }
+        if last - height < STATE_LAG {
+            roots.push((height, block.header().state_root));
+        }
+        if height % REPORT_EVERY == 0 {
+            report(height);
+        }
+    }
+    drop(archive);
+    let root = archive::state_root(context, prefix).await?;
+    let of = roots.iter().rev().find(|(height, of)| *of == root || *height == 0);
+    let lowest = roots.first().map_or(last, |(height, _)| *height);
+    seen.state = of.ok_or(Fault::State { from: lowest, to: last })?.0;
+    Ok(seen)
+}
+
+/// Checks every body by its hash, and that every version can be read and its body is there.
+///
+/// # Errors
+/// The first fault.
+pub fn bodies(store: &Store, seen: &mut Seen) -> Result<(), Fault> {
+    if store.incomplete()? {
+        return Err(Fault::Bodies(
+            "the records of a synced state were not all brought: start the node and let it finish".to_owned(),
+        ));
+    }
+    let recorded = store.height()?;
+    if recorded > seen.last {
+        return Err(Fault::Cut { last: seen.last, recorded });
+    }
+    let hex = |bytes: &[u8]| data_encoding::HEXLOWER.encode(bytes);
+    store.each_body(|hash, body| {
+        seen.bodies += 1;
+        if ledger::cell::body_hash(body) == *hash { Ok(()) } else { Err(Fault::Bodies(format!("body {} is damaged", hex(hash)))) }
+    })?;
+    store.each_version(|key, version, bytes| {
+        seen.versions += 1;
+        let cell = Cell::from_bytes(bytes)
+            .map_err(|_| Fault::Bodies(format!("version {version} of state key {} is not a cell", hex(key))))?;
+        if store.body(&cell.body)?.is_none() {
+            return Err(Fault::Bodies(format!("body {} of state key {} is missing", hex(&cell.body), hex(key))));
+        }
+        Ok(())
+    })
+}
