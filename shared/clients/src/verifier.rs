@@ -47,12 +47,13 @@ impl VerifierClient {
         String::from_utf8(body).map(|text| text.trim().to_owned()).map_err(|_| malformed())
     }
 
-    /// Posts the encrypted response (`direct_post.jwt`, section 8.3).
+    /// Posts the response: `response` with the encrypted one (`direct_post.jwt`, section 8.3), or its parts (`direct_post`, section
+    /// 8.2).
     ///
     /// # Errors
     /// An [`HttpError`]; the verifier's reason is in it.
-    pub async fn respond(&self, response_uri: &Url, jwe: &str) -> Result<ResponseAccepted, HttpError> {
-        self.post(response_uri, &[("response", jwe)]).await
+    pub async fn respond(&self, response_uri: &Url, fields: &[(&str, &str)]) -> Result<ResponseAccepted, HttpError> {
+        self.post(response_uri, fields).await
     }
 
     /// Tells the verifier that there will be no presentation (section 8.5).
@@ -60,7 +61,8 @@ impl VerifierClient {
     /// # Errors
     /// An [`HttpError`].
     pub async fn refuse(&self, response_uri: &Url, refusal: &ErrorResponse) -> Result<ResponseAccepted, HttpError> {
-        let mut fields = vec![("error", refusal.error.as_str()), ("state", refusal.state.as_str())];
+        let mut fields = vec![("error", refusal.error.as_str())];
+        fields.extend(Some(("state", refusal.state.as_str())).filter(|(_, state)| !state.is_empty()));
         fields.extend(refusal.error_description.as_deref().map(|description| ("error_description", description)));
         self.post(response_uri, &fields).await
     }

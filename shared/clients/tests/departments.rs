@@ -235,7 +235,7 @@ async fn a_request_is_fetched_and_answered() {
     let (request, response) = (base.join("requests/1").unwrap(), base.join("responses/1").unwrap());
     assert_eq!(verifier().fetch_request(&request, false, None).await.unwrap(), "by.get.jws");
     assert_eq!(verifier().fetch_request(&request, true, Some("n-1")).await.unwrap(), "by.n-1.jws");
-    let accepted = verifier().respond(&response, "a.b.c.d.e").await.unwrap();
+    let accepted = verifier().respond(&response, &[("response", "a.b.c.d.e")]).await.unwrap();
     assert_eq!(accepted.redirect_uri.as_deref(), Some("https://site.example/done"));
     let mut refusal = ErrorResponse { error: "access_denied".to_owned(), error_description: None, state: "s".to_owned() };
     verifier().refuse(&response, &refusal).await.unwrap();
@@ -269,7 +269,7 @@ async fn addresses_of_others_are_not_asked_over_plain_http() {
     for url in ["http://169.254.169.254/latest", "http://site.example/r", "ftp://127.0.0.1/r", "https://user:pw@site.example/r"] {
         let url: Url = url.parse().unwrap();
         assert!(matches!(verifier().fetch_request(&url, false, None).await, Err(HttpError::Malformed { .. })), "{url}");
-        assert!(matches!(verifier().respond(&url, "jwe").await, Err(HttpError::Malformed { .. })), "{url}");
+        assert!(matches!(verifier().respond(&url, &[("response", "jwe")]).await, Err(HttpError::Malformed { .. })), "{url}");
         assert!(matches!(issuer(&url).offer(&url).await, Err(HttpError::Malformed { .. })), "{url}");
         assert!(matches!(issuer(&url).department().await, Err(HttpError::Malformed { .. })), "{url}");
     }

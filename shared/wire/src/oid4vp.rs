@@ -16,6 +16,9 @@ pub const CONSENT_CLAIM: &str = "yufu_consent";
 /// Claim of the KB-JWT: the match code that the citizen picked.
 pub const MATCH_CODE_CLAIM: &str = "yufu_match_code";
 
+/// The type of the one kind of `transaction_data` that Yufu's wallet can put into words: `text` with `zh` and `en`.
+pub const CONFIRMATION: &str = "urn:yufu:transaction:confirmation:1";
+
 /// The claims of a request object (section 5).
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RequestObject {
@@ -51,9 +54,11 @@ pub struct RequestObject {
 pub struct ClientMetadata {
     /// JWK set with the response encryption key (`use` `enc`, `alg` `ECDH-ES`).
     pub jwks: serde_json::Value,
-    /// `A128GCM`, `A256GCM`.
+    /// `A128GCM`, `A256GCM`; where it is left out, `A128GCM`.
+    #[serde(default)]
     pub encrypted_response_enc_values_supported: Vec<String>,
     /// Formats.
+    #[serde(default)]
     pub vp_formats_supported: serde_json::Value,
 }
 

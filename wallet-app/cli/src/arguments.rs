@@ -87,6 +87,48 @@ pub(crate) enum Command {
         #[arg(long)]
         yes: bool,
     },
+    /// Begin to receive a credential by signing in at the department; prints the address for a browser.
+    SignIn {
+        /// The offer's link, or a picture of its QR code; without it `--issuer` and `--type`.
+        #[arg(required_unless_present = "issuer")]
+        link: Option<String>,
+        /// The credential issuer, without an offer.
+        #[arg(long, requires = "attestation_type", conflicts_with = "link")]
+        issuer: Option<String>,
+        /// The credential's type, without an offer.
+        #[arg(long = "type", requires = "issuer")]
+        attestation_type: Option<String>,
+        /// Where the browser comes back to.
+        #[arg(long, default_value = "yufu-wallet://signed-in")]
+        redirect_uri: Url,
+    },
+    /// Go on with the address that the browser came back to.
+    SignedIn {
+        /// The address; without it the wallet reads it from standard input, where no other user of the machine sees it.
+        address: Option<String>,
+    },
+    /// List issuances that are not done.
+    Pending {
+        /// Ask the issuers that take longer.
+        #[arg(long)]
+        poll: bool,
+        /// Forget one, by its id.
+        #[arg(long, conflicts_with = "poll")]
+        forget: Option<String>,
+    },
+    /// Fetch new single-use copies of a credential.
+    Renew {
+        /// The credential's id.
+        id: String,
+    },
+    /// Remove a credential from this wallet; it stays in force on the ledger.
+    Delete {
+        /// The credential's id.
+        id: String,
+        /// Do not ask.
+        #[arg(long)]
+        yes: bool,
+    },
     /// Open a link or the picture of a QR code; shows who asks for what, and asks you.
     Scan(ScanArguments),
     /// List credentials.
@@ -178,6 +220,12 @@ pub(crate) struct ScanArguments {
     /// Agree without asking.
     #[arg(long, conflicts_with_all = ["decline", "show"])]
     pub(crate) yes: bool,
+    /// Go on although nobody has verified who asks.
+    #[arg(long)]
+    pub(crate) accept_unverified: bool,
+    /// Show these credentials: `QUESTION=CREDENTIAL`; may be given several times.
+    #[arg(long = "use", value_parser = question_and_credential)]
+    pub(crate) chosen: Vec<(String, String)>,
     /// The code that the login page shows.
     #[arg(long)]
     pub(crate) match_code: Option<String>,
@@ -190,4 +238,10 @@ pub(crate) struct ScanArguments {
     /// The PIN, where the link is an offer.
     #[arg(long)]
     pub(crate) pin: Option<String>,
+}
+
+/// `QUESTION=CREDENTIAL`; ids of questions have no `=`.
+fn question_and_credential(text: &str) -> Result<(String, String), String> {
+    let (question, credential) = text.split_once('=').ok_or("write QUESTION=CREDENTIAL")?;
+    Ok((question.to_owned(), credential.to_owned()))
 }

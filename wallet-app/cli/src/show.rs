@@ -2,8 +2,8 @@
 
 use wallet_core::labels::{self, moment};
 use wallet_core::{
-    ConsentView, CredentialView, DeclarePreview, HistoryEntry, Language, OfferView, Outcome, ReceiptView, RequestStage,
-    RequestView,
+    AuthorizationView, ConsentView, CredentialView, DeclarePreview, HistoryEntry, Language, OfferView, Outcome, PendingIssuance,
+    PendingStage, QueryView, ReceiptView, RequestStage, RequestView,
 };
 
 use crate::print::Printer;
@@ -98,23 +98,27 @@ pub(crate) fn credential(credential: &CredentialView, printer: &Printer) -> Vec<
 
 /// The consent screen.
 pub(crate) fn consent(view: &ConsentView, printer: &Printer) -> Vec<String> {
-    let mut lines = vec![
-        String::new(),
+    let mut lines = vec![String::new()];
+    lines.extend(view.unverified.iter().map(|warning| format!("!!! {} !!!", printer.of(warning))));
+    lines.extend([
         format!("{}{}", printer.say("请求方：", "Who asks:  "), printer.of(&view.name)),
         format!("{}{}", printer.say("网址：　", "Address:   "), view.origin),
         format!("{}{}", printer.say("主管：　", "Sponsor:   "), printer.of(&view.sponsor)),
         format!("{}{}", printer.say("用途：　", "Purpose:   "), printer.of(&view.purpose)),
-        match printer.language {
-            Language::Zh => format!("保存：　最多 {} 天", view.retention_days),
-            Language::En => format!("Kept for:  at most {} days", view.retention_days),
+        match (printer.language, view.retention_days) {
+            (Language::Zh, Some(days)) => format!("保存：　最多 {days} 天"),
+            (Language::En, Some(days)) => format!("Kept for:  at most {days} days"),
+            (Language::Zh, None) => "保存：　对方未说明".to_owned(),
+            (Language::En, None) => "Kept for:  nobody says".to_owned(),
         },
         format!("({})", printer.of(&view.freshness)),
         String::new(),
         printer.say("将出示：", "Would be shown:").to_owned(),
-    ];
+    ]);
     for claim in &view.claims {
         lines.push(format!("    {}: {}  ({})", printer.of(&claim.label), claim.value, printer.of(&claim.type_name)));
     }
+    lines.extend(view.questions.iter().flat_map(|question| choices(question, printer)));
     lines.push(String::new());
     lines.extend(view.last_time.iter().map(|last| printer.of(&last.sentence).to_owned()));
     lines.extend(view.warnings.iter().map(|warning| format!("! {}", printer.of(warning))));
@@ -125,6 +129,57 @@ pub(crate) fn consent(view: &ConsentView, printer: &Printer) -> Vec<String> {
     lines.push(String::new());
     lines.push(printer.of(&view.sentence).to_owned());
     lines
+}
+
+/// What could be shown instead for one part of a request, where there is a choice.
+fn choices(question: &QueryView, printer: &Printer) -> Vec<String> {
+    if question.options.len() < 2 {
+        return Vec::new();
+    }
+    let mut lines = vec![format!("{} {}:", printer.say("可选凭证", "Credentials to choose from for"), question.id)];
+    for option in &question.options {
+        let mark = if question.chosen.contains(&option.credential) { "*" } else { " " };
+        let (kind, issuer) = (printer.of(&option.type_name), printer.of(&option.issuer_name));
+        lines.push(format!("  {mark} {}  {kind}  {issuer}", option.credential));
+    }
+    lines
+}
+
+/// An issuance that is not done.
+pub(crate) fn pending(pending: &PendingIssuance, printer: &Printer) -> Vec<String> {
+    let stage = match &pending.stage {
+        PendingStage::SigningIn => printer.say("等待您在部门网页登录", "waiting for you to sign in").to_owned(),
+        PendingStage::Interrupted => printer.say("已中断，请用同一链接继续", "interrupted; the same link goes on").to_owned(),
+        PendingStage::Waiting { not_before } => {
+            format!(
+                "{}{}",
+                printer.say("部门稍后签发，再次询问：", "the department takes longer; asked again at "),
+                moment(*not_before)
+            )
+        }
+        PendingStage::Received(_) => printer.say("已领取", "received").to_owned(),
+        PendingStage::Ended(why) | PendingStage::Unheard(why) => printer.of(&why.sentence).to_owned(),
+    };
+    let kind = pending.type_name.as_ref().map_or("", |name| printer.of(name));
+    let mut lines = vec![format!("{}  {kind}  {}  {stage}", pending.id, pending.issuer)];
+    if let PendingStage::Received(view) = &pending.stage {
+        lines.extend(credential(view, printer));
+    }
+    lines
+}
+
+/// Where to sign in.
+pub(crate) fn sign_in(request: &AuthorizationView, printer: &Printer) -> Vec<String> {
+    vec![
+        format!("{}{}", printer.say("请在浏览器中登录：", "Sign in with a browser at "), request.sign_in_at),
+        request.url.to_string(),
+        printer
+            .say(
+                "登录后，把浏览器跳转到的完整地址交给 `yufu-wallet signed-in`。",
+                "Then give the whole address that the browser comes back to to `yufu-wallet signed-in`.",
+            )
+            .to_owned(),
+    ]
 }
 
 /// What became of an approved request.

@@ -35,7 +35,7 @@ pub use wire::issuer::AttributeKind;
 pub use self::attributes::{DeclareFile, DeclarePreview, RequestStage, RequestView};
 pub use self::chain::AsOf;
 pub use self::config::{Language, WalletConfig};
-pub use self::consent::{Consent, ConsentView, Outcome};
+pub use self::consent::{Consent, ConsentView, CredentialOption, Outcome, QueryView, Selection, SetView};
 pub use self::error::{Explained, Side, WalletError};
 pub use self::history::{Event, HistoryEntry};
 pub use self::identity::IdentityView;

@@ -20,7 +20,8 @@ use crate::wallet::Wallet;
 pub(crate) struct Receipt {
     pub(crate) consent: String,
     pub(crate) at: UnixSeconds,
-    pub(crate) party: PartyId,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) party: Option<PartyId>,
     pub(crate) name: Localized,
     pub(crate) origin: String,
     pub(crate) purpose: Localized,
@@ -78,8 +79,8 @@ pub struct ReceiptView {
     pub consent: String,
     /// When the data was released.
     pub at: UnixSeconds,
-    /// The party on the ledger.
-    pub party: PartyId,
+    /// The party on the ledger, if it is one.
+    pub party: Option<PartyId>,
     /// The site's name.
     pub name: Localized,
     /// Its origin.

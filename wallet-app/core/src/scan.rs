@@ -112,8 +112,16 @@ impl Wallet {
     pub fn read_link(text: &str) -> Result<LinkKind, WalletError> {
         Ok(match text.parse::<Link>().map_err(ScanError::Link)? {
             Link::CredentialOfferUri(_) | Link::CredentialOffer(_) => LinkKind::Offer,
-            Link::PresentationRequest { .. } => LinkKind::Request,
+            Link::PresentationRequest { .. } | Link::SignedRequest { .. } | Link::UnsignedRequest { .. } => LinkKind::Request,
         })
+    }
+
+    /// The one link for a wallet in a pasted text: a message, a page's source, or the link itself.
+    ///
+    /// # Errors
+    /// [`ScanError::Link`].
+    pub fn link_from_text(text: &str) -> Result<String, WalletError> {
+        Ok(Link::in_text(text).map_err(ScanError::Link)?)
     }
 
     /// The one link for a wallet that the QR codes of a PNG or JPEG file hold.

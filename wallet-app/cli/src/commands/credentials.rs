@@ -1,7 +1,8 @@
-//! `receive`, `credentials`, `kill`.
+//! `receive`, `sign-in`, `signed-in`, `pending`, `credentials`, `renew`, `delete`, `kill`.
 
 use std::path::Path;
 
+use url::Url;
 use wallet_core::{RequestStage, Wallet};
 
 use crate::ask;
@@ -36,10 +37,70 @@ pub(crate) async fn receive(
     Ok(())
 }
 
-/// A link as it is; a path of a file as the link in its QR code.
+/// A link, alone or in a text; a path of a file as the link in its QR code.
 pub(crate) fn link_or_picture(text: &str) -> Result<String, Failure> {
     let path = Path::new(text);
-    if !text.contains("://") && path.is_file() { Ok(Wallet::link_from_picture(path)?) } else { Ok(text.to_owned()) }
+    if !text.contains("://") && path.is_file() { Ok(Wallet::link_from_picture(path)?) } else { Ok(Wallet::link_from_text(text)?) }
+}
+
+/// Begins to receive by signing in: an offer, or a type of an issuer.
+pub(crate) async fn sign_in(
+    wallet: &Wallet,
+    link: Option<&str>,
+    issuer: Option<(&str, &str)>,
+    redirect_uri: &Url,
+    printer: &Printer,
+) -> Result<(), Failure> {
+    let request = match (link, issuer) {
+        (Some(link), _) => wallet.authorize(&link_or_picture(link)?, redirect_uri).await?,
+        (None, Some((issuer, attestation_type))) => wallet.authorize_at(issuer, attestation_type, redirect_uri).await?,
+        (None, None) => return Err(Failure::NothingToReceive),
+    };
+    printer.result(&request, || show::sign_in(&request, printer));
+    Ok(())
+}
+
+/// Goes on after signing in.
+pub(crate) async fn signed_in(wallet: &Wallet, address: Option<&str>, printer: &Printer) -> Result<(), Failure> {
+    let question = printer.say("浏览器跳转到的地址：", "The address that the browser came back to: ");
+    let address = match address {
+        Some(address) => address.to_owned(),
+        None => ask::answer(question)?.ok_or(Failure::Declined)?,
+    };
+    let credential = wallet.authorized(&address).await?;
+    printer.result(&credential, || show::credential(&credential, printer));
+    Ok(())
+}
+
+/// Lists issuances that are not done; asks the issuers, or forgets one.
+pub(crate) async fn pending(wallet: &Wallet, poll: bool, forget: Option<&str>, printer: &Printer) -> Result<(), Failure> {
+    if let Some(id) = forget {
+        wallet.forget_issuance(id)?;
+    }
+    let pending = if poll { wallet.poll_issuances().await? } else { wallet.pending_issuances()? };
+    printer.result(&pending, || pending.iter().flat_map(|one| show::pending(one, printer)).collect());
+    Ok(())
+}
+
+/// Fetches new copies.
+pub(crate) async fn renew(wallet: &Wallet, id: &str, printer: &Printer) -> Result<(), Failure> {
+    let credential = wallet.renew(id).await?;
+    printer.result(&credential, || show::credential(&credential, printer));
+    Ok(())
+}
+
+/// Removes a credential from the wallet.
+pub(crate) async fn delete(wallet: &Wallet, id: &str, yes: bool, printer: &Printer) -> Result<(), Failure> {
+    let question = printer.say(
+        "凭证将从此钱包删除，但在账本上仍然有效（要使其失效请用 kill）。确定吗？",
+        "It is removed from this wallet and stays in force on the ledger (use kill to end that). Are you sure?",
+    );
+    if !yes && !ask::yes(question)? {
+        return Err(Failure::Declined);
+    }
+    wallet.delete_credential(id).await?;
+    printer.result(&serde_json::json!({ "deleted": id }), || vec![printer.say("已删除。", "Removed.").to_owned()]);
+    Ok(())
 }
 
 async fn offer_of_request(wallet: &Wallet) -> Result<String, Failure> {

@@ -27,6 +27,14 @@ pub(crate) async fn run(arguments: &Arguments, printer: &Printer) -> Result<(), 
         Command::Receive { link, pin, yes } => {
             credentials::receive(&wallet, link.as_deref(), pin.as_deref(), *yes, printer).await
         }
+        Command::SignIn { link, issuer, attestation_type, redirect_uri } => {
+            let issuer = issuer.as_deref().zip(attestation_type.as_deref());
+            credentials::sign_in(&wallet, link.as_deref(), issuer, redirect_uri, printer).await
+        }
+        Command::SignedIn { address } => credentials::signed_in(&wallet, address.as_deref(), printer).await,
+        Command::Pending { poll, forget } => credentials::pending(&wallet, *poll, forget.as_deref(), printer).await,
+        Command::Renew { id } => credentials::renew(&wallet, id, printer).await,
+        Command::Delete { id, yes } => credentials::delete(&wallet, id, *yes, printer).await,
         Command::Scan(scan) => scan::scan(&wallet, scan, printer).await,
         Command::Credentials { refresh } => credentials::list(&wallet, *refresh, printer).await,
         Command::Kill { id, yes } => credentials::kill(&wallet, id, *yes, printer).await,

@@ -1,6 +1,6 @@
 //! `scan` and `resend`: a link opens a screen; the person answers.
 
-use wallet_core::{Consent, Language, LinkKind, Outcome, Wallet};
+use wallet_core::{Consent, Language, LinkKind, Outcome, Selection, Wallet};
 
 use super::credentials::{link_or_picture, receive};
 use crate::arguments::ScanArguments;
@@ -21,7 +21,10 @@ pub(crate) async fn scan(wallet: &Wallet, arguments: &ScanArguments, printer: &P
     if Wallet::read_link(&link)? == LinkKind::Offer {
         return receive(wallet, Some(&link), arguments.pin.as_deref(), arguments.yes, printer).await;
     }
-    let consent = wallet.open(&link).await?;
+    let mut consent = wallet.open(&link).await?;
+    if !arguments.chosen.is_empty() {
+        consent = wallet.select(&consent, &selection(arguments))?;
+    }
     if arguments.show {
         printer.result(&consent.view, || show::consent(&consent.view, printer));
         return Ok(());
@@ -29,6 +32,7 @@ pub(crate) async fn scan(wallet: &Wallet, arguments: &ScanArguments, printer: &P
     printer.lines(&show::consent(&consent.view, printer));
     match answer(arguments, &consent, printer)? {
         Answer::Agree { match_code } => {
+            accept_unverified(arguments, &mut consent, printer)?;
             let outcome = wallet.approve(&consent, match_code.as_deref()).await?;
             print_outcome(&outcome, printer);
             Ok(())
@@ -39,6 +43,26 @@ pub(crate) async fn scan(wallet: &Wallet, arguments: &ScanArguments, printer: &P
             if arguments.decline { Ok(()) } else { Err(Failure::Declined) }
         }
     }
+}
+
+fn selection(arguments: &ScanArguments) -> Selection {
+    let mut selection = Selection::default();
+    for (question, credential) in &arguments.chosen {
+        selection.credentials.entry(question.clone()).or_default().push(credential.clone());
+    }
+    selection
+}
+
+/// A second question, of its own, where nobody vouches for who asks; `--yes` alone does not answer it.
+fn accept_unverified(arguments: &ScanArguments, consent: &mut Consent, printer: &Printer) -> Result<(), Failure> {
+    if consent.view.unverified.is_none() {
+        return Ok(());
+    }
+    let question = printer.say("没有人证实请求方的身份。仍要继续吗？", "Nobody has verified who asks. Go on all the same?");
+    if arguments.accept_unverified || (!arguments.yes && ask::yes(question)?) {
+        consent.accept_unverified();
+    }
+    Ok(())
 }
 
 /// Sends a response again.

@@ -6,9 +6,9 @@ use clients::verifier::VerifierClient;
 use identity::jose::jwe::Recipient;
 use identity::keys::Algorithm;
 use identity::sd_jwt::KeyBinding;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
-use wire::oid4vp::{AuthorizationResponse, CONSENT_CLAIM, ErrorResponse, MATCH_CODE_CLAIM};
+use wire::oid4vp::{CONSENT_CLAIM, ErrorResponse, MATCH_CODE_CLAIM};
 
 use super::deliver::{Digest32, Outgoing};
 use super::open::entry;
@@ -17,6 +17,7 @@ use crate::error::WalletError;
 use crate::history::{self, Event, HistoryEntry};
 use crate::issuance::{Credential, CredentialCopy};
 use crate::records::base64url;
+use crate::requests::{Transaction, sign};
 use crate::vault::{Batch, Table, VaultError};
 use crate::wallet::Wallet;
 
@@ -44,7 +45,14 @@ impl Wallet {
         if self.now() >= consent.view.expires_at {
             return Err(ConsentError::Expired.into());
         }
+        if consent.view.unverified.is_some() && !consent.knows_unverified {
+            return Err(ConsentError::UnverifiedNotAccepted.into());
+        }
         let match_code = check_code(&consent.view.match_codes, match_code)?;
+        let signs = |one: &Transaction| consent.chosen.iter().any(|chosen| one.credential_ids.contains(&chosen.query_id));
+        if !consent.request.object.transactions.iter().all(signs) {
+            return Err(ConsentError::Choice("nothing that is shown signs what is agreed to").into());
+        }
         let record = self.consent_record(consent, match_code);
         let outgoing = self.vault.write(|batch| self.agree(batch, consent, &record))?;
         self.deliver(outgoing, consent.view.warnings.clone()).await
@@ -66,7 +74,7 @@ impl Wallet {
         let refusal = ErrorResponse {
             error: "access_denied".to_owned(),
             error_description: Some("The holder declined.".to_owned()),
-            state: consent.request.object.state.clone(),
+            state: consent.request.object.state.clone().unwrap_or_default(),
         };
         let client = VerifierClient::new(self.http.clone());
         Ok(client.refuse(&consent.request.object.response_uri, &refusal).await.is_ok())
@@ -83,12 +91,13 @@ impl Wallet {
             party: consent.view.party,
             client_id: object.client_id.clone(),
             origin: consent.view.origin.clone(),
-            purpose: object.registration.purpose.to_string(),
+            purpose: object.registration.as_ref().map(|one| one.purpose.to_string()).unwrap_or_default(),
             claims: claims.map(|claim| (claim.attestation_type.clone(), claim.name.clone())).collect(),
             nonce: object.nonce.clone(),
             expires_at: object.expires_at,
             agreed_at: self.now(),
             match_code,
+            transactions: object.transactions.iter().map(|one| one.hash.clone()).collect(),
         }
     }
 
@@ -97,20 +106,17 @@ impl Wallet {
         let presented = self.present(batch, consent, record)?;
         let id = &consent.view.id;
         let object = &consent.request.object;
-        let response = AuthorizationResponse { vp_token: presented.vp_token, state: object.state.clone() };
-        let response = serde_json::to_vec(&response).expect("a response of texts is always JSON");
-        let recipient = Recipient { jwk: &object.encryption_key, enc: object.encryption, apu: &[], apv: &[] };
-        let jwe = recipient.encrypt(&response, &self.environment.entropy());
-        let jwe = jwe.map_err(|error| ConsentError::Presentation(error.to_string()))?;
+        let (jwe, fields) = self.response(consent, &presented)?;
         let outgoing = Outgoing {
             consent: id.clone(),
             response_uri: object.response_uri.clone(),
             jwe,
+            fields,
             expires_at: object.expires_at,
             key_bindings: presented.key_bindings,
             party: consent.view.party,
             name: consent.view.name.clone(),
-            origin: consent.request.party.record.origin.clone(),
+            origin: consent.request.origin(),
             purpose: consent.view.purpose.clone(),
             claims: consent.view.claims.iter().map(|claim| claim.name.clone()).collect(),
             unclear: false,
@@ -121,6 +127,24 @@ impl Wallet {
         Ok(outgoing)
     }
 
+    /// The response: encrypted, or, where the site wants that, its parts.
+    fn response(&self, consent: &Consent, presented: &Presented) -> Result<(String, Vec<(String, String)>), ConsentError> {
+        let object = &consent.request.object;
+        let vp_token = json!(presented.vp_token);
+        let Some((jwk, enc)) = &object.encryption else {
+            let state = object.state.clone().map(|state| ("state".to_owned(), state));
+            let vp_token = ("vp_token".to_owned(), vp_token.to_string());
+            return Ok((String::new(), std::iter::once(vp_token).chain(state).collect()));
+        };
+        let mut response = json!({ "vp_token": vp_token });
+        if let (Some(state), Some(members)) = (&object.state, response.as_object_mut()) {
+            members.insert("state".to_owned(), state.as_str().into());
+        }
+        let recipient = Recipient { jwk, enc: *enc, apu: &[], apv: &[] };
+        let jwe = recipient.encrypt(response.to_string().as_bytes(), &self.environment.entropy());
+        jwe.map(|jwe| (jwe, Vec::new())).map_err(|error| ConsentError::Presentation(error.to_string()))
+    }
+
     fn present(&self, batch: &mut Batch<'_>, consent: &Consent, record: &ConsentRecord) -> Result<Presented, WalletError> {
         let mut extra = Map::new();
         extra.insert(CONSENT_CLAIM.to_owned(), Value::String(base64url(&record.hash())));
@@ -128,8 +152,10 @@ impl Wallet {
             extra.insert(MATCH_CODE_CLAIM.to_owned(), Value::String(code.clone()));
         }
         let mut presented = Presented { vp_token: BTreeMap::new(), key_bindings: Vec::new() };
-        for chosen in &consent.chosen {
+        for (number, chosen) in consent.chosen.iter().enumerate() {
             let copy = self.use_copy(batch, chosen)?;
+            let mut extra = extra.clone();
+            sign(&signed_by(consent, number), &mut extra);
             let binding = KeyBinding {
                 aud: &consent.request.object.client_id,
                 nonce: &consent.request.object.nonce,
@@ -160,6 +186,12 @@ impl Wallet {
         batch.put(Table::Credentials, &credential.id, &credential)?;
         Ok(copy)
     }
+}
+
+/// The transactions that a chosen credential signs: each is signed by the first that it names (OpenID4VP section 5.1).
+fn signed_by(consent: &Consent, number: usize) -> Vec<&Transaction> {
+    let first = |one: &&Transaction| consent.chosen.iter().position(|chosen| one.credential_ids.contains(&chosen.query_id));
+    consent.request.object.transactions.iter().filter(|one| first(one) == Some(number)).collect()
 }
 
 fn check_code(offered: &[String], picked: Option<&str>) -> Result<Option<String>, ConsentError> {

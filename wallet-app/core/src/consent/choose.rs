@@ -1,34 +1,42 @@
-//! Which credentials answer a request: in force by the ledger, newest first, each by a copy that was never shown.
+//! Which credentials answer a request: in force by the ledger, newest first, each by a copy that was never shown; and which of them the
+//! citizen chose.
 
 use std::collections::BTreeSet;
 
-use identity::dcql::{self, Candidate};
-use identity::sd_jwt::Held;
+use identity::Localized;
+use identity::dcql::{self, Candidate, Evaluation, Match, Matches, Query};
+use identity::sd_jwt::{Held, SdJwt};
 
-use super::{Chosen, ClaimToShow};
+use super::{Chosen, ClaimToShow, ConsentError, CredentialOption, QueryView, Selection, SetView};
 use crate::error::WalletError;
 use crate::issuance::Credential;
 use crate::labels;
-use crate::requests::{OpenedRequest, RequestError, allows, dotted};
+use crate::requests::{OpenedRequest, RequestError, dotted};
 use crate::vault::{Table, VaultError};
 use crate::wallet::Wallet;
 
 /// A credential with the copy that would be shown.
-struct Showable {
-    credential: Credential,
-    copy: usize,
+#[derive(Clone)]
+pub(super) struct Showable {
+    pub(super) credential: Credential,
+    pub(super) copy: usize,
     held: Held,
+    /// Key identifiers of the authorities above its issuer, for `trusted_authorities`.
+    authorities: Vec<Vec<u8>>,
+}
+
+/// What is chosen, and what could be.
+pub(super) struct Choice {
+    pub(super) chosen: Vec<Chosen>,
+    pub(super) claims: Vec<ClaimToShow>,
+    pub(super) questions: Vec<QueryView>,
+    pub(super) sets: Vec<SetView>,
 }
 
 impl Wallet {
-    /// Chooses what to show, and says what that reveals.
-    pub(super) async fn choose(&self, request: &OpenedRequest) -> Result<(Vec<Chosen>, Vec<ClaimToShow>), WalletError> {
-        let query = &request.object.query;
-        let types: BTreeSet<&str> = query.credentials.iter().flat_map(|credential| credential.types()).collect();
-        let missing = |not_in_force| RequestError::NoCredential {
-            types: types.iter().map(|vct| (*vct).to_owned()).collect(),
-            not_in_force,
-        };
+    /// Everything in the wallet that may answer the request.
+    pub(super) async fn candidates(&self, request: &OpenedRequest) -> Result<Vec<Showable>, WalletError> {
+        let types = types(&request.object.query);
         let mut held_types: Vec<Credential> = self.vault.list(Table::Credentials)?;
         held_types.retain(|credential| types.contains(credential.attestation_type.as_str()));
         held_types.sort_by_key(|credential| std::cmp::Reverse(credential.received_at));
@@ -37,24 +45,7 @@ impl Wallet {
         for credential in held_types {
             options.extend(self.live_copy(credential).await?);
         }
-        if options.is_empty() {
-            return Err(missing(any).into());
-        }
-        let candidates: Vec<Candidate<'_>> = options.iter().map(|option| Candidate::held(&option.held, &[])).collect();
-        let evaluation = dcql::evaluate(query, &candidates);
-        let choices = evaluation.choose(&[]).map_err(|_| missing(false))?;
-        let (mut chosen, mut claims) = (Vec::new(), Vec::new());
-        for choice in choices {
-            let option = options.get(choice.chosen.candidate).ok_or_else(|| missing(false))?;
-            claims.extend(revealed(request, option, &choice.chosen.disclose)?);
-            chosen.push(Chosen {
-                query_id: choice.query.id.clone(),
-                credential: option.credential.clone(),
-                copy: option.copy,
-                paths: choice.chosen.disclose,
-            });
-        }
-        Ok((chosen, claims))
+        if options.is_empty() { Err(missing(request, any).into()) } else { Ok(options) }
     }
 
     /// The next copy of a credential that the ledger says is in force; `None` when there is none.
@@ -65,11 +56,128 @@ impl Wallet {
             let current = credential.copies.get(copy).ok_or(VaultError::Tampered("credentials"))?;
             if current.is_live(self.now()) {
                 let held = current.open()?;
-                return Ok(Some(Showable { credential, copy, held }));
+                let parsed = SdJwt::parse(&current.sd_jwt).map_err(|_| VaultError::Tampered("credentials"))?;
+                let authorities = parsed.header().x5c.as_ref().map(|chain| chain.authority_key_ids()).unwrap_or_default();
+                return Ok(Some(Showable { credential, copy, held, authorities }));
             }
         }
         Ok(None)
     }
+}
+
+fn types(query: &Query) -> BTreeSet<&str> {
+    query.credentials.iter().flat_map(|credential| credential.types()).collect()
+}
+
+fn missing(request: &OpenedRequest, not_in_force: bool) -> RequestError {
+    let types = types(&request.object.query).into_iter().map(str::to_owned).collect();
+    RequestError::NoCredential { types, not_in_force }
+}
+
+/// Chooses what to show, and says what that reveals and what could be shown instead.
+pub(super) fn choose(request: &OpenedRequest, showables: &[Showable], selection: &Selection) -> Result<Choice, WalletError> {
+    let query = &request.object.query;
+    let candidates: Vec<Candidate<'_>> = showables.iter().map(|one| Candidate::held(&one.held, &one.authorities)).collect();
+    let evaluation = dcql::evaluate(query, &candidates);
+    // Nothing at all may be shown where a required part has no answer (section 6.4.2).
+    evaluation.choose(&[]).map_err(|_| missing(request, false))?;
+    check_names(&evaluation, selection)?;
+    let sets = sets(&evaluation, selection)?;
+    let wanted = wanted(&evaluation, &sets);
+    let mut choice = Choice { chosen: Vec::new(), claims: Vec::new(), questions: Vec::new(), sets };
+    for matches in &evaluation.credentials {
+        let options = options(request, showables, matches)?;
+        let is_wanted = wanted.contains(&matches.query.id);
+        let picked = if is_wanted { pick(matches, showables, selection)? } else { Vec::new() };
+        for one in &picked {
+            let showable = showables.get(one.candidate).ok_or_else(|| missing(request, false))?;
+            choice.claims.extend(revealed(request, showable, &one.disclose)?);
+            choice.chosen.push(Chosen {
+                query_id: matches.query.id.clone(),
+                credential: showable.credential.clone(),
+                copy: showable.copy,
+                paths: one.disclose.clone(),
+            });
+        }
+        let chosen = picked.iter().filter_map(|one| showables.get(one.candidate)).map(|one| one.credential.id.clone());
+        choice.questions.push(QueryView {
+            id: matches.query.id.clone(),
+            multiple: matches.query.multiple,
+            chosen: chosen.collect(),
+            options,
+        });
+    }
+    if choice.chosen.is_empty() {
+        return Err(ConsentError::Choice("nothing would be shown").into());
+    }
+    Ok(choice)
+}
+
+/// A choice names parts and sets of this request only.
+fn check_names(evaluation: &Evaluation<'_>, selection: &Selection) -> Result<(), ConsentError> {
+    let known = |id: &String| evaluation.credentials.iter().any(|matches| matches.query.id == *id);
+    let sets = evaluation.sets.as_ref().map_or(0, Vec::len);
+    if selection.credentials.keys().all(known) && selection.sets.keys().all(|number| *number < sets) {
+        return Ok(());
+    }
+    Err(ConsentError::Choice("it is about something that was not asked for"))
+}
+
+/// The sets with what is chosen: the most wanted option of each required one, and nothing of the others, unless the citizen says so.
+fn sets(evaluation: &Evaluation<'_>, selection: &Selection) -> Result<Vec<SetView>, ConsentError> {
+    let mut views = Vec::new();
+    for (number, set) in evaluation.sets.iter().flatten().enumerate() {
+        let proposed = (set.required && !set.options.is_empty()).then_some(0);
+        let chosen = selection.sets.get(&number).copied().unwrap_or(proposed);
+        if chosen.is_some_and(|option| option >= set.options.len()) {
+            return Err(ConsentError::Choice("there is no such combination"));
+        }
+        if set.required && chosen.is_none() {
+            return Err(ConsentError::Choice("a required part is left out"));
+        }
+        let options = set.options.iter().map(|option| option.to_vec()).collect();
+        views.push(SetView { required: set.required, options, chosen });
+    }
+    Ok(views)
+}
+
+/// The parts that are answered.
+fn wanted(evaluation: &Evaluation<'_>, sets: &[SetView]) -> BTreeSet<String> {
+    if evaluation.sets.is_none() {
+        return evaluation.credentials.iter().map(|matches| matches.query.id.clone()).collect();
+    }
+    let chosen = sets.iter().filter_map(|set| set.options.get(set.chosen?));
+    chosen.flatten().cloned().collect()
+}
+
+/// The credentials for a part: those that the citizen chose, or the first that answers.
+fn pick(matches: &Matches<'_>, showables: &[Showable], selection: &Selection) -> Result<Vec<Match>, ConsentError> {
+    let Some(ids) = selection.credentials.get(&matches.query.id) else {
+        return Ok(matches.matches.first().cloned().into_iter().collect());
+    };
+    let distinct: BTreeSet<&String> = ids.iter().collect();
+    if ids.is_empty() || distinct.len() != ids.len() || (ids.len() > 1 && !matches.query.multiple) {
+        return Err(ConsentError::Choice("one credential is asked for"));
+    }
+    let with_id = |id: &String| {
+        let is = |one: &&Match| showables.get(one.candidate).is_some_and(|showable| showable.credential.id == *id);
+        matches.matches.iter().find(is).cloned().ok_or(ConsentError::Choice("a credential does not answer the request"))
+    };
+    ids.iter().map(with_id).collect()
+}
+
+fn options(request: &OpenedRequest, showables: &[Showable], matches: &Matches<'_>) -> Result<Vec<CredentialOption>, WalletError> {
+    let mut options = Vec::new();
+    for one in &matches.matches {
+        let Some(showable) = showables.get(one.candidate) else { continue };
+        options.push(CredentialOption {
+            credential: showable.credential.id.clone(),
+            type_name: labels::attestation_type(&showable.credential.attestation_type),
+            issuer_name: showable.credential.issuer_name.clone(),
+            claims: revealed(request, showable, &one.disclose)?,
+        });
+    }
+    Ok(options)
 }
 
 /// What the disclosures for these paths reveal: never more than the purpose allows, even where the credential's own structure
@@ -81,7 +189,7 @@ fn revealed(request: &OpenedRequest, option: &Showable, paths: &[dcql::ClaimPath
     let mut beyond = Vec::new();
     for path in all {
         let name = dotted(path);
-        if !allows(&request.party.purpose, vct, path) {
+        if !request.asker.may_ask(vct, path) {
             beyond.push(name.clone());
         }
         let value = path.value(option.held.claims()).map(crate::issuance::value_text).unwrap_or_default();
@@ -97,5 +205,6 @@ fn revealed(request: &OpenedRequest, option: &Showable, paths: &[dcql::ClaimPath
     if beyond.is_empty() {
         return Ok(claims);
     }
-    Err(RequestError::OverAsking { party: request.party.record.name.clone(), claims: beyond }.into())
+    let party = request.asker.registered().map_or_else(|| Localized::new("", ""), |party| party.record.name.clone());
+    Err(RequestError::OverAsking { party, claims: beyond }.into())
 }

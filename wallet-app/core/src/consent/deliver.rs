@@ -36,11 +36,16 @@ pub(crate) struct Digest32(#[serde(with = "identity::keys::base64url_array")] pu
 pub(super) struct Outgoing {
     pub(super) consent: String,
     pub(super) response_uri: Url,
+    /// The encrypted response; empty for `direct_post`.
     pub(super) jwe: String,
+    /// For `direct_post`: the response's parts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) fields: Vec<(String, String)>,
     pub(super) expires_at: UnixSeconds,
     /// SHA-256 of each key binding JWT: what the receipt must commit to.
     pub(super) key_bindings: Vec<Digest32>,
-    pub(super) party: PartyId,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) party: Option<PartyId>,
     pub(super) name: Localized,
     pub(super) origin: String,
     pub(super) purpose: Localized,
@@ -109,8 +114,14 @@ impl Wallet {
         let client = VerifierClient::new(self.http.clone());
         let give_up = Instant::now() + PATIENCE;
         let mut unanswered = 0;
+        let parts = outgoing.fields.clone();
+        let jwe = outgoing.jwe.clone();
+        let mut fields: Vec<(&str, &str)> = parts.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        if fields.is_empty() {
+            fields.push(("response", &jwe));
+        }
         loop {
-            let error = match client.respond(&outgoing.response_uri, &outgoing.jwe).await {
+            let error = match client.respond(&outgoing.response_uri, &fields).await {
                 Ok(accepted) => return self.delivered(outgoing, accepted, warnings).await,
                 Err(error) => error,
             };
@@ -159,7 +170,8 @@ impl Wallet {
         let receipt = match receipt {
             Some(receipt) => Some(self.check_receipt(receipt).await?),
             None => {
-                warnings.push(no_receipt());
+                // Who is not on the ledger records nothing there.
+                warnings.extend(outgoing.party.map(|_| no_receipt()));
                 None
             }
         };

@@ -17,6 +17,12 @@ pub enum ConsentError {
     /// The picked code is none of the offered ones.
     #[error("the picked code is not one of the offered ones")]
     CodeNotOffered(Vec<String>),
+    /// Nobody vouches for who asks, and the citizen has not said that they know.
+    #[error("nobody vouches for who asks, and that was not accepted")]
+    UnverifiedNotAccepted,
+    /// The choice is not one that the request and the wallet allow.
+    #[error("the choice does not answer the request: {0}")]
+    Choice(&'static str),
     /// The wallet has answered this request before.
     #[error("this request was answered already")]
     AlreadyAnswered,
@@ -82,6 +88,18 @@ impl ConsentError {
                     "That code is not one of {}. Nothing was sent. If the login page shows none of them, decline.",
                     codes.join(", ")
                 ),
+            ),
+            Self::UnverifiedNotAccepted => Explained::new(
+                "unverified-not-accepted",
+                Side::You,
+                "没有人证实请求方的身份。如果您仍要继续，请先确认您知道这一点；否则请拒绝。未发送任何内容。",
+                "Nobody has verified who asks. If you want to go on, say first that you know; otherwise decline. Nothing was sent.",
+            ),
+            Self::Choice(why) => Explained::new(
+                "choice-not-possible",
+                Side::You,
+                format!("这个选择不符合请求（{why}），未发送任何内容。请重新选择。"),
+                format!("This choice does not answer the request ({why}). Nothing was sent. Choose again."),
             ),
             Self::AlreadyAnswered => Explained::new(
                 "already-answered",

@@ -1,11 +1,12 @@
-//! Stories: see who asks for what and why; approve or decline.
+//! Stories: see who asks for what and why; choose what to show; approve or decline.
 //!
 //! [`Wallet::open`] gives a [`Consent`]: facts that were verified, in both languages, with the values that would be shown. It is
-//! only on the screen; nothing is stored and nothing sent. [`Wallet::approve`] stores the consent with the exact sentence before
-//! anything leaves (INV-I6), then sends. What was sent is kept until the site acknowledged it, so that a lost answer is asked for
-//! again with the same bytes.
+//! only on the screen; nothing is stored and nothing sent. [`Wallet::select`] shows it with other credentials. [`Wallet::approve`]
+//! stores the consent with the exact sentence before anything leaves (INV-I6), then sends. What was sent is kept until the site
+//! acknowledged it, so that a lost answer is asked for again with the same bytes.
 //!
 //! [`Wallet::open`]: crate::Wallet::open
+//! [`Wallet::select`]: crate::Wallet::select
 //! [`Wallet::approve`]: crate::Wallet::approve
 
 mod approve;
@@ -15,6 +16,8 @@ mod error;
 mod open;
 mod sentence;
 
+use std::collections::BTreeMap;
+
 use borsh::BorshSerialize;
 use identity::canonical::{self, Hash};
 use identity::dcql::ClaimPath;
@@ -22,6 +25,7 @@ use identity::{Localized, UnixSeconds};
 use ledger::records::PartyId;
 use serde::{Deserialize, Serialize};
 
+use self::choose::Showable;
 pub(crate) use self::deliver::Digest32;
 pub use self::deliver::UnsentView;
 pub use self::error::ConsentError;
@@ -31,7 +35,7 @@ use crate::receipts::ReceiptView;
 use crate::requests::OpenedRequest;
 
 /// Context string of the hash that the key binding JWT carries.
-pub const CONSENT_CONTEXT: &str = "yufu/consent/v1";
+pub const CONSENT_CONTEXT: &str = "yufu/consent/v2";
 
 /// A request on the screen. It holds what is needed to answer, and is good until the request ends.
 #[derive(Clone)]
@@ -39,12 +43,22 @@ pub struct Consent {
     /// What the citizen sees.
     pub view: ConsentView,
     request: OpenedRequest,
+    /// Everything in the wallet that may answer, the newest first.
+    candidates: Vec<Showable>,
     chosen: Vec<Chosen>,
+    knows_unverified: bool,
 }
 
 impl std::fmt::Debug for Consent {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Consent {} for {}", self.view.id, self.view.origin)
+    }
+}
+
+impl Consent {
+    /// The citizen has read that nobody vouches for who asks, and goes on. Without it such a request is not approved.
+    pub fn accept_unverified(&mut self) {
+        self.knows_unverified = true;
     }
 }
 
@@ -62,9 +76,11 @@ struct Chosen {
 pub struct ConsentView {
     /// The consent's id in this wallet.
     pub id: String,
-    /// The party on the ledger.
-    pub party: PartyId,
-    /// Its registered name.
+    /// The party on the ledger; `None` where nobody vouches for who asks.
+    pub party: Option<PartyId>,
+    /// Where nobody vouches for who asks: the words that come first and must be accepted ([`Consent::accept_unverified`]).
+    pub unverified: Option<Localized>,
+    /// Its registered name; for somebody unverified, what it is called.
     pub name: Localized,
     /// Its registered origin; the response goes there and nowhere else.
     pub origin: String,
@@ -72,10 +88,16 @@ pub struct ConsentView {
     pub sponsor: Localized,
     /// The registered purpose.
     pub purpose: Localized,
-    /// How long it keeps what it learns, in days.
-    pub retention_days: u32,
+    /// How long it keeps what it learns, in days; `None` where nobody says.
+    pub retention_days: Option<u32>,
     /// What would be shown, with values.
     pub claims: Vec<ClaimToShow>,
+    /// What can be chosen instead, by each part of the request.
+    pub questions: Vec<QueryView>,
+    /// What can be chosen among combinations of these parts; empty where all of them are asked for.
+    pub sets: Vec<SetView>,
+    /// What is agreed to beside showing data.
+    pub transactions: Vec<Localized>,
     /// The sentence that the citizen agrees to.
     pub sentence: Localized,
     /// For a request from another device: what is going on there.
@@ -88,8 +110,8 @@ pub struct ConsentView {
     pub warnings: Vec<Localized>,
     /// When the request ends.
     pub expires_at: UnixSeconds,
-    /// The block that the party's registration was proven against.
-    pub as_of: AsOf,
+    /// The block that the party's registration, or the key of who asks, was proven against.
+    pub as_of: Option<AsOf>,
     /// How many seconds ago that block was made.
     pub seconds_ago: u64,
     /// The same in words.
@@ -109,6 +131,53 @@ pub struct ClaimToShow {
     pub label: Localized,
     /// Its value.
     pub value: String,
+}
+
+/// One part of a request, and what in the wallet answers it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct QueryView {
+    /// Its name in the request.
+    pub id: String,
+    /// Whether several credentials may be shown for it.
+    pub multiple: bool,
+    /// What answers it, the newest first.
+    pub options: Vec<CredentialOption>,
+    /// The chosen credentials; empty where this part is not answered.
+    pub chosen: Vec<String>,
+}
+
+/// A credential that answers a part of a request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CredentialOption {
+    /// The credential's id in this wallet.
+    pub credential: String,
+    /// Its type's name.
+    pub type_name: Localized,
+    /// Its issuer's name.
+    pub issuer_name: Localized,
+    /// What it would show.
+    pub claims: Vec<ClaimToShow>,
+}
+
+/// A choice among combinations of parts (OpenID4VP section 6.2).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SetView {
+    /// Whether one must be shown.
+    pub required: bool,
+    /// The combinations that the wallet can answer, by names of parts, the most wanted first.
+    pub options: Vec<Vec<String>>,
+    /// The chosen one; `None` where an optional set is not answered.
+    pub chosen: Option<usize>,
+}
+
+/// What the citizen chose. What is not in it stays as the wallet proposes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Selection {
+    /// Credentials by the part of the request that they answer.
+    pub credentials: BTreeMap<String, Vec<String>>,
+    /// For each set by its number: the option, or none for an optional set.
+    pub sets: BTreeMap<usize, Option<usize>>,
 }
 
 /// What a site saw before.
@@ -146,7 +215,8 @@ pub(crate) struct ConsentRecord {
     language: String,
     /// The exact sentence that was shown.
     sentence: String,
-    party: PartyId,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    party: Option<PartyId>,
     client_id: String,
     origin: String,
     purpose: String,
@@ -156,6 +226,9 @@ pub(crate) struct ConsentRecord {
     expires_at: UnixSeconds,
     agreed_at: UnixSeconds,
     match_code: Option<String>,
+    /// Hashes of what was agreed to beside.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    transactions: Vec<String>,
 }
 
 impl ConsentRecord {

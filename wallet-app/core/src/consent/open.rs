@@ -5,12 +5,13 @@ use std::collections::BTreeSet;
 use identity::Localized;
 use identity::canonical;
 
-use super::{Chosen, ClaimToShow, Consent, ConsentView, LastTime, sentence};
+use super::choose::{Choice, Showable, choose};
+use super::{Chosen, ClaimToShow, Consent, ConsentView, LastTime, Selection, sentence};
 use crate::error::WalletError;
 use crate::history::{Event, HistoryEntry};
 use crate::labels;
 use crate::records::base64url;
-use crate::requests::OpenedRequest;
+use crate::requests::{Asker, OpenedRequest};
 use crate::vault::Table;
 use crate::wallet::Wallet;
 
@@ -18,6 +19,15 @@ use crate::wallet::Wallet;
 const OLD_LEDGER_SECONDS: u64 = 120;
 /// Context string of a consent's id.
 const ID_CONTEXT: &str = "yufu/consent/id/v1";
+
+/// What the screen says of who asks.
+struct Who {
+    name: Localized,
+    sponsor: Localized,
+    purpose: Localized,
+    retention_days: Option<u32>,
+    as_of: Option<crate::chain::AsOf>,
+}
 
 impl Wallet {
     /// Opens a request: fetches and verifies it, looks its party up on the ledger, chooses credentials, and gives what the citizen
@@ -28,30 +38,53 @@ impl Wallet {
     /// [`WalletError::Scan`].
     pub async fn open(&self, link: &str) -> Result<Consent, WalletError> {
         let request = self.open_request(link).await?;
-        let (chosen, claims) = match self.choose(&request).await {
-            Ok(chosen) => chosen,
+        match self.consent(&request).await {
+            Ok(consent) => Ok(consent),
             Err(error) => {
                 if let WalletError::Request(_) = &error {
                     self.note(&refusal(&request, self.now(), error.slug()))?;
                 }
-                return Err(error);
+                Err(error)
             }
-        };
-        let view = self.consent_view(&request, &chosen, claims)?;
-        Ok(Consent { view, request, chosen })
+        }
     }
 
-    fn consent_view(
+    async fn consent(&self, request: &OpenedRequest) -> Result<Consent, WalletError> {
+        let candidates = self.candidates(request).await?;
+        self.with_selection(request.clone(), candidates, &Selection::default(), false)
+    }
+
+    /// The same request with what the citizen chose of [`ConsentView::questions`] and [`ConsentView::sets`]. Nothing is sent.
+    ///
+    /// # Errors
+    /// [`crate::consent::ConsentError::Choice`] when the choice does not answer the request.
+    pub fn select(&self, consent: &Consent, selection: &Selection) -> Result<Consent, WalletError> {
+        let Consent { request, candidates, knows_unverified, .. } = consent.clone();
+        self.with_selection(request, candidates, selection, knows_unverified)
+    }
+
+    fn with_selection(
         &self,
-        request: &OpenedRequest,
-        chosen: &[Chosen],
-        claims: Vec<ClaimToShow>,
-    ) -> Result<ConsentView, WalletError> {
+        request: OpenedRequest,
+        candidates: Vec<Showable>,
+        selection: &Selection,
+        knows_unverified: bool,
+    ) -> Result<Consent, WalletError> {
+        let choice = choose(&request, &candidates, selection)?;
+        let chosen = choice.chosen.clone();
+        let view = self.consent_view(&request, choice)?;
+        Ok(Consent { view, request, candidates, chosen, knows_unverified })
+    }
+
+    fn consent_view(&self, request: &OpenedRequest, choice: Choice) -> Result<ConsentView, WalletError> {
         let now = self.now();
-        let OpenedRequest { object, party } = request;
-        let last_time = self.last_time(&party.record.origin)?;
-        let match_codes = object.registration.match_codes.clone();
-        let seconds_ago = party.as_of.seconds_ago(now);
+        let OpenedRequest { object, asker } = request;
+        let Choice { chosen, claims, questions, sets } = choice;
+        let origin = request.origin();
+        let last_time = self.last_time(&origin)?;
+        let match_codes = object.registration.as_ref().map(|registration| registration.match_codes.clone()).unwrap_or_default();
+        let who = who(asker);
+        let seconds_ago = who.as_of.map_or(0, |as_of| as_of.seconds_ago(now));
         let mut warnings: Vec<Localized> = chosen.iter().filter_map(reused).collect();
         if let Some(last) = &last_time {
             let more: Vec<&ClaimToShow> = claims.iter().filter(|claim| !last.claims.contains(&claim.name)).collect();
@@ -59,29 +92,42 @@ impl Wallet {
                 warnings.push(sentence::more_than_last_time(&more));
             }
         }
+        if object.encryption.is_none() {
+            warnings.push(sentence::not_encrypted());
+        }
         if seconds_ago > OLD_LEDGER_SECONDS {
             warnings.push(sentence::ledger_is_old(seconds_ago));
         }
         let types: BTreeSet<&str> = chosen.iter().map(|chosen| chosen.credential.attestation_type.as_str()).collect();
         let types: Vec<Localized> = types.into_iter().map(labels::attestation_type).collect();
+        let transactions: Vec<Localized> = object.transactions.iter().map(|one| one.text.clone()).collect();
+        let agreed = match asker {
+            Asker::Registered(party) => sentence::consent(party, &claims, &types),
+            Asker::Unverified { name, .. } => sentence::unverified_consent(name, &origin, &claims, &types),
+        };
+        let registered = asker.registered();
         Ok(ConsentView {
             id: id(&object.client_id, &object.nonce),
-            party: party.record.id,
-            name: sentence::shown(&party.record.name),
-            origin: labels::printable(&party.record.origin, 200),
-            sponsor: sentence::shown(&party.sponsor),
-            purpose: sentence::shown(&party.purpose.text),
-            retention_days: party.purpose.retention_days,
-            sentence: sentence::consent(party, &claims, &types),
-            other_device: (!match_codes.is_empty()).then(|| sentence::other_device(party)),
+            party: registered.map(|party| party.record.id),
+            unverified: registered.is_none().then(|| sentence::unverified(&origin)),
+            name: who.name,
+            origin: labels::printable(&origin, 200),
+            sponsor: who.sponsor,
+            purpose: who.purpose,
+            retention_days: who.retention_days,
+            sentence: sentence::with_transactions(agreed, &transactions),
+            other_device: registered.filter(|_| !match_codes.is_empty()).map(sentence::other_device),
             match_codes,
             last_time,
             warnings,
             expires_at: object.expires_at,
-            as_of: party.as_of,
+            as_of: who.as_of,
             seconds_ago,
-            freshness: sentence::freshness(&party.as_of, now),
+            freshness: who.as_of.map_or_else(sentence::nobody, |as_of| sentence::freshness(&as_of, now)),
             claims,
+            questions,
+            sets,
+            transactions,
         })
     }
 
@@ -97,6 +143,25 @@ impl Wallet {
     }
 }
 
+fn who(asker: &Asker) -> Who {
+    match asker {
+        Asker::Registered(party) => Who {
+            name: sentence::shown(&party.record.name),
+            sponsor: sentence::shown(&party.sponsor),
+            purpose: sentence::shown(&party.purpose.text),
+            retention_days: Some(party.purpose.retention_days),
+            as_of: Some(party.as_of),
+        },
+        Asker::Unverified { name, as_of } => Who {
+            name: sentence::shown(name),
+            sponsor: sentence::nobody(),
+            purpose: sentence::no_purpose(),
+            retention_days: None,
+            as_of: *as_of,
+        },
+    }
+}
+
 /// The consent's id follows from the request, so that answering it twice is noticed.
 fn id(client_id: &str, nonce: &str) -> String {
     let hash = canonical::hash(ID_CONTEXT, &(client_id, nonce));
@@ -109,12 +174,13 @@ fn reused(chosen: &Chosen) -> Option<Localized> {
     (copy.uses > 0).then(|| sentence::copy_reused(&name))
 }
 
-/// A history entry about a request, by the party's verified name.
+/// A history entry about a request, by the party's verified name where it has one.
 pub(super) fn entry(request: &OpenedRequest, at: identity::UnixSeconds, event: Event) -> HistoryEntry {
+    let registered = request.asker.registered();
     HistoryEntry {
-        other_side: Some(sentence::shown(&request.party.record.name)),
-        origin: Some(request.party.record.origin.clone()),
-        purpose: Some(sentence::shown(&request.party.purpose.text)),
+        other_side: registered.map(|party| sentence::shown(&party.record.name)),
+        origin: Some(request.origin()),
+        purpose: registered.map(|party| sentence::shown(&party.purpose.text)),
         ..HistoryEntry::new(at, event)
     }
 }

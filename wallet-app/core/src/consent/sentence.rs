@@ -36,6 +36,58 @@ pub(super) fn consent(party: &RegisteredParty, claims: &[ClaimToShow], types: &[
     )
 }
 
+/// The sentence where nobody vouches for who asks.
+pub(super) fn unverified_consent(name: &Localized, origin: &str, claims: &[ClaimToShow], types: &[Localized]) -> Localized {
+    let (name, origin) = (shown(name), printable(origin, MAX_CHARACTERS));
+    let (what_zh, what_en) = what(claims, types);
+    Localized::new(
+        format!("您同意向未经证实的一方（{}，{origin}）出示：{what_zh}。没有任何部门证实其身份、用途和保存期限。", name.zh),
+        format!(
+            "You agree to show somebody unverified ({}, {origin}): {what_en}. No authority has confirmed who it is, what for, or for how long it keeps this.",
+            name.en
+        ),
+    )
+}
+
+/// What cannot be missed where nobody vouches for who asks.
+pub(super) fn unverified(origin: &str) -> Localized {
+    let origin = printable(origin, MAX_CHARACTERS);
+    Localized::new(
+        format!("未经证实：账本上没有登记请求方，任何人都可能自称是它。您的信息将发往 {origin}。如有疑问，请拒绝。"),
+        format!(
+            "UNVERIFIED: the ledger knows nothing of who asks, and anybody could claim to be it. Your data would go to {origin}. If in doubt, decline."
+        ),
+    )
+}
+
+/// In the place of a sponsor and a purpose that nobody registered.
+pub(super) fn nobody() -> Localized {
+    Localized::new("无人负责", "nobody")
+}
+
+/// In the place of a purpose that nobody registered.
+pub(super) fn no_purpose() -> Localized {
+    Localized::new("未登记用途", "no registered purpose")
+}
+
+/// The sentence with what is agreed to beside showing data.
+pub(super) fn with_transactions(sentence: Localized, transactions: &[Localized]) -> Localized {
+    transactions.iter().fold(sentence, |sentence, text| {
+        Localized::new(
+            format!("{}您还同意：{}", sentence.zh, text.zh),
+            format!("{} You also agree to this: {}", sentence.en, text.en),
+        )
+    })
+}
+
+/// The answer is protected on its way by the connection alone.
+pub(super) fn not_encrypted() -> Localized {
+    Localized::new(
+        "对方没有提供加密密钥，您的信息在传输中仅由连接加密保护。",
+        "The site gave no encryption key; on the way your data is protected by the connection alone.",
+    )
+}
+
 /// What is shown: the labels of the claims, or that there are none.
 fn what(claims: &[ClaimToShow], types: &[Localized]) -> (String, String) {
     let join = |zh: Vec<&str>, en: Vec<&str>| (zh.join("、"), en.join(", "));

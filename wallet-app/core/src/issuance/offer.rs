@@ -115,7 +115,9 @@ impl Wallet {
             Link::CredentialOffer(json) => {
                 serde_json::from_str(&json).map_err(|_| IssuanceError::Offer("it is not a credential offer"))?
             }
-            Link::PresentationRequest { .. } => return Err(ScanError::OtherKind(LinkKind::Request).into()),
+            Link::PresentationRequest { .. } | Link::SignedRequest { .. } | Link::UnsignedRequest { .. } => {
+                return Err(ScanError::OtherKind(LinkKind::Request).into());
+            }
         };
         check_grants(&offer.grants)?;
         let CredentialOffer { credential_issuer: issuer, credential_configuration_ids: offered, grants } = offer;

@@ -30,6 +30,9 @@ pub enum RequestError {
     /// A claim is missing or not as it must be.
     #[error("the request's {0} is not acceptable")]
     Claim(&'static str),
+    /// Something is to be agreed to that this wallet cannot show.
+    #[error("the request's transaction is not one that can be shown: {0}")]
+    Transaction(&'static str),
     /// Over.
     #[error("the request is over")]
     Expired,
@@ -93,6 +96,7 @@ impl RequestError {
             Self::Certificate(_) => "request-certificate",
             Self::ClientId(_) => "request-client-id",
             Self::Claim(_) => "request-malformed",
+            Self::Transaction(_) => "request-transaction",
             Self::Expired => "request-expired",
             Self::Time(_) => "request-time",
             Self::Query(_) => "request-query",
@@ -134,6 +138,12 @@ impl RequestError {
             Self::Claim(name) => website(
                 format!("请求的内容不符合规范（{name}），已拒绝。请联系该网站。"),
                 format!("The request is not as it must be ({name}) and was refused. Tell the site."),
+            ),
+            Self::Transaction(why) => website(
+                format!("请求要您同意的事项钱包无法完整显示（{why}），已拒绝，未发送任何内容。请联系该网站。"),
+                format!(
+                    "The request wants you to agree to something that the wallet cannot show ({why}). It was refused and nothing was sent. Tell the site."
+                ),
             ),
             Self::Expired => website(
                 "此登录请求已过期。请回到网站页面刷新，重新扫码。".to_owned(),

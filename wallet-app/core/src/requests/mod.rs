@@ -1,16 +1,20 @@
 //! Opening a request for data (OpenID4VP 1.0, HAIP 1.0): fetched without redirects, verified, and looked up on the ledger, before a
 //! person sees a word of it.
 //!
-//! `object` checks the signed request by itself; `party` compares it with what the ledger registered. What does not fit is
-//! refused here with the reason: an unregistered site, another site's certificate, an address outside the registered origin, a
-//! purpose that is not registered, a claim that the purpose does not allow.
+//! `client` proves who signed, by the prefix of the client identifier; `object` checks the request by itself; `party` compares it
+//! with what the ledger registered. What does not fit is refused here with the reason: a certified site that is not registered,
+//! another site's certificate, an address outside the registered origin, a purpose that is not registered, a claim that the purpose
+//! does not allow. Who asks without a certificate is nobody's registered party, and the citizen is told so.
 
+mod client;
 mod error;
 mod object;
 mod open;
 mod party;
+mod transaction;
 
 pub use self::error::RequestError;
 pub(crate) use self::object::RequestObject;
 pub(crate) use self::open::OpenedRequest;
-pub(crate) use self::party::{RegisteredParty, allows, dotted};
+pub(crate) use self::party::{Asker, RegisteredParty, dotted};
+pub(crate) use self::transaction::{Transaction, sign};

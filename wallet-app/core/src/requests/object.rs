@@ -1,18 +1,21 @@
-//! The signed request object by itself: signature, certificate, who it names, when it ends, where the response goes, and the key
-//! that the response is encrypted to. OpenID4VP 1.0 sections 5 and 8, RFC 9101, HAIP 1.0 section 5.
+//! A request by itself: who it names, when it ends, where the response goes and how, what is asked for, and what is to be agreed to.
+//! OpenID4VP 1.0 sections 5 and 8, RFC 9101, HAIP 1.0 section 5.
+
+use std::collections::BTreeMap;
 
 use clients::Environment;
-use identity::UnixSeconds;
 use identity::dcql::Query;
+use identity::jose::Jwk;
 use identity::jose::jwe::ContentEncryption;
-use identity::jose::jws::{JwsAlg, Parsed, Policy};
-use identity::jose::{Certificate, Jwk, TrustAnchors};
 use identity::keys::Algorithm;
+use identity::{UnixSeconds, json};
 use serde_json::{Map, Value};
 use url::Url;
 use wire::oid4vp::{ClientMetadata, Registration, SELF_ISSUED_AUDIENCE, VerifierInfo, YUFU_REGISTRATION};
 
 use super::RequestError;
+use super::client::{Client, Prefix, prefix};
+use super::transaction::{self, Transaction};
 
 /// Seconds that a request may live.
 pub(crate) const MAX_LIFETIME_SECONDS: i64 = 120;
@@ -22,26 +25,25 @@ const LEEWAY_SECONDS: i64 = 30;
 const NONCE_CHARACTERS: std::ops::RangeInclusive<usize> = 22..=256;
 /// Bytes of `state` at most.
 const MAX_STATE_BYTES: usize = 512;
-/// The prefix of the only kind of client identifier that is taken (section 5.9.3).
-const CLIENT_ID_PREFIX: &str = "x509_hash:";
 /// Parameters that would change what the response means, and that this wallet does not do.
-const UNSUPPORTED: [&str; 4] = ["transaction_data", "redirect_uri", "scope", "presentation_definition"];
-/// HAIP section 5 asks for ES256; a certificate of the city may also hold an Ed25519 key.
-const POLICY: Policy = Policy { algs: &[JwsAlg::Es256, JwsAlg::EdDsa, JwsAlg::Ed25519], ..Policy::REQUEST_OBJECT };
+const UNSUPPORTED: [&str; 3] = ["redirect_uri", "scope", "presentation_definition"];
+/// Parameters of an unsigned request that are JSON.
+const JSON_PARAMETERS: [&str; 4] = ["dcql_query", "client_metadata", "transaction_data", "verifier_info"];
 
-/// A request object that was verified by itself; whether the party may ask is not said yet.
+/// A request that was verified by itself; whether the party may ask is not said yet.
 #[derive(Clone, Debug)]
 pub(crate) struct RequestObject {
     pub(crate) client_id: String,
-    pub(crate) certificate: Certificate,
+    pub(crate) client: Client,
     pub(crate) response_uri: Url,
     pub(crate) nonce: String,
-    pub(crate) state: String,
+    pub(crate) state: Option<String>,
     pub(crate) expires_at: UnixSeconds,
     pub(crate) query: Query,
-    pub(crate) encryption_key: Jwk,
-    pub(crate) encryption: ContentEncryption,
-    pub(crate) registration: Registration,
+    /// The key that the response is encrypted to; without one it is protected by TLS alone (`direct_post`).
+    pub(crate) encryption: Option<(Jwk, ContentEncryption)>,
+    pub(crate) registration: Option<Registration>,
+    pub(crate) transactions: Vec<Transaction>,
 }
 
 /// What the wallet knows when it reads a request object.
@@ -50,7 +52,6 @@ pub(super) struct Expected<'a> {
     pub(super) client_id: &'a str,
     /// The nonce that the wallet sent when it fetched the object.
     pub(super) wallet_nonce: Option<&'a str>,
-    pub(super) anchors: &'a TrustAnchors,
     pub(super) now: UnixSeconds,
 }
 
@@ -59,40 +60,89 @@ pub(super) fn wallet_nonce(environment: &Environment) -> String {
     crate::records::base64url(&environment.entropy())
 }
 
-/// Reads and verifies a request object.
-pub(super) fn verify(token: &str, expected: &Expected<'_>) -> Result<RequestObject, RequestError> {
-    let parsed = Parsed::parse(token, &POLICY).map_err(RequestError::Signature)?;
-    // A certificate outside of the city's trust gets its own sentence.
-    let chain = parsed.header().x5c.clone().ok_or(RequestError::Claim("x5c"))?;
-    let certificate = chain.verify(expected.anchors, expected.now).map_err(RequestError::Certificate)?;
-    let verified = parsed.verify(&certificate.public_key).map_err(RequestError::Signature)?;
-    let claims = verified.claims().map_err(RequestError::Signature)?;
-    let client_id = check_client(&claims, &certificate, expected.client_id)?;
-    check_kind(&claims)?;
-    let expires_at = check_time(&claims, expected.now)?;
-    check_wallet_nonce(&claims, expected.wallet_nonce)?;
-    let nonce = text(&claims, "nonce")?;
+/// Reads the claims of a signed request object.
+pub(super) fn signed(
+    claims: &Map<String, Value>,
+    client: Client,
+    expected: &Expected<'_>,
+) -> Result<RequestObject, RequestError> {
+    let client_id = text(claims, "client_id")?;
+    if client_id != expected.client_id {
+        return Err(RequestError::ClientId("it is not the one in the link"));
+    }
+    // RFC 9101 section 4: where `iss` is there, it is the client.
+    if claims.get("iss").is_some_and(|issuer| issuer.as_str() != Some(client_id)) {
+        return Err(RequestError::ClientId("its iss is another party"));
+    }
+    if text(claims, "aud")? != SELF_ISSUED_AUDIENCE {
+        return Err(RequestError::Claim("aud"));
+    }
+    let expires_at = check_time(claims, expected.now)?;
+    check_wallet_nonce(claims, expected.wallet_nonce)?;
+    let object = read(claims, client, expires_at)?;
+    match &object.client {
+        // What a DNS name answers for is what is at that name (section 5.9.3).
+        Client::Named(_, name) if object.response_uri.host_str() != Some(name) => {
+            Err(RequestError::ClientId("its answers go to another host"))
+        }
+        // A party of the city says for which of its purposes it asks.
+        Client::Certified(_) | Client::Named(..) if object.registration.is_none() => Err(RequestError::Claim("verifier_info")),
+        Client::Certified(_) | Client::Named(..) | Client::Identity(..) | Client::Nobody => Ok(object),
+    }
+}
+
+/// Reads the parameters of a request that nobody signed: only the prefix `redirect_uri` has such, and the response goes to the address
+/// that it names.
+pub(super) fn unsigned(
+    client_id: &str,
+    parameters: &BTreeMap<String, String>,
+    now: UnixSeconds,
+) -> Result<RequestObject, RequestError> {
+    let Prefix::RedirectUri(address) = prefix(client_id)? else {
+        return Err(RequestError::ClientId("a request of this kind must be signed"));
+    };
+    let mut claims = Map::new();
+    for (name, value) in parameters {
+        let value = if JSON_PARAMETERS.contains(&name.as_str()) {
+            json::parse_strict(value.as_bytes()).map_err(|_| RequestError::Claim("parameters"))?
+        } else {
+            Value::String(value.clone())
+        };
+        claims.insert(name.clone(), value);
+    }
+    if text(&claims, "response_uri")? != address {
+        return Err(RequestError::ClientId("its answers go to another address"));
+    }
+    let object = read(&claims, Client::Nobody, now.saturating_add(MAX_LIFETIME_SECONDS))?;
+    // Who signs nothing cannot claim a registration.
+    if object.registration.is_some() { Err(RequestError::Claim("verifier_info")) } else { Ok(object) }
+}
+
+fn read(claims: &Map<String, Value>, client: Client, expires_at: UnixSeconds) -> Result<RequestObject, RequestError> {
+    if text(claims, "response_type")? != "vp_token" {
+        return Err(RequestError::Claim("response_type"));
+    }
+    if let Some(name) = UNSUPPORTED.into_iter().find(|name| claims.contains_key(*name)) {
+        return Err(RequestError::Claim(name));
+    }
+    let nonce = text(claims, "nonce")?;
     let url_safe = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'~');
     if !NONCE_CHARACTERS.contains(&nonce.len()) || !nonce.bytes().all(url_safe) {
         return Err(RequestError::Claim("nonce"));
     }
-    let state = text(&claims, "state")?;
-    if state.is_empty() || state.len() > MAX_STATE_BYTES {
-        return Err(RequestError::Claim("state"));
-    }
     let query = claims.get("dcql_query").ok_or(RequestError::Claim("dcql_query"))?;
-    let (encryption_key, encryption) = encryption(&claims)?;
+    let query = Query::from_value(query.clone()).map_err(RequestError::Query)?;
     Ok(RequestObject {
-        client_id,
-        response_uri: response_uri(&claims)?,
+        client_id: text(claims, "client_id")?.to_owned(),
+        client,
+        response_uri: response_uri(claims)?,
         nonce: nonce.to_owned(),
-        state: state.to_owned(),
+        state: state(claims)?,
         expires_at,
-        query: Query::from_value(query.clone()).map_err(RequestError::Query)?,
-        encryption_key,
-        encryption,
-        registration: registration(&claims)?,
-        certificate,
+        encryption: encryption(claims)?,
+        registration: registration(claims)?,
+        transactions: transaction::read(claims, &query)?,
+        query,
     })
 }
 
@@ -100,32 +150,11 @@ fn text<'c>(claims: &'c Map<String, Value>, name: &'static str) -> Result<&'c st
     claims.get(name).and_then(Value::as_str).ok_or(RequestError::Claim(name))
 }
 
-/// The client identifier is the hash of the certificate that signed, in the object as in the link.
-fn check_client(claims: &Map<String, Value>, certificate: &Certificate, in_link: &str) -> Result<String, RequestError> {
-    let client_id = text(claims, "client_id")?;
-    if client_id != in_link {
-        return Err(RequestError::ClientId("it is not the one in the link"));
-    }
-    let hash = client_id.strip_prefix(CLIENT_ID_PREFIX).ok_or(RequestError::ClientId("its kind is not x509_hash"))?;
-    if hash != certificate.x509_hash() {
-        return Err(RequestError::ClientId("it is not the hash of the certificate"));
-    }
-    // RFC 9101 section 4: where `iss` is there, it is the client.
-    match claims.get("iss") {
-        None => Ok(client_id.to_owned()),
-        Some(Value::String(issuer)) if issuer == client_id => Ok(client_id.to_owned()),
-        Some(_) => Err(RequestError::ClientId("its iss is another party")),
-    }
-}
-
-fn check_kind(claims: &Map<String, Value>) -> Result<(), RequestError> {
-    let must_be = |name, value| if text(claims, name)? == value { Ok(()) } else { Err(RequestError::Claim(name)) };
-    must_be("response_type", "vp_token")?;
-    must_be("response_mode", "direct_post.jwt")?;
-    must_be("aud", SELF_ISSUED_AUDIENCE)?;
-    match UNSUPPORTED.into_iter().find(|name| claims.contains_key(*name)) {
-        Some(name) => Err(RequestError::Claim(name)),
-        None => Ok(()),
+fn state(claims: &Map<String, Value>) -> Result<Option<String>, RequestError> {
+    match claims.get("state") {
+        None => Ok(None),
+        Some(Value::String(state)) if !state.is_empty() && state.len() <= MAX_STATE_BYTES => Ok(Some(state.clone())),
+        Some(_) => Err(RequestError::Claim("state")),
     }
 }
 
@@ -167,8 +196,13 @@ fn response_uri(claims: &Map<String, Value>) -> Result<Url, RequestError> {
     if secure && plain && url.has_host() { Ok(url) } else { Err(refused()) }
 }
 
-/// The first key of the signed request that a response can be encrypted to, and how (section 8.3).
-fn encryption(claims: &Map<String, Value>) -> Result<(Jwk, ContentEncryption), RequestError> {
+/// For `direct_post.jwt`, the first key of the request that a response can be encrypted to, and how (section 8.3).
+fn encryption(claims: &Map<String, Value>) -> Result<Option<(Jwk, ContentEncryption)>, RequestError> {
+    match text(claims, "response_mode")? {
+        "direct_post" => return Ok(None),
+        "direct_post.jwt" => {}
+        _ => return Err(RequestError::Claim("response_mode")),
+    }
     let metadata = claims.get("client_metadata").cloned().ok_or(RequestError::Claim("client_metadata"))?;
     let metadata: ClientMetadata = serde_json::from_value(metadata).map_err(|_| RequestError::Claim("client_metadata"))?;
     let keys = metadata.jwks.get("keys").and_then(Value::as_array).ok_or(RequestError::EncryptionKey)?;
@@ -180,18 +214,23 @@ fn encryption(claims: &Map<String, Value>) -> Result<(Jwk, ContentEncryption), R
     let key = keys.iter().take(16).filter_map(|key| Jwk::from_value(key).ok()).find(usable);
     let key = key.ok_or(RequestError::EncryptionKey)?;
     let supported = &metadata.encrypted_response_enc_values_supported;
-    let encryption = ContentEncryption::ALL.iter().copied().find(|enc| supported.iter().any(|name| name == enc.name()));
-    Ok((key, encryption.ok_or(RequestError::EncryptionKey)?))
+    // Section 8.3: without a list it is A128GCM.
+    let encryption = if supported.is_empty() {
+        Some(ContentEncryption::A128Gcm)
+    } else {
+        ContentEncryption::ALL.iter().copied().find(|enc| supported.iter().any(|name| name == enc.name()))
+    };
+    Ok(Some((key, encryption.ok_or(RequestError::EncryptionKey)?)))
 }
 
-/// The one entry of `verifier_info` that names party and purpose on the ledger.
-fn registration(claims: &Map<String, Value>) -> Result<Registration, RequestError> {
+/// The one entry of `verifier_info` that names party and purpose on the ledger; entries of others are ignored.
+fn registration(claims: &Map<String, Value>) -> Result<Option<Registration>, RequestError> {
     let refused = || RequestError::Claim("verifier_info");
-    let entries = claims.get("verifier_info").cloned().ok_or_else(refused)?;
+    let Some(entries) = claims.get("verifier_info").cloned() else { return Ok(None) };
     let entries: Vec<VerifierInfo> = serde_json::from_value(entries).map_err(|_| refused())?;
     let mut ours = entries.into_iter().filter(|entry| entry.format == YUFU_REGISTRATION);
-    let (first, second) = (ours.next().ok_or_else(refused)?, ours.next());
-    if second.is_some() {
+    let Some(first) = ours.next() else { return Ok(None) };
+    if ours.next().is_some() {
         return Err(refused());
     }
     let registration: Registration = serde_json::from_value(first.data).map_err(|_| refused())?;
@@ -201,7 +240,7 @@ fn registration(claims: &Map<String, Value>) -> Result<Registration, RequestErro
     codes.dedup();
     let distinct = codes.len() == registration.match_codes.len();
     if (codes.is_empty() || codes.len() == 3) && distinct && codes.iter().all(two_digits) {
-        Ok(registration)
+        Ok(Some(registration))
     } else {
         Err(RequestError::Claim("match_codes"))
     }

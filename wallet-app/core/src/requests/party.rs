@@ -1,4 +1,5 @@
-//! Who asks, by the ledger: the registered party, its sponsor, the purpose, and whether everything that is asked for is allowed.
+//! Who asks, by the ledger: the registered party, its sponsor, the purpose, and whether everything that is asked for is allowed; or
+//! somebody whom nobody vouches for.
 
 use identity::Localized;
 use identity::dcql::{ClaimPath, PathPart, Query};
@@ -6,6 +7,7 @@ use ledger::cell::Subject;
 use ledger::records::{AuthorityRecord, PartyId, PartyRecord, Purpose};
 use url::Url;
 
+use super::client::Client;
 use super::{RequestError, RequestObject};
 use crate::chain::{self, AsOf, Chain};
 use crate::error::WalletError;
@@ -19,29 +21,74 @@ pub(crate) struct RegisteredParty {
     pub(crate) as_of: AsOf,
 }
 
-/// Finds the party by the client identifier that its certificate proved, and checks that it may ask for this.
-pub(super) async fn find(chain: &dyn Chain, object: &RequestObject) -> Result<RegisteredParty, WalletError> {
-    let unregistered = || RequestError::Unregistered {
-        claimed_name: object.certificate.organization.clone().or_else(|| object.certificate.common_name.clone()),
-    };
+/// Who asks, as far as anybody vouches.
+#[derive(Clone, Debug)]
+pub(crate) enum Asker {
+    /// A registered party: the ledger says what it may ask for.
+    Registered(Box<RegisteredParty>),
+    /// Nobody vouches: a name that proves nothing, and the origin that the answer goes to.
+    Unverified {
+        /// What it is called.
+        name: Localized,
+        /// The block that proved its key, for an identity on the ledger.
+        as_of: Option<AsOf>,
+    },
+}
+
+impl Asker {
+    /// The registered party.
+    pub(crate) fn registered(&self) -> Option<&RegisteredParty> {
+        match self {
+            Self::Registered(party) => Some(party),
+            Self::Unverified { .. } => None,
+        }
+    }
+
+    /// Whether a claim of a type may be asked for. Who registered no purpose is bound by none; the citizen is told that.
+    pub(crate) fn may_ask(&self, vct: &str, path: &ClaimPath) -> bool {
+        self.registered().is_none_or(|party| allows(&party.purpose, vct, path))
+    }
+}
+
+/// Finds who asks by what was proven of it, and checks that it may ask for this.
+pub(super) async fn find(chain: &dyn Chain, object: &RequestObject) -> Result<Asker, WalletError> {
+    let unregistered = || RequestError::Unregistered { claimed_name: object.client.claimed_name() };
     let client = chain::find::<PartyId>(chain, &Subject::Client(object.client_id.clone())).await?;
-    let (_, id) = client.record.ok_or_else(unregistered)?;
+    let id = match (client.record, &object.client, &object.registration) {
+        (Some((_, id)), ..) => id,
+        // A name in a certificate is proven against the registered origin instead.
+        (None, Client::Named(..), Some(registration)) => registration.party,
+        (None, Client::Identity(_, as_of), None) => {
+            let name = object.client.unverified_name(&object.response_uri.origin().ascii_serialization());
+            return Ok(Asker::Unverified { name, as_of: Some(*as_of) });
+        }
+        (None, ..) => return Err(unregistered().into()),
+    };
+    let registration = object.registration.as_ref().ok_or(RequestError::Claim("verifier_info"))?;
     let party = chain::find::<PartyRecord>(chain, &Subject::Party(id)).await?;
     let (_, record) = party.record.ok_or_else(unregistered)?;
-    if record.client_id != object.client_id || record.id != id {
+    let is_proven = match &object.client {
+        Client::Named(_, name) => host_of(&record.origin).as_deref() == Some(name),
+        Client::Certified(_) | Client::Identity(..) | Client::Nobody => record.client_id == object.client_id,
+    };
+    if !is_proven || record.id != id {
         return Err(unregistered().into());
     }
-    if object.registration.party != id {
+    if registration.party != id {
         return Err(RequestError::OtherParty.into());
     }
     check_address(&record, &object.response_uri)?;
-    let purpose = record.purposes.iter().find(|purpose| purpose.id == object.registration.purpose);
+    let purpose = record.purposes.iter().find(|purpose| purpose.id == registration.purpose);
     let purpose = purpose.cloned().ok_or_else(|| RequestError::UnknownPurpose { party: record.name.clone() })?;
     check_entitlement(&record, &purpose, &object.query)?;
     let sponsor = chain::find::<AuthorityRecord>(chain, &Subject::Authority(record.sponsor)).await?;
     let as_of = client.as_of.older(party.as_of).older(sponsor.as_of);
     let (_, sponsor) = sponsor.record.ok_or_else(unregistered)?;
-    Ok(RegisteredParty { record, sponsor: sponsor.name, purpose, as_of })
+    Ok(Asker::Registered(Box::new(RegisteredParty { record, sponsor: sponsor.name, purpose, as_of })))
+}
+
+fn host_of(origin: &str) -> Option<String> {
+    Url::parse(origin).ok()?.host_str().map(str::to_owned)
 }
 
 /// The response goes to the registered origin and nowhere else.

@@ -44,7 +44,12 @@ impl Ca {
     }
 
     pub(crate) fn chain(&self, name: &str, key: PublicKey) -> Certificates {
-        let mut params = CertificateParams::new(vec!["city.example".to_owned()]).unwrap();
+        self.chain_for(name, "city.example", key)
+    }
+
+    pub(crate) fn chain_for(&self, name: &str, dns_name: &str, key: PublicKey) -> Certificates {
+        let mut params = CertificateParams::new(vec![dns_name.to_owned()]).unwrap();
+        params.use_authority_key_identifier_extension = true;
         params.distinguished_name.push(DnType::OrganizationName, name);
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         (params.not_before, params.not_after) = (date_time_ymd(2026, 1, 1), date_time_ymd(2028, 1, 1));
@@ -90,6 +95,7 @@ pub(crate) struct City {
     pub(crate) ledger: Arc<FakeLedger>,
     pub(crate) issuer: FakeIssuer,
     pub(crate) site: FakeSite,
+    pub(crate) ca: Ca,
     config: WalletConfig,
 }
 
@@ -139,7 +145,7 @@ impl City {
             trust_anchors: dir.path().join("root.pem"),
             language: Language::En,
         };
-        let city = Self { dir, clock, environment, ledger, issuer, site, config };
+        let city = Self { dir, clock, environment, ledger, issuer, site, ca, config };
         city.register();
         city
     }

@@ -22,3 +22,10 @@ mod pictures;
 mod sign_in;
 mod site;
 mod vault;
+mod verifiers;
+
+use base64::Engine as _;
+
+fn base64url(bytes: &[u8]) -> String {
+    base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes)
+}

@@ -218,8 +218,16 @@ async fn response(State(site): Site, body: String) -> Response {
     if let Some((status, error)) = behaviour.refuse {
         return (StatusCode::from_u16(status).unwrap(), Json(json!({ "error": error }))).into_response();
     }
-    let opened = Encrypted::parse(&fields["response"]).unwrap().decrypt(&decryption_key()).unwrap();
-    let opened: AuthorizationResponse = serde_json::from_slice(&opened).unwrap();
+    let opened: AuthorizationResponse = match fields.get("response") {
+        Some(jwe) => {
+            let opened = Encrypted::parse(jwe).unwrap().decrypt(&decryption_key()).unwrap();
+            serde_json::from_slice(&opened).unwrap()
+        }
+        None => AuthorizationResponse {
+            vp_token: serde_json::from_str(&fields["vp_token"]).unwrap(),
+            state: fields.get("state").cloned().unwrap_or_default(),
+        },
+    };
     let presentation = opened.vp_token.values().next().unwrap()[0].clone();
     site.seen.lock().unwrap().responses.push(opened);
     if behaviour.lose_answers > 0 {
