@@ -113,6 +113,16 @@ impl ConsentError {
                 "要出示的凭证已失效，未发送任何内容。请向签发部门重新领取。",
                 "The credential to show is not in force any more, and nothing was sent. Get a new one from its department.",
             ),
+            Self::Presentation(_)
+            | Self::NotDelivered { .. }
+            | Self::NotTaken { .. }
+            | Self::Unclear { .. }
+            | Self::NothingToSend(_) => self.explain_delivery(),
+        }
+    }
+
+    fn explain_delivery(&self) -> Explained {
+        match self {
             Self::Presentation(why) => Explained::new(
                 "presentation-failed",
                 Side::Wallet,
@@ -138,7 +148,7 @@ impl ConsentError {
                     party.en
                 ),
             ),
-            Self::NothingToSend(_) => Explained::new(
+            _ => Explained::new(
                 "nothing-to-send",
                 Side::You,
                 "没有等待发送的答复。",
