@@ -175,7 +175,7 @@ impl Issuer {
         }
         let missing = self.config.attestations.iter().find(|a| !record.accredited_types.contains(&a.attestation_type));
         match missing {
-            Some(attestation) => Err(format!("'{id}' is not accredited for {}", attestation.attestation_type)),
+            Some(attestation) => Err(format!("'{id}' is not accredited for {}, or is suspended", attestation.attestation_type)),
             None => Ok(()),
         }
     }

@@ -145,7 +145,9 @@ async fn assemble(checked: Checked, environment: Environment) -> Result<Arc<Issu
     let directory = checked.config.path(&checked.config.value.data_directory);
     let http = clients::http::client().map_err(StartError::Http)?;
     let nodes = checked.config.value.ledger.nodes.clone();
-    let client = ChainClient::new(http, nodes, checked.trust_root, environment.random.clone());
+    let client = ChainClient::new(http, nodes, checked.trust_root, environment.random.clone())
+        .with_clock(environment.clock.clone(), anchoring::MAX_AGE_MS)
+        .with_trust_file(directory.join("ledger-validators"), &environment.clock);
     let authority = checked.config.value.authority.id;
     let ledger = ChainLedger::new(client, environment.clock.clone(), authority, checked.ledger_key);
     let blobs = EmbeddedStore::open(directory.join("blobs")).map_err(StartError::Blobs)?;

@@ -30,13 +30,13 @@ pub struct Attested {
 
 /// What is asked of the ledger.
 pub trait Chain: Send + Sync + 'static {
-    /// An authority; `None` when there is none of this id.
+    /// An authority as it is in force: accredited for nothing while it is suspended. `None` when there is none of this id.
     fn authority<'a>(&'a self, id: &'a AuthorityId) -> BoxFuture<'a, Result<Option<AuthorityRecord>, ChainError>>;
 
     /// An attestation; `None` when there is none of this id.
     fn attestation<'a>(&'a self, id: &'a RecordId) -> BoxFuture<'a, Result<Option<Attested>, ChainError>>;
 
-    /// The party that this service is; `None` while it is not registered.
+    /// The party that this service is; `None` while it is not registered, or suspended.
     fn party(&self) -> BoxFuture<'_, Result<Option<PartyRecord>, ChainError>>;
 
     /// Makes and signs the transaction that records a receipt. It is good for some time, and the same one may be sent again.

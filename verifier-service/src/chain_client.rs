@@ -58,7 +58,8 @@ fn status(byte: u8) -> AttestationStatus {
 
 impl Chain for Ledger {
     fn authority<'a>(&'a self, id: &'a AuthorityId) -> BoxFuture<'a, Result<Option<AuthorityRecord>, ChainError>> {
-        async { Ok(self.fresh(self.client.authority(id).await)?.map(|(_, record)| record)) }.boxed()
+        // A suspended authority is accredited for nothing, and its credentials are refused for that.
+        async { Ok(self.fresh(self.client.authority(id).await)?.map(|(cell, record)| record.as_in_force(&cell))) }.boxed()
     }
 
     fn attestation<'a>(&'a self, id: &'a RecordId) -> BoxFuture<'a, Result<Option<Attested>, ChainError>> {
@@ -70,7 +71,12 @@ impl Chain for Ledger {
     }
 
     fn party(&self) -> BoxFuture<'_, Result<Option<PartyRecord>, ChainError>> {
-        async { Ok(self.fresh(self.client.party(&self.party).await)?.map(|(_, record)| record)) }.boxed()
+        // While it is suspended this service may ask for nothing, as if it were not registered.
+        async {
+            let found = self.fresh(self.client.party(&self.party).await)?;
+            Ok(found.filter(|(cell, _)| cell.is_in_force()).map(|(_, record)| record))
+        }
+        .boxed()
     }
 
     fn prepare(&self, receipt: NewReceipt) -> BoxFuture<'_, Result<Transaction, ChainError>> {

@@ -48,7 +48,9 @@ async fn assemble(setup: Setup, shutdown: Shutdown) -> Result<Shared, CommandErr
     let http = clients::http::client().map_err(CommandError::Http)?;
     let genesis = *setup.root.hash();
     let ledger_config = &setup.config.ledger;
-    let client = ChainClient::new(http, ledger_config.nodes.clone(), setup.root, environment.random.clone());
+    let client = ChainClient::new(http, ledger_config.nodes.clone(), setup.root, environment.random.clone())
+        .with_clock(environment.clock.clone(), u64::from(ledger_config.max_age_seconds) * 1_000)
+        .with_trust_file(setup.followed_path, &environment.clock);
     let key = setup.party.ledger_key.clone();
     let ledger = Ledger::new(client, setup.party.id, key, environment.clock.clone(), ledger_config.max_age_seconds);
     let database = database::open(setup.database_url.expose_secret()).await?;

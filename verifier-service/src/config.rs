@@ -134,6 +134,8 @@ pub struct Setup {
     pub anchors_path: PathBuf,
     /// The ledger's genesis.
     pub root: TrustRoot,
+    /// Where it is kept what was followed of the ledger's validators.
+    pub followed_path: PathBuf,
     /// Who this site is.
     pub party: Party,
     /// What it asks for.
@@ -164,6 +166,7 @@ pub fn load(file: &Path) -> Result<Setup, SetupError> {
         anchors,
         anchors_path,
         root,
+        followed_path: loaded.path(&config.data_directory).join("ledger-validators"),
         party,
         policies,
         config: loaded.value,

@@ -14,7 +14,7 @@ use ledger::transaction::{Anchor, Body, Sender, Transaction, TransactionId};
 use super::{Ledger, LedgerError, LedgerFuture, Outcomes};
 
 /// How old the proven state may be where it decides who may act. An idle ledger makes a block every few seconds.
-const MAX_AGE_MS: u64 = 120_000;
+pub const MAX_AGE_MS: u64 = 120_000;
 
 /// The newest state that any node can prove is too old to decide by.
 #[derive(Debug, thiserror::Error)]
@@ -89,7 +89,11 @@ impl Ledger for ChainLedger {
     }
 
     fn authority(&self) -> LedgerFuture<'_, Option<AuthorityRecord>> {
-        Box::pin(async move { self.fresh(self.client.authority(&self.authority).await.map_err(away)?) })
+        Box::pin(async move {
+            let answer = self.client.authority(&self.authority).await.map_err(away)?;
+            // A suspended department is accredited for nothing.
+            self.fresh(answer.map(|value| value.map(|(cell, record)| (cell, record.as_in_force(&cell)))))
+        })
     }
 
     fn attestation(&self, id: RecordId) -> LedgerFuture<'_, Option<(AttestationStatus, AttestationRecord)>> {

@@ -9,6 +9,6 @@ mod delivery;
 mod ledger;
 pub mod outbox;
 
-pub use chain::ChainLedger;
+pub use chain::{ChainLedger, MAX_AGE_MS};
 pub use delivery::{Bell, run};
 pub use ledger::{Ledger, LedgerError, LedgerFuture, Outcomes};

@@ -140,8 +140,8 @@ fn change(answer: &Value, field: &str, change: impl Fn(&mut Vec<u8>)) -> Value {
     changed
 }
 
-/// REL-C8: a light client against one lying full node: the answer is refused, and the error names the node and the part that does not
-/// hold.
+/// REL-C8, X011: a light client against one lying full node, or one whose database its administrators changed: the answer is refused, and
+/// the error names the node and the part that does not hold.
 #[tokio::test]
 async fn a_lying_node_is_refused_and_named_with_the_part_that_does_not_hold() {
     let (answers, elsewhere) = (recorded(), epochs());
@@ -194,7 +194,7 @@ async fn a_lying_node_is_refused_and_named_with_the_part_that_does_not_hold() {
     assert!(matches!(error, ChainError::Unreachable(_)), "{error:?}");
 }
 
-/// REL-C8, REL-C4: bodies without end, trickles, cuts and silence: each has a limit, and beside an honest node none is waited for.
+/// REL-C8: bodies without end, trickles, cuts and silence: each has a limit, and beside an honest node none is waited for.
 #[tokio::test]
 async fn floods_trickles_cuts_and_silence_have_limits_and_cost_one_more_question() {
     let answers = recorded();
@@ -287,6 +287,27 @@ async fn changes_of_validators_are_followed_and_kept() {
     let silent = Node::saying(&recording["last"]);
     let again = ChainClient::new(http::client().unwrap(), vec![silent.start().await], root, Random::from_os_seed([0; 32]));
     assert_eq!(again.head().await.unwrap().height, 33);
+}
+
+/// The file that services keep: the next start goes on from it; a damaged one and another ledger's are passed over.
+#[tokio::test]
+async fn what_was_followed_is_kept_in_a_file() {
+    let recording = epochs();
+    let changes = &recording["epochs"];
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("ledger-validators");
+    let knows = Node::saying(&recording["last"]).knowing(&[(1, &changes[0]), (2, &changes[1]), (3, &changes[2])]).start().await;
+    let silent = Node::saying(&recording["last"]).start().await;
+    let clock = Clock::manual(1_700_000_100);
+    let at = |node: &Url, root: TrustRoot| client(vec![node.clone()], root).with_trust_file(file.clone(), &clock);
+    assert_eq!(at(&knows, root_of(&recording)).head().await.unwrap().height, 33);
+    assert_eq!(at(&silent, root_of(&recording)).head().await.unwrap().height, 33, "from the file");
+    assert_eq!(at(&silent, root_of(&recorded())).followed_root().newest_epoch(), 0, "another ledger's");
+    let bytes = std::fs::read(&file).unwrap();
+    std::fs::write(&file, &bytes[..bytes.len() - 1]).unwrap();
+    assert!(at(&silent, root_of(&recording)).head().await.is_err());
+    assert_eq!(at(&knows, root_of(&recording)).head().await.unwrap().height, 33);
+    assert_eq!(std::fs::read(&file).unwrap(), bytes);
 }
 
 /// The node that speaks of an epoch need not be the one that has its change; one that nobody proves is not believed.

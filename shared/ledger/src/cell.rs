@@ -95,6 +95,11 @@ pub struct Cell {
 }
 
 impl Cell {
+    /// Whether the record is in force: neither suspended, deactivated, withdrawn, revoked nor anything else that a status can say.
+    pub fn is_in_force(&self) -> bool {
+        self.status == 0
+    }
+
     /// The fixed 64 bytes of the state: the Borsh encoding, padded with zeros.
     pub fn to_bytes(&self) -> [u8; CELL_BYTES] {
         let mut bytes = [0; CELL_BYTES];

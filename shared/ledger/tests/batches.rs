@@ -2,14 +2,14 @@
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking, in its helpers too")]
 
-use identity::Commitment;
+use identity::{Commitment, Localized};
 use ledger::batch::{
     CountError, ItemError, Leaves, attestation_leaf, item_status, receipt_leaf, verify_attestation, verify_receipt,
 };
 use ledger::cell::Cell;
 use ledger::limits::MAX_BATCH_ITEMS;
 use ledger::merkle::{Inclusion, InclusionError};
-use ledger::records::{AttestationRecord, AttestationStatus, BatchKind, BatchRecord, RecordId};
+use ledger::records::{AttestationRecord, AttestationStatus, AuthorityRecord, BatchKind, BatchRecord, RecordId};
 use proptest::prelude::*;
 
 const BATCH: RecordId = RecordId([7; 32]);
@@ -130,6 +130,26 @@ fn an_item_is_active_until_the_ledger_says_otherwise() {
         assert_eq!(item_status(Some(&cell(status as u8))), Ok(status));
     }
     assert_eq!(item_status(Some(&cell(9))), Err(ItemError::Status));
+}
+
+/// A suspended authority keeps its record, and may do nothing that others rely on.
+#[test]
+fn a_suspended_authority_is_accredited_for_nothing_and_sponsors_nobody() {
+    let cell = |status| Cell { version: 1, status, created_height: 1, updated_height: 1, body: [0; 32] };
+    let record = AuthorityRecord {
+        id: "police".parse().unwrap(),
+        name: Localized::new("公安局", "Public security"),
+        ledger_keys: Vec::new(),
+        credential_keys: Vec::new(),
+        reader_key: None,
+        issuer_url: None,
+        accredited_types: vec!["urn:yufu:vct:resident-identity:1".to_owned()],
+        may_sponsor: true,
+    };
+    assert_eq!(record.clone().as_in_force(&cell(0)), record);
+    let suspended = record.clone().as_in_force(&cell(1));
+    assert!(suspended.accredited_types.is_empty() && !suspended.may_sponsor);
+    assert_eq!(AuthorityRecord { accredited_types: record.accredited_types.clone(), may_sponsor: true, ..suspended }, record);
 }
 
 proptest! {

@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use clients::Environment;
 use clients::chain::ChainClient;
 use identity::UnixSeconds;
@@ -20,10 +22,14 @@ use crate::vault::{self, Table, Vault, VaultError};
 
 /// The vault's record of the trust root.
 const TRUST: &str = "trust";
+/// The vault's record of what was followed of the ledger's validators.
+const FOLLOWED: &str = "followed-validators";
+/// An answer of the ledger that is older makes the wallet ask another node, in milliseconds. Screens say every answer's age.
+const MAX_AGE_MS: u64 = 120_000;
 
 /// An open wallet. Its stories are in the modules of their names; each is a method.
 pub struct Wallet {
-    pub(crate) vault: Vault,
+    pub(crate) vault: Arc<Vault>,
     pub(crate) chain: Arc<dyn Chain>,
     pub(crate) http: reqwest::Client,
     pub(crate) anchors: TrustAnchors,
@@ -119,6 +125,7 @@ impl Wallet {
         chain: Option<Arc<dyn Chain>>,
     ) -> Result<Self, WalletError> {
         let TrustFiles { root, anchors, .. } = trust;
+        let vault = Arc::new(vault);
         let (network, genesis) = (root.genesis().network.clone(), *root.hash());
         let http = clients::http::client().map_err(|error| ConfigError::Malformed {
             path: dir.join(crate::config::FILE),
@@ -126,7 +133,7 @@ impl Wallet {
         })?;
         let chain = match chain {
             Some(chain) => chain,
-            None => connect(&http, &config, root, &environment),
+            None => connect(&http, &config, followed(&vault, root)?, &environment, &vault),
         };
         Ok(Self { vault, chain, http, anchors, network, genesis, environment, provider: None, config, dir: dir.to_owned() })
     }
@@ -153,6 +160,28 @@ impl Wallet {
     }
 }
 
-fn connect(http: &reqwest::Client, config: &WalletConfig, root: TrustRoot, environment: &Environment) -> Arc<dyn Chain> {
-    Arc::new(ChainClient::new(http.clone(), config.nodes.clone(), root, environment.random.clone()))
+/// What the wallet followed of the ledger's validators when it was last open, or the root as it was configured.
+fn followed(vault: &Vault, root: TrustRoot) -> Result<TrustRoot, WalletError> {
+    let kept: Option<String> = vault.get(Table::Identity, FOLLOWED)?;
+    let bytes = kept.and_then(|text| URL_SAFE_NO_PAD.decode(text).ok());
+    // What another version kept is no loss: the changes are followed again.
+    Ok(bytes.and_then(|bytes| TrustRoot::from_bytes(root.genesis().clone(), &bytes).ok()).unwrap_or(root))
+}
+
+/// The client of the configured nodes. It keeps what it follows in the vault: whoever could exchange that could name the validators.
+fn connect(
+    http: &reqwest::Client,
+    config: &WalletConfig,
+    root: TrustRoot,
+    environment: &Environment,
+    vault: &Arc<Vault>,
+) -> Arc<dyn Chain> {
+    let vault = Arc::clone(vault);
+    let keep = move |root: &TrustRoot| {
+        let text = URL_SAFE_NO_PAD.encode(root.to_bytes());
+        // A disk that takes nothing shows at the next step that must be kept; this one is only done again.
+        drop(vault.write(|batch| batch.put(Table::Identity, FOLLOWED, &text)));
+    };
+    let client = ChainClient::new(http.clone(), config.nodes.clone(), root, environment.random.clone());
+    Arc::new(client.with_clock(environment.clock.clone(), MAX_AGE_MS).with_keeper(keep))
 }

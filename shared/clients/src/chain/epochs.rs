@@ -41,7 +41,7 @@ impl Known {
         Arc::clone(&self.root.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn learn(&self, root: TrustRoot) {
+    pub(super) fn learn(&self, root: TrustRoot) {
         *self.root.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(root);
     }
 

@@ -14,6 +14,7 @@
 mod ask;
 mod epochs;
 mod error;
+mod kept;
 mod submit;
 
 use std::sync::Arc;

@@ -242,7 +242,7 @@ mod scalar {
     }
 }
 
-/// Signatures are judged by ZIP-215, as the engine judges them: what it accepts and strict rules refuse is still a vote to everybody.
+/// SEC-C3: signatures are judged by ZIP-215, as the engine judges them: what it accepts and strict rules refuse is still a vote to everybody.
 #[test]
 fn a_signature_is_judged_by_the_engines_rule_and_not_by_a_stricter_one() {
     let (root, keys) = trust(1, 5);

@@ -86,6 +86,7 @@ fn a_transaction_is_proved_to_be_in_a_final_block() {
     }
 }
 
+/// SEC-C2: what is not in the block, not signed, or signed by the same key for another ledger shows nothing here.
 #[test]
 fn a_transaction_that_is_not_proved_is_refused_with_the_reason() {
     use TransactionProofError as Error;

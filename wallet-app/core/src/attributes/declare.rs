@@ -76,7 +76,10 @@ impl Wallet {
     pub(super) async fn find_department(&self, authority: &AuthorityId, vct: &str) -> Result<Department, WalletError> {
         let found = chain::find::<AuthorityRecord>(self.chain.as_ref(), &Subject::Authority(*authority)).await?;
         let not_accredited = AttributeError::NotAccredited;
-        let (_, record) = found.record.ok_or(not_accredited("the ledger has no such department"))?;
+        let (cell, record) = found.record.ok_or(not_accredited("the ledger has no such department"))?;
+        if !cell.is_in_force() {
+            return Err(not_accredited("it is suspended").into());
+        }
         if !record.accredited_types.iter().any(|accredited| accredited == vct) {
             return Err(not_accredited("it is not accredited for this type").into());
         }

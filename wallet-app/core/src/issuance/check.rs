@@ -119,14 +119,15 @@ fn ledger_claims(claims: &Map<String, Value>) -> Result<LedgerClaims, Rejection>
 }
 
 fn check_authority(found: &Found<AuthorityRecord>, target: &Target, signer: &PublicKey) -> Result<Localized, Rejection> {
-    let (_, authority) = found.record.as_ref().ok_or(Rejection::UnknownAuthority)?;
+    let (cell, authority) = found.record.as_ref().ok_or(Rejection::UnknownAuthority)?;
     if authority.issuer_url.as_deref() != Some(target.issuer.as_str()) {
         return Err(Rejection::Address);
     }
     if !authority.credential_keys.contains(signer) {
         return Err(Rejection::SigningKey);
     }
-    if !authority.accredited_types.contains(&target.vct) {
+    // While an authority is suspended, nothing that it signs counts.
+    if !cell.is_in_force() || !authority.accredited_types.contains(&target.vct) {
         return Err(Rejection::NotAccredited);
     }
     Ok(authority.name.clone())

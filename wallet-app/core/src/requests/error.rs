@@ -68,6 +68,12 @@ pub enum RequestError {
         /// The party.
         party: Localized,
     },
+    /// The party, or the authority that answers for it, is suspended.
+    #[error("the party is suspended")]
+    Suspended {
+        /// The party.
+        party: Localized,
+    },
     /// More is asked for than the purpose allows.
     #[error("more is asked for than is registered: {}", .claims.join(", "))]
     OverAsking {
@@ -105,6 +111,7 @@ impl RequestError {
             Self::OtherParty => "party-differs",
             Self::ForeignAddress { .. } => "response-address-foreign",
             Self::UnknownPurpose { .. } => "purpose-unregistered",
+            Self::Suspended { .. } => "party-suspended",
             Self::OverAsking { .. } => "over-asking",
             Self::NoCredential { .. } => "no-credential",
         }
@@ -169,6 +176,7 @@ impl RequestError {
             | Self::OtherParty
             | Self::ForeignAddress { .. }
             | Self::UnknownPurpose { .. }
+            | Self::Suspended { .. }
             | Self::OverAsking { .. } => self.explain_party(),
         }
     }
@@ -193,6 +201,13 @@ impl RequestError {
             Self::UnknownPurpose { party } => (
                 format!("“{}”没有登记这项用途，已拒绝，未发送任何内容。", party.zh),
                 format!("{} has not registered this purpose. It was refused and nothing was sent.", party.en),
+            ),
+            Self::Suspended { party } => (
+                format!("“{}”或其主管部门已被暂停，已拒绝，未发送任何内容。请稍后再试，或向主管部门查询。", party.zh),
+                format!(
+                    "{} or the department that answers for it is suspended. It was refused and nothing was sent. Try later, or ask the department.",
+                    party.en
+                ),
             ),
             Self::OverAsking { party, claims } => {
                 let zh: Vec<String> = claims.iter().map(|claim| labels::claim(claim).zh).collect();

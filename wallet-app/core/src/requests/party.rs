@@ -66,7 +66,7 @@ pub(super) async fn find(chain: &dyn Chain, object: &RequestObject) -> Result<As
     };
     let registration = object.registration.as_ref().ok_or(RequestError::Claim("verifier_info"))?;
     let party = chain::find::<PartyRecord>(chain, &Subject::Party(id)).await?;
-    let (_, record) = party.record.ok_or_else(unregistered)?;
+    let (cell, record) = party.record.ok_or_else(unregistered)?;
     let is_proven = match &object.client {
         Client::Named(_, name) => host_of(&record.origin).as_deref() == Some(name),
         Client::Certified(_) | Client::Identity(..) | Client::Nobody => record.client_id == object.client_id,
@@ -83,7 +83,10 @@ pub(super) async fn find(chain: &dyn Chain, object: &RequestObject) -> Result<As
     check_entitlement(&record, &purpose, &object.query)?;
     let sponsor = chain::find::<AuthorityRecord>(chain, &Subject::Authority(record.sponsor)).await?;
     let as_of = client.as_of.older(party.as_of).older(sponsor.as_of);
-    let (_, sponsor) = sponsor.record.ok_or_else(unregistered)?;
+    let (sponsor_cell, sponsor) = sponsor.record.ok_or_else(unregistered)?;
+    if !cell.is_in_force() || !sponsor_cell.is_in_force() {
+        return Err(RequestError::Suspended { party: record.name }.into());
+    }
     Ok(Asker::Registered(Box::new(RegisteredParty { record, sponsor: sponsor.name, purpose, as_of })))
 }
 

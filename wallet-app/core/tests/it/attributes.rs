@@ -178,7 +178,7 @@ async fn a_store_that_keeps_other_bytes_is_noticed_before_anything_is_anchored()
     assert_eq!(city.ledger.transactions().len(), 1);
 }
 
-/// A department that the ledger does not confirm gets nothing: unknown, not accredited, without a reader key, or elsewhere.
+/// A department that the ledger does not confirm gets nothing: unknown, not accredited, suspended, without a reader key, or elsewhere.
 #[tokio::test]
 async fn a_department_that_the_ledger_does_not_confirm_gets_nothing() {
     let city = City::new().await;
@@ -193,6 +193,9 @@ async fn a_department_that_the_ledger_does_not_confirm_gets_nothing() {
         let error = declare(&city, &wallet, files(&city)).await.unwrap_err();
         assert_eq!(error.slug(), "department-not-accredited");
     }
+    city.ledger.put(&subject, &record, 1);
+    let suspended = declare(&city, &wallet, files(&city)).await.unwrap_err();
+    assert_eq!(suspended.slug(), "department-not-accredited");
     city.ledger.remove(&subject);
     assert_eq!(declare(&city, &wallet, files(&city)).await.unwrap_err().slug(), "department-not-accredited");
     city.ledger.put(&subject, &record, 0);

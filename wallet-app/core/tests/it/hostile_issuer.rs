@@ -90,6 +90,21 @@ async fn an_issuer_that_the_ledger_does_not_accredit_is_refused() {
     }
 }
 
+/// A suspended authority has keys and accreditations still; what it signs does not count until it is restored.
+#[tokio::test]
+async fn a_credential_of_a_suspended_authority_is_refused_until_it_is_restored() {
+    let city = City::new().await;
+    let wallet = city.create_wallet();
+    let subject = Subject::Authority("public-security".parse().unwrap());
+    city.ledger.put(&subject, &city.issuer.record(), 1);
+    let error = wallet.receive(&city.issuer.offer_link(), Some(PIN)).await.unwrap_err();
+    assert_eq!(error.slug(), "issuer-not-accredited");
+    assert!(wallet.credentials().unwrap().is_empty());
+    city.ledger.put(&subject, &city.issuer.record(), 0);
+    wallet.receive(&city.issuer.offer_link(), Some(PIN)).await.unwrap();
+    assert_eq!(wallet.credentials().unwrap().len(), 1);
+}
+
 /// What is attested is what was declared: a changed, added or missing claim is refused.
 #[tokio::test]
 async fn a_credential_that_says_something_else_than_was_declared_is_refused() {

@@ -278,6 +278,23 @@ async fn an_unregistered_site_gets_a_sentence_and_no_data() {
     assert!(error.sentence().zh.contains("没有登记"));
 }
 
+/// A suspended site gets nothing, nor does one whose department is suspended; the sentence says which side it is on.
+#[tokio::test]
+async fn a_suspended_site_gets_a_sentence_and_no_data() {
+    let city = City::new().await;
+    let wallet = city.wallet_with_credential().await;
+    let (party, sponsor) = (city.party(&["family_name", "birth_date"]), city.issuer.record());
+    city.ledger.put(&Subject::Party(party.id), &party, 1);
+    let error = wallet.open(&city.site.ask(&["family_name"])).await.unwrap_err();
+    assert_eq!(error.slug(), "party-suspended");
+    assert!(error.sentence().en.contains("suspended") && error.sentence().zh.contains("暂停"));
+    city.ledger.put(&Subject::Party(party.id), &party, 0);
+    city.ledger.put(&Subject::Authority(sponsor.id), &sponsor, 1);
+    assert_eq!(wallet.open(&city.site.ask(&["family_name"])).await.unwrap_err().slug(), "party-suspended");
+    city.ledger.put(&Subject::Authority(sponsor.id), &sponsor, 0);
+    wallet.open(&city.site.ask(&["family_name"])).await.unwrap();
+}
+
 /// SEC-P2: a registered party under another's name, with another purpose, or with a registration that does not fit its certificate.
 #[tokio::test]
 async fn a_registered_party_cannot_speak_for_another() {
