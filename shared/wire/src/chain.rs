@@ -5,7 +5,6 @@
 //! | `POST /v1/transactions` | [`Submit`] → 202 [`Submitted`]; the same transaction again gives the same answer |
 //! | `GET /v1/transactions/{id}/receipt?wait_ms=…` | waits (≤ 10 000 ms) → 200 [`ledger::receipt::Receipt`], or 404 while it is not final |
 //! | `GET /v1/state/{key}` | key: base64url [`ledger::cell::StateKey`] → [`ProvenState`] |
-//! | `GET /v1/epochs/{epoch}` | the change that introduced the epoch, from 1 → [`ProvenState`] of `Subject::Validators` as of the last block before it |
 //! | `GET /v1/genesis` | [`ledger::genesis::Genesis`] |
 //! | `GET /v1/status` | [`Status`] |
 //! | `GET /v1/blocks/{height}` | [`BlockAnswer`] |
