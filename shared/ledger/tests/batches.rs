@@ -1,6 +1,6 @@
 //! Items of batches: shown at their place of their batch, and at no other.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking, in its helpers too")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
 use identity::{Commitment, Localized};
 use ledger::batch::{

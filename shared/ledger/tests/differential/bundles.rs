@@ -35,7 +35,6 @@ fn attestation_record() -> AttestationRecord {
 /// I063: whoever holds data can check later, offline, what the ledger says of it: header, certificate, cell, body and proof at 22
 /// validators and a state of 100,000 entries.
 #[test]
-#[expect(clippy::print_stderr, reason = "the sizes are figures that the README states")]
 fn a_bundle_at_22_validators_and_100_000_entries_has_at_most_2_500_bytes() {
     deterministic::Runner::default().start(|context| async move {
         let of = members(22, 90);

@@ -113,7 +113,7 @@ fn change(genesis: Hash, epoch: u64, by: &Members, named: &Named) -> Bundle {
 
 /// Whether the engine's verifier for these validators finds the header final.
 fn engine_says(members: &Members, header: &Header, certificate: &[u8]) -> bool {
-    let keys = members.keys.iter().map(|key| commonware_cryptography::Signer::public_key(key));
+    let keys = members.keys.iter().map(commonware_cryptography::Signer::public_key);
     let verifier = Scheme::verifier(&namespace(&header.genesis), commonware_utils::ordered::Set::from_iter_dedup(keys));
     Final::decode_cfg(certificate.to_vec(), &members.keys.len()).is_ok_and(|parsed| {
         parsed.proposal == proposal(header) && parsed.verify(&mut commonware_utils::test_rng(), &verifier, &Sequential)
