@@ -30,9 +30,12 @@ use service_kit::{
     telemetry,
 };
 use std::{
+    env,
+    ffi::OsString,
+    os::unix::process::CommandExt as _,
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
-    process::ExitCode,
+    process::{self, ExitCode},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -104,6 +107,29 @@ enum Command {
         #[arg(long)]
         topology: Option<PathBuf>,
     },
+    /// Runs validators, faults and liars in virtual time; `chain-node simulate --help` explains it.
+    #[command(disable_help_flag = true)]
+    Simulate {
+        /// What `chain-node-simulate` is given.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+}
+
+/// The program that simulates: apart, so that a validator does not carry the deterministic runtime.
+const SIMULATOR: &str = "chain-node-simulate";
+
+/// Becomes the simulator that lies beside this program.
+fn simulate(arguments: &[OsString]) -> anyhow::Error {
+    let path = match env::current_exe() {
+        Ok(path) => path.with_file_name(SIMULATOR),
+        Err(error) => return anyhow::Error::new(error).context("this program cannot tell where it is"),
+    };
+    if !path.exists() {
+        return anyhow::anyhow!("{} is not there; build it with `cargo build -p chain-simulation`", path.display());
+    }
+    let error = process::Command::new(&path).args(arguments).exec();
+    anyhow::Error::new(error).context(format!("{} does not start", path.display()))
 }
 
 /// The disk of the data folder is full or fails: make room or replace it, then start the node again (sysexits: EX_IOERR).
@@ -122,6 +148,7 @@ fn main() -> ExitCode {
         Command::Restore { config, from } => load(&config).and_then(|config| answer(&offline::restore(&config, &from)?)),
         Command::Keygen { file } => keygen(&file),
         Command::GenesisCheck { file, topology } => genesis_check(&file, topology.as_deref()),
+        Command::Simulate { arguments } => Err(simulate(&arguments)),
     };
     result.map_or_else(failed, |answer| {
         print(&answer);

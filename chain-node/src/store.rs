@@ -8,7 +8,9 @@ use ledger::{
     Hash,
     cell::{CELL_BYTES, body_hash},
 };
-use redb::{Builder, Database, ReadableDatabase as _, ReadableTable as _, TableDefinition, backends::InMemoryBackend};
+use redb::{
+    Builder, Database, ReadableDatabase as _, ReadableTable as _, StorageBackend, TableDefinition, backends::InMemoryBackend,
+};
 use std::{path::Path, sync::Arc};
 
 const BODIES: TableDefinition<'_, &[u8; 32], &[u8]> = TableDefinition::new("bodies");
@@ -66,7 +68,15 @@ impl Store {
     /// # Errors
     /// Never in practice.
     pub fn in_memory() -> Result<Self, StoreError> {
-        Self::prepare(Builder::new().create_with_backend(InMemoryBackend::new())?)
+        Self::on(InMemoryBackend::new())
+    }
+
+    /// A store on a disk of the caller's, for simulations in which a machine loses power.
+    ///
+    /// # Errors
+    /// When the disk cannot be read or written, or is corrupt.
+    pub fn on(disk: impl StorageBackend) -> Result<Self, StoreError> {
+        Self::prepare(Builder::new().create_with_backend(disk)?)
     }
 
     fn prepare(database: Database) -> Result<Self, StoreError> {

@@ -1,12 +1,9 @@
-//! The node in the deterministic runtime: virtual time, virtual disks, and the same run from the same seed.
+//! Parts of the node in the deterministic runtime. Whole networks of nodes are simulated by the crate `chain-simulation`.
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking, in its helpers too")]
 
-mod network;
 mod verification;
 
-use commonware_codec::{Copying, DecodeExt as _};
-use commonware_cryptography::ed25519::PrivateKey;
 use identity::{Localized, SecretKey, Signer as _, did::Inception, keys::Algorithm};
 use ledger::{
     Hash,
@@ -18,10 +15,6 @@ use sha2::{Digest as _, Sha256};
 
 fn secret(word: &str) -> SecretKey {
     SecretKey::from_bytes(Algorithm::Ed25519, &Sha256::digest(word).into()).unwrap()
-}
-
-fn validator(place: usize) -> PrivateKey {
-    PrivateKey::decode(Copying(&*secret(&format!("validator {place}")).to_bytes())).unwrap()
 }
 
 fn genesis(validators: usize) -> Genesis {

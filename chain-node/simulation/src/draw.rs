@@ -1,0 +1,96 @@
+//! A scenario drawn from a seed: the same one for the same seed, whatever the machine.
+
+use crate::scenario::{Fault, Kind, Mode, Moment, Scenario};
+use std::collections::BTreeSet;
+
+/// The sizes that matter: one validator, n = 3f + 1 for small f and the reference city, and the two sizes above 3f + 1 at which a
+/// literal 2f + 1 would let two quorums share liars only.
+pub const SIZES: [usize; 7] = [1, 4, 7, 13, 20, 21, 22];
+
+/// Numbers from a seed (SplitMix64: short, and the same everywhere).
+#[derive(Debug)]
+pub struct Dice(u64);
+
+impl Dice {
+    /// The dice of a seed.
+    pub fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// The next number.
+    pub fn roll(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// A number from `low` to `high`, both possible.
+    pub fn between(&mut self, low: u64, high: u64) -> u64 {
+        low + self.roll() % (high.saturating_sub(low) + 1)
+    }
+
+    /// So many of the places 0 … `of` − 1.
+    pub fn some(&mut self, count: usize, of: usize) -> BTreeSet<usize> {
+        let mut left: Vec<usize> = (0..of).collect();
+        let mut chosen = BTreeSet::new();
+        while chosen.len() < count && !left.is_empty() {
+            let place = usize::try_from(self.roll()).unwrap_or(usize::MAX) % left.len();
+            chosen.insert(left.swap_remove(place));
+        }
+        chosen
+    }
+}
+
+/// The scenario of a seed, with at most `largest` validators: one main fault on at most f of them, and often a second one on the same,
+/// so that the whole stays within the model.
+pub fn scenario(seed: u64, largest: usize) -> Scenario {
+    let mut dice = Dice::new(seed);
+    let number = usize::try_from(seed % 19).unwrap_or(0);
+    let kind = Kind::ALL.get(number).copied().unwrap_or(Kind::Crash);
+    // A lone validator has nobody to lie to, and nothing but its machine can fail.
+    let smallest = if matches!(kind, Kind::Crash | Kind::SlowDisk | Kind::Clock) { 1 } else { 4 };
+    let sizes: Vec<usize> = SIZES.into_iter().filter(|size| (smallest..=largest.max(4)).contains(size)).collect();
+    let place = usize::try_from(dice.roll()).unwrap_or(usize::MAX) % sizes.len().max(1);
+    let validators = sizes.get(place).copied().unwrap_or(4);
+    let seconds = dice.between(12, 24);
+    let mut scenario = Scenario {
+        seed,
+        validators,
+        seconds,
+        rate: dice.between(1, 4),
+        mode: Mode::Liveness,
+        latency_ms: dice.between(1, 60),
+        jitter_ms: dice.between(0, 15),
+        loss_percent: if dice.between(0, 3) == 0 { dice.between(1, 3) } else { 0 },
+        faults: Vec::new(),
+    };
+    let tolerated = scenario.tolerated();
+    let count = usize::try_from(dice.between(1, u64::try_from(tolerated.max(1)).unwrap_or(1))).unwrap_or(1);
+    let who = dice.some(count, validators);
+    scenario.faults.push(fault(&mut dice, kind, &who, seconds));
+    if dice.between(0, 2) == 0 {
+        let second = usize::try_from(dice.roll()).unwrap_or(usize::MAX) % Kind::ALL.len();
+        let second = Kind::ALL.get(second).copied().unwrap_or(Kind::Crash);
+        if second != kind && tolerated > 0 {
+            scenario.faults.push(fault(&mut dice, second, &who, seconds));
+        }
+    }
+    scenario
+}
+
+fn fault(dice: &mut Dice, kind: Kind, who: &BTreeSet<usize>, seconds: u64) -> Fault {
+    let end = Moment::seconds(seconds).0;
+    let from = Moment(if kind.is_byzantine() { 0 } else { dice.between(1_000, end / 2) });
+    let until = (!kind.is_byzantine()).then(|| Moment(dice.between(from.0 + 500, end)));
+    let amount = match kind {
+        Kind::Clock => i64::try_from(dice.between(1, 118)).unwrap_or(59) - 59,
+        Kind::Lossy => i64::try_from(dice.between(1, 30)).unwrap_or(5),
+        Kind::Far => i64::try_from(dice.between(50, 300)).unwrap_or(125),
+        Kind::SlowDisk => i64::try_from(dice.between(1, 30)).unwrap_or(20),
+        Kind::Late => i64::try_from(dice.between(200, 5_000)).unwrap_or(2_500),
+        kind => kind.usual_amount(),
+    };
+    Fault { kind, who: who.clone(), from, until, amount }
+}
