@@ -133,7 +133,7 @@ impl Flood {
         let round = Round::new(Epoch::zero(), View::new(view));
         let vote = self.scheme(genesis).and_then(|scheme| Nullify::sign::<Digest>(&scheme, round));
         let vote = vote.map(|vote| Vote::<Scheme, Digest>::Nullify(vote).encode());
-        vote.into_iter().map(|vote| (Line::Votes, frame::join(frame::FIRST, &vote))).collect()
+        vote.into_iter().map(|vote| (Line::Votes, frame::join(frame::first(self.genesis.governance.is_some()), &vote))).collect()
     }
 
     fn forged_certificate(&self, view: u64) -> Option<(Line, IoBuf)> {
@@ -150,6 +150,6 @@ impl Flood {
         let certificate = Signatures { signers, signatures };
         let forged = Finalization::<Scheme, Digest> { proposal: finalize.proposal, certificate };
         let bytes = Certificate::<Scheme, Digest>::Finalization(forged).encode();
-        Some((Line::Certificates, frame::join(frame::FIRST, &bytes)))
+        Some((Line::Certificates, frame::join(frame::first(self.genesis.governance.is_some()), &bytes)))
     }
 }

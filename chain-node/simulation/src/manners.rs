@@ -114,7 +114,7 @@ impl Manners {
 
     /// What becomes of a vote.
     pub fn vote_now(&self, to: Vec<PublicKey>, bytes: IoBuf) -> Vec<Parcel> {
-        let (channel, rest) = crate::frame::split(&bytes);
+        let (channel, rest) = crate::frame::split(self.plot.governed(), &bytes);
         let Ok(vote) = Vote::<Scheme, Digest>::decode(rest) else {
             return vec![Parcel::now(to, bytes)];
         };

@@ -17,6 +17,7 @@ pub struct Plot {
     honest: Vec<PublicKey>,
     /// How many of the honest are enough, with all the wicked, for a quorum.
     enough: usize,
+    governed: bool,
     known: Mutex<Known>,
 }
 
@@ -30,8 +31,13 @@ struct Known {
 
 impl Plot {
     /// A plan against `honest` of `wicked` validators.
-    pub fn new(honest: Vec<PublicKey>, wicked: usize, quorum: usize) -> Self {
-        Self { honest, enough: quorum.saturating_sub(wicked), known: Mutex::default() }
+    pub fn new(honest: Vec<PublicKey>, wicked: usize, quorum: usize, governed: bool) -> Self {
+        Self { honest, enough: quorum.saturating_sub(wicked), governed, known: Mutex::default() }
+    }
+
+    /// Whether the ledger's members can change.
+    pub fn governed(&self) -> bool {
+        self.governed
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {

@@ -117,7 +117,9 @@ impl World {
         let _ = oracle.manager().track(0, Set::from_iter_dedup(genesis.keys.iter().cloned()));
         let byzantine = scenario.byzantine();
         let honest = genesis.keys.iter().enumerate().filter(|(place, _)| !byzantine.contains(place));
-        let plot = Arc::new(Plot::new(honest.map(|(_, key)| key.clone()).collect(), byzantine.len(), scenario.quorum()));
+        let governed = genesis.genesis.governance.is_some();
+        let plot =
+            Arc::new(Plot::new(honest.map(|(_, key)| key.clone()).collect(), byzantine.len(), scenario.quorum(), governed));
         let slots = (0..scenario.validators).map(|place| slot(place, &scenario, &genesis, &plot)).collect();
         let log = Arc::new(Log::new(TrustRoot::from_genesis(genesis.genesis.clone())?));
         let started = context.current();

@@ -4,6 +4,8 @@
 
 mod verification;
 
+use commonware_codec::{Copying, DecodeExt as _};
+use commonware_cryptography::ed25519::PrivateKey;
 use identity::{Localized, SecretKey, Signer as _, did::Inception, keys::Algorithm};
 use ledger::{
     Hash,
@@ -15,6 +17,10 @@ use sha2::{Digest as _, Sha256};
 
 fn secret(word: &str) -> SecretKey {
     SecretKey::from_bytes(Algorithm::Ed25519, &Sha256::digest(word).into()).unwrap()
+}
+
+fn validator(place: usize) -> PrivateKey {
+    PrivateKey::decode(Copying(&*secret(&format!("validator {place}")).to_bytes())).unwrap()
 }
 
 fn genesis(validators: usize) -> Genesis {
