@@ -1,0 +1,227 @@
+//! Issuers and verifiers that nobody here wrote: libraries of the OpenWallet Foundation, for Node, against this wallet; honest first, then
+//! lying. The programs are in `tests/strangers`; the credentials themselves are made here, where the ledger is.
+
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::Duration;
+
+use identity::keys::Signer;
+use ledger::cell::Subject;
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
+use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+use tokio::sync::{Mutex, OnceCell};
+use url::Url;
+use wallet_core::{Clock, PendingStage, Wallet};
+
+use crate::city::{City, VCT};
+use crate::site::site_key;
+
+/// How long a program may take to say something.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How long npm may take to install some twenty small packages.
+const INSTALLING: Duration = Duration::from_secs(300);
+const NO_NPM: &str = "npm could not be started: the strangers need Node 20 or newer with npm (https://nodejs.org)";
+
+fn folder() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/strangers")
+}
+
+/// Installs the libraries when they are missing or older than the lock file.
+async fn installed() {
+    static INSTALLED: OnceCell<()> = OnceCell::const_new();
+    INSTALLED.get_or_init(install).await;
+}
+
+async fn install() {
+    let changed = |name: &str| std::fs::metadata(folder().join(name)).and_then(|file| file.modified());
+    let lock = changed("package-lock.json").unwrap();
+    if changed("node_modules/.package-lock.json").is_ok_and(|installed| installed >= lock) {
+        return;
+    }
+    let mut npm = Command::new("npm");
+    npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(folder()).kill_on_drop(true);
+    let output = tokio::time::timeout(INSTALLING, npm.output()).await.expect("npm ci within five minutes").expect(NO_NPM);
+    assert!(output.status.success(), "npm ci: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// A program of a stranger, which speaks in lines of JSON.
+struct Stranger {
+    _process: Child,
+    input: ChildStdin,
+    output: Mutex<Lines<BufReader<ChildStdout>>>,
+}
+
+impl Stranger {
+    async fn start(program: &str, input: &Value) -> (Self, Value) {
+        installed().await;
+        let mut command = Command::new("node");
+        command.arg(program).current_dir(folder()).kill_on_drop(true);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit());
+        let mut process = command.spawn().expect(NO_NPM);
+        let output = Mutex::new(BufReader::new(process.stdout.take().unwrap()).lines());
+        let mut stranger = Self { input: process.stdin.take().unwrap(), _process: process, output };
+        let ready = stranger.tell(input).await;
+        (stranger, ready)
+    }
+
+    async fn tell(&mut self, line: &Value) -> Value {
+        self.input.write_all(format!("{line}\n").as_bytes()).await.unwrap();
+        self.hear().await
+    }
+
+    async fn hear(&self) -> Value {
+        let mut output = self.output.lock().await;
+        let line = tokio::time::timeout(PATIENCE, output.next_line()).await.expect("the program says something").unwrap();
+        serde_json::from_str(&line.expect("the program goes on")).unwrap()
+    }
+
+    /// Everything until a line with this member.
+    async fn hear_of(&self, member: &str) -> Value {
+        loop {
+            let line = self.hear().await;
+            if let Some(value) = line.get(member) {
+                return value.clone();
+            }
+        }
+    }
+}
+
+/// A city with a stranger's issuer in the place of its department's; gives the offer.
+async fn issuing(input: Value) -> (City, Wallet, Stranger, String) {
+    let city = City::at(Clock::system()).await;
+    let mut all = json!({ "mint": format!("{}/mint", city.issuer.base()), "vct": VCT });
+    all.as_object_mut().unwrap().extend(input.as_object().unwrap().clone());
+    let (stranger, ready) = Stranger::start("issuer.mjs", &all).await;
+    let mut record = city.issuer.record();
+    record.issuer_url = Some(ready["base"].as_str().unwrap().to_owned());
+    city.ledger.put(&Subject::Authority(record.id), &record, 0);
+    let wallet = city.create_wallet();
+    (city, wallet, stranger, ready["offer"].as_str().unwrap().to_owned())
+}
+
+fn back() -> Url {
+    "http://127.0.0.1:1/signed-in".parse().unwrap()
+}
+
+/// The person signs in at the address, and the browser comes back.
+async fn sign_in(url: &Url) -> String {
+    let answer: Value = reqwest::get(url.clone()).await.unwrap().json().await.unwrap();
+    answer["back"].as_str().unwrap().to_owned()
+}
+
+/// X036: authorization code, PAR, PKCE, DPoP with nonces of both servers, `iss`, a batch with distinct keys and a notification, against an
+/// issuer and authorization server of the OpenWallet Foundation.
+#[tokio::test]
+async fn a_strangers_issuer_gives_this_wallet_a_credential() {
+    let (city, wallet, stranger, offer) = issuing(json!({})).await;
+    let request = wallet.authorize(&offer, &back()).await.unwrap();
+    let credential = wallet.authorized(&sign_in(&request.url).await).await.unwrap();
+    assert_eq!((credential.copies, credential.usable), (3, true));
+    let notified = stranger.hear_of("notified").await;
+    assert_eq!(notified["event"], "credential_accepted");
+    // It is as good as any: it is shown to the city's site.
+    let consent = wallet.open(&city.site.ask(&["family_name"])).await.unwrap();
+    wallet.approve(&consent, None).await.unwrap();
+}
+
+/// REL-E2: the stranger's issuer takes longer; the wallet is closed and opened meanwhile.
+#[tokio::test]
+async fn a_strangers_issuer_may_take_longer() {
+    let (city, wallet, _stranger, offer) = issuing(json!({ "deferred": 1 })).await;
+    let request = wallet.authorize(&offer, &back()).await.unwrap();
+    let error = wallet.authorized(&sign_in(&request.url).await).await.unwrap_err();
+    assert_eq!(error.slug(), "issuance-deferred", "{error:?}");
+    let wallet = city.reopen(wallet);
+    tokio::time::sleep(Duration::from_millis(2100)).await;
+    let polled = wallet.poll_issuances().await.unwrap();
+    assert!(matches!(polled[0].stage, PendingStage::Received(_)), "{polled:?}");
+}
+
+/// SEC-P4: the same issuer lying: nothing is kept.
+#[tokio::test]
+async fn a_strangers_issuer_that_lies_is_refused() {
+    for (lie, slug) in [
+        ("metadata", "bad-answer"),
+        ("nonces", "issuer-nonce-loop"),
+        ("state", "sign-in-unknown"),
+        ("iss", "sign-in-answer-refused"),
+        ("mix-up", "sign-in-answer-refused"),
+        ("bearer", "bad-answer"),
+        ("other key", "credential-count"),
+    ] {
+        let (_city, wallet, _stranger, offer) = issuing(json!({ "lie": lie })).await;
+        let error = match wallet.authorize(&offer, &back()).await {
+            Err(error) => error,
+            Ok(request) => wallet.authorized(&sign_in(&request.url).await).await.unwrap_err(),
+        };
+        assert_eq!(error.slug(), slug, "{lie}: {error:?}");
+        assert!(wallet.credentials().unwrap().is_empty());
+    }
+}
+
+/// A city with a stranger's verifier, registered with the certificate of the city's site.
+async fn verifying(input: Value) -> (City, Wallet, Stranger) {
+    let city = City::at(Clock::system()).await;
+    let wallet = city.wallet_with_credential().await;
+    let key = site_key();
+    let mut jwk = identity::jose::Jwk::from(key.public_key()).to_value();
+    jwk["d"] = crate::base64url(key.to_bytes().as_slice()).into();
+    let mut all = json!({
+        "key": jwk,
+        "x5c": city.site.chain().to_x5c(),
+        "root": std::fs::read_to_string(city.dir.path().join("root.pem")).unwrap(),
+        "verifier_info": [{ "format": "yufu_registration", "data": { "party": "tax-portal", "purpose": "login" } }],
+        "vct": VCT,
+        "claims": ["family_name"],
+    });
+    all.as_object_mut().unwrap().extend(input.as_object().unwrap().clone());
+    let (stranger, ready) = Stranger::start("verifier.mjs", &all).await;
+    assert_eq!(ready["client_id"], city.site.client_id().as_str());
+    let mut party = city.party(&["family_name"]);
+    party.origin = ready["base"].as_str().unwrap().to_owned();
+    city.register_party(&party);
+    (city, wallet, stranger)
+}
+
+/// X060: a verifier of the OpenWallet Foundation signs the request and reads the response, encrypted and not: signature, key binding and
+/// query by its own libraries.
+#[tokio::test]
+async fn a_strangers_verifier_reads_what_this_wallet_shows() {
+    for (mode, encrypted) in [("direct_post.jwt", true), ("direct_post", false)] {
+        let (_city, wallet, mut stranger) = verifying(json!({ "mode": mode })).await;
+        let made = stranger.tell(&json!({ "ask": "one" })).await;
+        let consent = wallet.open(made["link"].as_str().unwrap_or_else(|| panic!("{made}"))).await.unwrap();
+        assert_eq!(consent.view.name.en, "Tax portal");
+        let outcome = wallet.approve(&consent, None).await;
+        let answered = stranger.hear().await;
+        assert_eq!(answered["answered"]["encrypted"], encrypted, "{answered}");
+        assert_eq!(answered["answered"]["claims"]["family_name"], "李-canary-1");
+        assert!(answered["answered"]["claims"].get("id_number").is_none());
+        assert!(outcome.unwrap().redirect_uri.unwrap().ends_with("/done"));
+    }
+}
+
+/// SEC-P2: the same verifier lying: nothing is sent, or the browser stays.
+#[tokio::test]
+async fn a_strangers_verifier_that_lies_is_refused() {
+    for (input, slug) in [
+        (json!({ "lie": "response_uri" }), "response-address-foreign"),
+        (json!({ "lie": "aud" }), "request-malformed"),
+        (json!({ "lie": "redirect" }), "refused"),
+        (json!({ "claims": ["family_name", "id_number"] }), "over-asking"),
+        (
+            json!({ "verifier_info": [{ "format": "yufu_registration", "data": { "party": "other", "purpose": "login" } }] }),
+            "party-differs",
+        ),
+    ] {
+        let (_city, wallet, mut stranger) = verifying(input.clone()).await;
+        let made = stranger.tell(&json!({ "ask": "one" })).await;
+        let error = wallet.open(made["link"].as_str().unwrap_or_else(|| panic!("{made}"))).await.unwrap_err();
+        assert_eq!(error.slug(), slug, "{input}");
+    }
+    let (_city, wallet, mut stranger) = verifying(json!({ "lie": "redirect_uri" })).await;
+    let made = stranger.tell(&json!({ "ask": "one" })).await;
+    let consent = wallet.open(made["link"].as_str().unwrap()).await.unwrap();
+    assert_eq!(wallet.approve(&consent, None).await.unwrap().redirect_uri, None);
+}
