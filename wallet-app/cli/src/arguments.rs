@@ -192,6 +192,9 @@ pub(crate) struct CreateArguments {
     /// The certificates (PEM) of the authorities that certify issuers and websites.
     #[arg(long, requires = "nodes")]
     pub(crate) trust_anchors: Option<PathBuf>,
+    /// Bind the wallet to this device by the system's key store: it opens nowhere else, and a PIN of six characters is enough.
+    #[arg(long)]
+    pub(crate) bind_to_device: bool,
 }
 
 #[derive(Debug, Args)]

@@ -8,6 +8,7 @@
 //! | open a link or a picture | [`scan`] |
 //! | see who asks for what and why | [`requests`] |
 //! | consent, decline | [`consent`] |
+//! | stay open no longer than need be | [`keeper`] |
 //! | look back | [`history`], [`receipts`] |
 //!
 //! It may assume that nobody else writes to its directory. It believes the ledger by proof, certificates by the city's trust
@@ -21,6 +22,7 @@ pub mod error;
 pub mod history;
 pub mod identity;
 pub mod issuance;
+pub mod keeper;
 pub mod labels;
 pub mod receipts;
 mod records;
@@ -43,7 +45,12 @@ pub use self::issuance::{
     AuthorizationView, CredentialView, OfferView, PendingIssuance, PendingStage, PinHint, ProviderError, WalletAttestation,
     WalletProvider,
 };
+pub use self::keeper::Keeper;
 pub use self::receipts::{ReceiptView, Verdict};
 pub use self::scan::LinkKind;
+pub use self::vault::Secrets;
+#[cfg(feature = "os-key-store")]
+pub use self::vault::device::OsKeyStore;
+pub use self::vault::device::{DeviceStore, DeviceStoreError};
 pub use self::vault::key::{Passphrase, Strength};
 pub use self::wallet::Wallet;

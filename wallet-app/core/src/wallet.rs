@@ -18,7 +18,7 @@ use crate::config::{ConfigError, Language, TrustFiles, TrustPin, WalletConfig};
 use crate::error::WalletError;
 use crate::issuance::WalletProvider;
 use crate::vault::key::{Passphrase, Strength};
-use crate::vault::{self, Table, Vault, VaultError};
+use crate::vault::{self, Secrets, Table, Vault, VaultError};
 
 /// The vault's record of the trust root.
 const TRUST: &str = "trust";
@@ -64,13 +64,27 @@ impl Wallet {
         Self::create_with(dir, passphrase, config, strength, environment, None)
     }
 
+    /// As [`Self::create`], with a vault that opens on this device only; a PIN of six characters is enough then.
+    ///
+    /// # Errors
+    /// As [`Self::create`], and [`VaultError::Device`] where there is no key store.
+    pub fn create_bound(
+        dir: &Path,
+        secrets: Secrets<'_>,
+        config: WalletConfig,
+        strength: Strength,
+        environment: Environment,
+    ) -> Result<Self, WalletError> {
+        Self::create_with(dir, secrets, config, strength, environment, None)
+    }
+
     /// As [`Self::create`], on another view of the ledger than the configured nodes: for tests.
     ///
     /// # Errors
     /// As [`Self::create`].
-    pub fn create_with(
+    pub fn create_with<'a>(
         dir: &Path,
-        passphrase: &Passphrase,
+        secrets: impl Into<Secrets<'a>>,
         config: WalletConfig,
         strength: Strength,
         environment: Environment,
@@ -81,7 +95,7 @@ impl Wallet {
             std::fs::create_dir_all(dir).map_err(|source| ConfigError::Unreadable { path: dir.to_owned(), source })?;
             config.save(dir)?;
         }
-        let vault = Vault::create(dir, passphrase, strength, &environment, (TRUST, &trust.pin))?;
+        let vault = Vault::create(dir, secrets, strength, &environment, (TRUST, &trust.pin))?;
         Self::assemble(dir, vault, config, trust, environment, chain)
     }
 
@@ -94,13 +108,21 @@ impl Wallet {
         Self::unlock_with(dir, passphrase, environment, None)
     }
 
+    /// As [`Self::unlock`], for a vault that may be bound to this device.
+    ///
+    /// # Errors
+    /// As [`Self::unlock`], [`VaultError::DeviceSecretMissing`], [`VaultError::Device`].
+    pub fn unlock_bound(dir: &Path, secrets: Secrets<'_>, environment: Environment) -> Result<Self, WalletError> {
+        Self::unlock_with(dir, secrets, environment, None)
+    }
+
     /// As [`Self::unlock`], on another view of the ledger than the configured nodes: for tests.
     ///
     /// # Errors
     /// As [`Self::unlock`].
-    pub fn unlock_with(
+    pub fn unlock_with<'a>(
         dir: &Path,
-        passphrase: &Passphrase,
+        secrets: impl Into<Secrets<'a>>,
         environment: Environment,
         chain: Option<Arc<dyn Chain>>,
     ) -> Result<Self, WalletError> {
@@ -109,7 +131,7 @@ impl Wallet {
         }
         let config = WalletConfig::load(dir)?;
         let trust = config.load_trust(dir)?;
-        let vault = Vault::unlock(dir, passphrase, &environment)?;
+        let vault = Vault::unlock(dir, secrets, &environment)?;
         let remembered: Option<TrustPin> = vault.get(Table::Identity, TRUST)?;
         let remembered = remembered.ok_or(VaultError::Tampered("identity"))?;
         config.check_pin(dir, &trust.pin, &remembered)?;
@@ -142,6 +164,23 @@ impl Wallet {
     #[must_use]
     pub fn with_provider(self, provider: Arc<dyn WalletProvider>) -> Self {
         Self { provider: Some(provider), ..self }
+    }
+
+    /// Changes the passphrase or PIN, and whether the vault is bound to this device. The vault opens by the old or by the new at any
+    /// moment. Takes as long as two derivations: call it where blocking is allowed.
+    ///
+    /// # Errors
+    /// [`WalletError::Vault`].
+    pub fn change_secrets(&self, old: Secrets<'_>, new: Secrets<'_>, strength: Strength) -> Result<(), WalletError> {
+        Ok(self.vault.rewrap(old, new, strength)?)
+    }
+
+    /// Whether the vault opens on this device only.
+    ///
+    /// # Errors
+    /// [`WalletError::Vault`].
+    pub fn is_bound_to_device(&self) -> Result<bool, WalletError> {
+        Ok(self.vault.is_bound()?)
     }
 
     /// The wallet's directory.

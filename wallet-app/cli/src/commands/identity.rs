@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use wallet_core::identity::IdentityError;
-use wallet_core::{Environment, Language, Strength, Wallet, WalletConfig, WalletError};
+use wallet_core::{DeviceStore, Environment, Language, OsKeyStore, Secrets, Strength, Wallet, WalletConfig, WalletError};
 
 use super::unlock;
 use crate::arguments::{Arguments, CreateArguments};
@@ -39,7 +39,9 @@ fn make(arguments: &Arguments, create: &CreateArguments, printer: &Printer) -> R
     let passphrase = ask::new_passphrase(arguments.passphrase_file.as_deref(), printer)?;
     let environment = Environment::system();
     let strength = Strength::calibrated(&environment);
-    Ok(Wallet::create(&arguments.dir, &passphrase, config, strength, environment)?)
+    let device: Option<&dyn DeviceStore> = if create.bind_to_device { Some(&OsKeyStore) } else { None };
+    let secrets = Secrets { passphrase: &passphrase, device };
+    Ok(Wallet::create_bound(&arguments.dir, secrets, config, strength, environment)?)
 }
 
 fn config(arguments: &Arguments, create: &CreateArguments) -> Result<WalletConfig, Failure> {

@@ -7,7 +7,7 @@ mod look_back;
 mod scan;
 pub(crate) mod sd_jwt;
 
-use wallet_core::{Environment, Wallet};
+use wallet_core::{Environment, OsKeyStore, Secrets, Wallet};
 
 use crate::arguments::{Arguments, Command};
 use crate::ask;
@@ -49,5 +49,7 @@ pub(crate) async fn run(arguments: &Arguments, printer: &Printer) -> Result<(), 
 
 fn unlock(arguments: &Arguments, printer: &Printer) -> Result<Wallet, Failure> {
     let passphrase = ask::passphrase(arguments.passphrase_file.as_deref(), printer)?;
-    Ok(Wallet::unlock(&arguments.dir, &passphrase, Environment::system())?)
+    // The key store is asked only by a wallet that is bound to this device.
+    let secrets = Secrets { passphrase: &passphrase, device: Some(&OsKeyStore) };
+    Ok(Wallet::unlock_bound(&arguments.dir, secrets, Environment::system())?)
 }

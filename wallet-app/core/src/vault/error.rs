@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::key::MIN_PASSPHRASE_CHARACTERS;
+use super::device::DeviceStoreError;
+use super::key::{MIN_PASSPHRASE_CHARACTERS, MIN_PIN_CHARACTERS};
 use super::{MAX_RECORD_BYTES, SCHEMA_VERSION};
 use crate::error::{Explained, Side};
 
@@ -35,6 +36,12 @@ pub enum VaultError {
     /// A new passphrase is too short.
     #[error("the passphrase has fewer than {} characters", MIN_PASSPHRASE_CHARACTERS)]
     PassphraseTooShort,
+    /// The vault is bound to a device whose secret is not here.
+    #[error("the vault is bound to another device, or the device's secret is gone")]
+    DeviceSecretMissing,
+    /// The operating system's key store cannot be used.
+    #[error("the device's secret cannot be had")]
+    Device(#[source] DeviceStoreError),
     /// Made by a newer version of this software.
     #[error("the vault has schema version {0}, this software knows {SCHEMA_VERSION}")]
     NewerSchema(u32),
@@ -72,6 +79,7 @@ impl VaultError {
             | Self::WrongPassphrase { .. }
             | Self::LockedOut { .. }
             | Self::PassphraseTooShort => self.explain_opening(),
+            Self::DeviceSecretMissing | Self::Device(_) => self.explain_device(),
         }
     }
 
@@ -107,8 +115,12 @@ impl VaultError {
             ),
             Self::PassphraseTooShort => (
                 "passphrase-too-short",
-                format!("口令太短，请使用至少 {MIN_PASSPHRASE_CHARACTERS} 个字符。"),
-                format!("The passphrase is too short. Use at least {MIN_PASSPHRASE_CHARACTERS} characters."),
+                format!(
+                    "口令太短，请使用至少 {MIN_PASSPHRASE_CHARACTERS} 个字符；绑定本设备的 PIN 至少 {MIN_PIN_CHARACTERS} 位。"
+                ),
+                format!(
+                    "The passphrase is too short. Use at least {MIN_PASSPHRASE_CHARACTERS} characters; a PIN of a wallet that is bound to this device has at least {MIN_PIN_CHARACTERS}."
+                ),
             ),
             _ => (
                 "wallet-in-use",
@@ -117,6 +129,25 @@ impl VaultError {
             ),
         };
         Explained::new(slug, Side::You, zh, en)
+    }
+
+    fn explain_device(&self) -> Explained {
+        match self {
+            Self::Device(error) => Explained::new(
+                "device-key-store",
+                Side::Wallet,
+                format!("无法使用系统的密钥库（{error}）。请登录并解锁系统密钥库后重试；没有密钥库的设备请使用口令。"),
+                format!(
+                    "{error}. Sign in and unlock the system's key store, then try again; on a device without one use a passphrase."
+                ),
+            ),
+            _ => Explained::new(
+                "device-secret-missing",
+                Side::You,
+                "此钱包只能在创建它的设备上打开，而本机没有它的设备密钥。请在原设备上打开，或从备份恢复。",
+                "This wallet opens only on the device that it was made on, and its device key is not here. Open it there, or restore a backup.",
+            ),
+        }
     }
 
     fn explain_file(&self) -> Explained {

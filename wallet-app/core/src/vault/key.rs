@@ -1,4 +1,5 @@
-//! The data key, wrapped by a passphrase: Argon2id (RFC 9106), then XChaCha20-Poly1305.
+//! The data key, wrapped by a passphrase, or by a PIN and the device's secret: Argon2id (RFC 9106; the device's secret is its secret
+//! value K, section 3.1), then XChaCha20-Poly1305.
 //!
 //! The parameters are kept beside the wrapped key and are part of its associated data. They are bounded when they are read, so
 //! that a changed file can neither weaken them unnoticed nor eat the memory of the machine.
@@ -12,15 +13,19 @@ use identity::canonical;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::{SCHEMA_VERSION, VaultError};
+use super::{SCHEMA_VERSION, UNBOUND_SCHEMA, VaultError};
 
 /// Characters of a new passphrase at least.
 pub const MIN_PASSPHRASE_CHARACTERS: usize = 8;
+/// Characters of a new PIN at least. Only a vault that is bound to its device may have one.
+pub const MIN_PIN_CHARACTERS: usize = 6;
 /// Bytes of a passphrase at most.
 pub const MAX_PASSPHRASE_BYTES: usize = 1024;
 
 /// Context string of the wrapped key's associated data.
 const CONTEXT: &str = "yufu/vault/data-key/v1";
+/// The same, of a vault that is bound to its device.
+const BOUND_CONTEXT: &str = "yufu/vault/data-key/bound/v2";
 /// The bounds of what a file may ask for: 1 GiB, 32 passes.
 const MAX_MEMORY_KIB: u32 = 1024 * 1024;
 const MAX_PASSES: u32 = 32;
@@ -97,6 +102,9 @@ pub(super) struct WrappedKey {
     nonce: [u8; 24],
     #[serde(with = "identity::keys::base64url_array")]
     wrapped: [u8; 48],
+    /// The name of the device's secret, for a vault that is bound to its device.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) device: Option<String>,
 }
 
 /// Why the data key does not come out.
@@ -116,21 +124,40 @@ struct Parameters {
     salt: [u8; 32],
 }
 
+/// The same of a vault that is bound to its device.
+#[derive(BorshSerialize)]
+struct BoundParameters<'a> {
+    parameters: Parameters,
+    device: &'a str,
+}
+
+/// The device's secret with its name.
+pub(super) struct DeviceSecret {
+    pub(super) name: String,
+    pub(super) secret: Zeroizing<[u8; 32]>,
+}
+
 impl WrappedKey {
     /// Wraps the data key.
     pub(super) fn wrap(
         data_key: &[u8; 32],
         passphrase: &Passphrase,
         strength: Strength,
+        device: Option<&DeviceSecret>,
         random: &Random,
     ) -> Result<Self, VaultError> {
-        if passphrase.0.chars().count() < MIN_PASSPHRASE_CHARACTERS {
+        let shortest = if device.is_some() { MIN_PIN_CHARACTERS } else { MIN_PASSPHRASE_CHARACTERS };
+        if passphrase.0.chars().count() < shortest {
             return Err(VaultError::PassphraseTooShort);
         }
         let Strength { memory_kib, passes } = strength;
-        let nonce = random.bytes::<24>();
-        let mut key = Self { schema: SCHEMA_VERSION, memory_kib, passes, salt: random.entropy(), nonce, wrapped: [0; 48] };
-        let cipher = key.cipher(passphrase).map_err(|_| VaultError::Derivation)?;
+        let (salt, nonce) = (random.entropy(), random.bytes::<24>());
+        // What is not bound stays as earlier versions made it, so that they open it.
+        let schema = if device.is_some() { SCHEMA_VERSION } else { UNBOUND_SCHEMA };
+        let named = device.map(|device| device.name.clone());
+        let mut key = Self { schema, memory_kib, passes, salt, nonce, wrapped: [0; 48], device: named };
+        let secret = device.map(|device| &*device.secret);
+        let cipher = key.cipher(passphrase, secret).map_err(|_| VaultError::Derivation)?;
         let message = Payload { msg: data_key, aad: &key.associated_data() };
         let wrapped = cipher.encrypt(&XNonce::from(nonce), message).map_err(|_| VaultError::Derivation)?;
         key.wrapped = wrapped.try_into().expect("a key of 32 bytes and a tag of 16 make 48");
@@ -138,8 +165,8 @@ impl WrappedKey {
     }
 
     /// Unwraps the data key.
-    pub(super) fn unwrap(&self, passphrase: &Passphrase) -> Result<Zeroizing<[u8; 32]>, UnwrapError> {
-        let cipher = self.cipher(passphrase)?;
+    pub(super) fn unwrap(&self, passphrase: &Passphrase, device: Option<&[u8; 32]>) -> Result<Zeroizing<[u8; 32]>, UnwrapError> {
+        let cipher = self.cipher(passphrase, device)?;
         let message = Payload { msg: &self.wrapped, aad: &self.associated_data() };
         let opened = cipher.decrypt(&XNonce::from(self.nonce), message).map(Zeroizing::new);
         let opened = opened.map_err(|_| UnwrapError::Wrong)?;
@@ -149,10 +176,14 @@ impl WrappedKey {
 
     fn associated_data(&self) -> Vec<u8> {
         let Self { schema, memory_kib, passes, salt, .. } = *self;
-        canonical::with_context(CONTEXT, &Parameters { schema, memory_kib, passes, salt })
+        let parameters = Parameters { schema, memory_kib, passes, salt };
+        match &self.device {
+            None => canonical::with_context(CONTEXT, &parameters),
+            Some(device) => canonical::with_context(BOUND_CONTEXT, &BoundParameters { parameters, device }),
+        }
     }
 
-    fn cipher(&self, passphrase: &Passphrase) -> Result<XChaCha20Poly1305, UnwrapError> {
+    fn cipher(&self, passphrase: &Passphrase, device: Option<&[u8; 32]>) -> Result<XChaCha20Poly1305, UnwrapError> {
         if self.memory_kib > MAX_MEMORY_KIB || self.passes > MAX_PASSES {
             return Err(UnwrapError::Derivation);
         }
@@ -160,7 +191,11 @@ impl WrappedKey {
             return Err(UnwrapError::Wrong);
         }
         let parameters = Params::new(self.memory_kib, self.passes, 1, Some(32)).map_err(|_| UnwrapError::Derivation)?;
-        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, parameters);
+        let argon2 = match device {
+            None => Argon2::new(Algorithm::Argon2id, Version::V0x13, parameters),
+            Some(secret) => Argon2::new_with_secret(secret, Algorithm::Argon2id, Version::V0x13, parameters)
+                .map_err(|_| UnwrapError::Derivation)?,
+        };
         let mut key = Zeroizing::new([0; 32]);
         let derived = argon2.hash_password_into(passphrase.0.as_bytes(), &self.salt, key.as_mut());
         derived.map_err(|_| UnwrapError::Derivation)?;

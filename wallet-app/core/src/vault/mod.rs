@@ -9,6 +9,7 @@
 //! wrong passphrase, slowly (see [`attempts`]), and every record that was changed.
 
 pub mod attempts;
+pub mod device;
 mod error;
 pub mod key;
 mod lock;
@@ -26,16 +27,21 @@ use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
 
 use self::attempts::Attempts;
+use self::device::DeviceStore;
 pub use self::error::VaultError;
-use self::key::{Passphrase, Strength, WrappedKey};
+use self::key::{DeviceSecret, Passphrase, Strength, WrappedKey};
 use self::lock::DirectoryLock;
 
 /// The vault's file in the wallet's directory.
 pub const FILE: &str = "vault.redb";
 /// The file while it is being made.
 const UNFINISHED: &str = "vault.redb.unfinished";
-/// The format of the records. A change of any record's shape that older code would misread raises it.
-pub const SCHEMA_VERSION: u32 = 1;
+/// The newest format of the header that this software knows: 2 is bound to the device.
+pub const SCHEMA_VERSION: u32 = 2;
+/// The format of a vault that is not bound to its device, as all earlier versions made it.
+const UNBOUND_SCHEMA: u32 = 1;
+/// The format of the records, in their associated data. A change of any record's shape that older code would misread raises it.
+const RECORD_SCHEMA: u32 = 1;
 /// Most bytes of one sealed record: the ciphertext of the largest declared picture, and then some.
 pub const MAX_RECORD_BYTES: usize = 16 * 1024 * 1024;
 
@@ -114,8 +120,31 @@ impl Table {
 pub struct Vault {
     database: Database,
     cipher: XChaCha20Poly1305,
+    /// For wrapping it anew; wiped with the vault.
+    data_key: Zeroizing<[u8; 32]>,
     random: Random,
     lock: DirectoryLock,
+}
+
+/// What opens a vault.
+#[derive(Clone, Copy)]
+pub struct Secrets<'a> {
+    /// The passphrase, or the PIN of a vault that is bound to its device.
+    pub passphrase: &'a Passphrase,
+    /// Where the device's secret is. With it a new vault is bound to the device; without it a bound one does not open.
+    pub device: Option<&'a dyn DeviceStore>,
+}
+
+impl std::fmt::Debug for Secrets<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secrets(…)")
+    }
+}
+
+impl<'a> From<&'a Passphrase> for Secrets<'a> {
+    fn from(passphrase: &'a Passphrase) -> Self {
+        Self { passphrase, device: None }
+    }
 }
 
 impl std::fmt::Debug for Vault {
@@ -132,7 +161,7 @@ struct Place<'a> {
 }
 
 fn associated_data(table: Table, key: &str) -> Vec<u8> {
-    canonical::with_context(RECORD_CONTEXT, &Place { table: table.name(), key, schema: SCHEMA_VERSION })
+    canonical::with_context(RECORD_CONTEXT, &Place { table: table.name(), key, schema: RECORD_SCHEMA })
 }
 
 impl Vault {
@@ -140,10 +169,11 @@ impl Vault {
     /// as the passphrase's derivation.
     ///
     /// # Errors
-    /// [`VaultError::Exists`], [`VaultError::InUse`], [`VaultError::PassphraseTooShort`], [`VaultError::Disk`].
-    pub fn create<T: Serialize>(
+    /// [`VaultError::Exists`], [`VaultError::InUse`], [`VaultError::PassphraseTooShort`], [`VaultError::Device`],
+    /// [`VaultError::Disk`].
+    pub fn create<'a, T: Serialize>(
         dir: &Path,
-        passphrase: &Passphrase,
+        secrets: impl Into<Secrets<'a>>,
         strength: Strength,
         environment: &Environment,
         first: (&str, &T),
@@ -154,7 +184,10 @@ impl Vault {
             return Err(VaultError::Exists(dir.to_owned()));
         }
         let data_key = Zeroizing::new(environment.entropy());
-        let wrapped = WrappedKey::wrap(&data_key, passphrase, strength, &environment.random)?;
+        let secrets = secrets.into();
+        // In the key store before the file names it: a process that dies between leaves a secret of nothing.
+        let device = secrets.device.map(|store| new_device_secret(store, &environment.random)).transpose()?;
+        let wrapped = WrappedKey::wrap(&data_key, secrets.passphrase, strength, device.as_ref(), &environment.random)?;
         // Made under another name: a file of this name is a whole vault, whenever the process dies.
         let unfinished = dir.join(UNFINISHED);
         match std::fs::remove_file(&unfinished) {
@@ -187,18 +220,17 @@ impl Vault {
     /// # Errors
     /// [`VaultError::NotFound`], [`VaultError::InUse`], [`VaultError::WrongPassphrase`], [`VaultError::LockedOut`] and those of the
     /// disk.
-    pub fn unlock(dir: &Path, passphrase: &Passphrase, environment: &Environment) -> Result<Self, VaultError> {
+    pub fn unlock<'a>(dir: &Path, secrets: impl Into<Secrets<'a>>, environment: &Environment) -> Result<Self, VaultError> {
+        let secrets = secrets.into();
         let path = dir.join(FILE);
         if !path.is_file() {
             return Err(VaultError::NotFound(dir.to_owned()));
         }
         let lock = DirectoryLock::take(dir)?;
         let database = Database::open(&path).map_err(VaultError::disk)?;
-        let wrapped = header(&database, HEADER_KEY)?.ok_or(VaultError::Header)?;
-        let wrapped: WrappedKey = serde_json::from_slice(&wrapped).map_err(|_| VaultError::Header)?;
-        if wrapped.schema > SCHEMA_VERSION {
-            return Err(VaultError::NewerSchema(wrapped.schema));
-        }
+        let wrapped = read_wrapped(&database)?;
+        // Before an attempt is counted: without the device's secret no passphrase is right.
+        let device = device_secret(&wrapped, secrets.device)?;
         let attempts = header(&database, HEADER_ATTEMPTS)?.ok_or(VaultError::Header)?;
         let attempts: Attempts = serde_json::from_slice(&attempts).map_err(|_| VaultError::Header)?;
         let now = environment.now();
@@ -208,7 +240,7 @@ impl Vault {
             remembered.err().unwrap_or(VaultError::LockedOut { wait_seconds: refused.wait_seconds })
         })?;
         save_attempts(&database, &counted)?;
-        let data_key = match wrapped.unwrap(passphrase) {
+        let data_key = match wrapped.unwrap(secrets.passphrase, device.as_deref()) {
             Ok(key) => key,
             Err(key::UnwrapError::Derivation) => return Err(VaultError::Derivation),
             Err(key::UnwrapError::Wrong) => {
@@ -236,7 +268,41 @@ impl Vault {
 
     fn with_key(database: Database, key: &[u8; 32], environment: &Environment, lock: DirectoryLock) -> Self {
         let cipher = XChaCha20Poly1305::new(key.into());
-        Self { database, cipher, random: environment.random.clone(), lock }
+        Self { database, cipher, data_key: Zeroizing::new(*key), random: environment.random.clone(), lock }
+    }
+
+    /// Whether it opens on this device only.
+    ///
+    /// # Errors
+    /// [`VaultError::Header`], [`VaultError::Disk`].
+    pub fn is_bound(&self) -> Result<bool, VaultError> {
+        Ok(read_wrapped(&self.database)?.device.is_some())
+    }
+
+    /// Wraps the data key anew: another passphrase or PIN, bound to the device or not, another strength. The records stay as they
+    /// are; one change of the header does it, so that the vault opens by the old or by the new at any moment.
+    ///
+    /// # Errors
+    /// [`VaultError::WrongPassphrase`] when the old secrets are not the vault's, [`VaultError::PassphraseTooShort`],
+    /// [`VaultError::Device`], [`VaultError::Disk`].
+    pub fn rewrap(&self, old: Secrets<'_>, new: Secrets<'_>, strength: Strength) -> Result<(), VaultError> {
+        let wrapped = read_wrapped(&self.database)?;
+        let device = device_secret(&wrapped, old.device)?;
+        let opened = wrapped.unwrap(old.passphrase, device.as_deref()).map_err(|error| match error {
+            key::UnwrapError::Derivation => VaultError::Derivation,
+            key::UnwrapError::Wrong => VaultError::WrongPassphrase { attempts_left: 1, wait_seconds: 0 },
+        })?;
+        if *opened != *self.data_key {
+            return Err(VaultError::Header);
+        }
+        let device = new.device.map(|store| new_device_secret(store, &self.random)).transpose()?;
+        let anew = WrappedKey::wrap(&self.data_key, new.passphrase, strength, device.as_ref(), &self.random)?;
+        self.write::<_, VaultError>(|batch| put_header(&batch.transaction, HEADER_KEY, &anew))?;
+        if let (Some(name), Some(store)) = (wrapped.device, old.device) {
+            // The old secret opens nothing any more; if it stays, it does no harm.
+            let _forgotten = store.forget(&name);
+        }
+        Ok(())
     }
 
     /// A record, if it is there.
@@ -368,6 +434,35 @@ fn open<T: DeserializeOwned>(cipher: &XChaCha20Poly1305, table: Table, key: &str
     let message = Payload { msg: ciphertext, aad: &associated_data(table, key) };
     let plaintext = cipher.decrypt(&XNonce::from(*nonce), message).map(Zeroizing::new).map_err(|_| tampered())?;
     serde_json::from_slice(&plaintext).map_err(|_| tampered())
+}
+
+/// The wrapped key. A header of a newer version may have members that are not known here: its version is read first.
+fn read_wrapped(database: &Database) -> Result<WrappedKey, VaultError> {
+    #[derive(serde::Deserialize)]
+    struct Version {
+        schema: u32,
+    }
+
+    let bytes = header(database, HEADER_KEY)?.ok_or(VaultError::Header)?;
+    let version: Version = serde_json::from_slice(&bytes).map_err(|_| VaultError::Header)?;
+    if version.schema > SCHEMA_VERSION {
+        return Err(VaultError::NewerSchema(version.schema));
+    }
+    serde_json::from_slice(&bytes).map_err(|_| VaultError::Header)
+}
+
+fn new_device_secret(store: &dyn DeviceStore, random: &Random) -> Result<DeviceSecret, VaultError> {
+    let name = format!("vault-{}", random.token());
+    let device = DeviceSecret { name, secret: Zeroizing::new(random.entropy()) };
+    store.save(&device.name, &device.secret).map_err(VaultError::Device)?;
+    Ok(device)
+}
+
+/// The device's secret of a bound vault; `None` for one that is not bound.
+fn device_secret(wrapped: &WrappedKey, store: Option<&dyn DeviceStore>) -> Result<Option<Zeroizing<[u8; 32]>>, VaultError> {
+    let Some(name) = &wrapped.device else { return Ok(None) };
+    let secret = store.ok_or(VaultError::DeviceSecretMissing)?.load(name).map_err(VaultError::Device)?;
+    secret.map(Some).ok_or(VaultError::DeviceSecretMissing)
 }
 
 fn header(database: &Database, key: &str) -> Result<Option<Vec<u8>>, VaultError> {

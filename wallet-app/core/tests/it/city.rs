@@ -114,14 +114,18 @@ pub(crate) fn authority(id: &str, credential_key: PublicKey, reader: Option<Stri
 
 impl City {
     pub(crate) async fn new() -> Self {
+        Self::at(Clock::manual(NOW)).await
+    }
+
+    pub(crate) async fn at(clock: Clock) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let clock = Clock::manual(NOW);
+        let now = clock.now();
         let environment = Environment { clock: clock.clone(), random: Random::from_os_seed([7; 32]) };
         let validator = SecretKey::from_bytes(Algorithm::Ed25519, &[9; 32]).unwrap().public_key();
         let genesis = Genesis {
             network: "test".parse().unwrap(),
             name: Localized::new("测试城", "Test city"),
-            started_at: NOW - 1000,
+            started_at: now - 1000,
             governance: None,
             validators: vec![Validator {
                 name: "v1".to_owned(),
@@ -133,7 +137,7 @@ impl City {
             authorities: vec![],
         };
         let hash = genesis.hash();
-        let ledger = Arc::new(FakeLedger::new(hash, NOW));
+        let ledger = Arc::new(FakeLedger::new(hash, now));
         let ca = Ca::new("City root");
         std::fs::write(dir.path().join("genesis.json"), serde_json::to_vec(&genesis).unwrap()).unwrap();
         std::fs::write(dir.path().join("root.pem"), &ca.pem).unwrap();

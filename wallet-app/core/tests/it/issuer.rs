@@ -131,6 +131,7 @@ impl FakeIssuer {
             .route("/token", post(token))
             .route("/nonce", post(nonce))
             .route("/credential", post(credential))
+            .route("/mint", post(mint))
             .with_state(Arc::clone(&shared));
         tokio::spawn(async move { axum::serve(listener, router).await });
         Self { shared }
@@ -336,6 +337,18 @@ async fn credential(State(issuer): Issuer, headers: HeaderMap, Json(request): Js
     }
     let credentials: Vec<Value> = credentials.into_iter().map(|text| json!({ "credential": text })).collect();
     Json(json!({ "credentials": credentials })).into_response()
+}
+
+/// Credentials in the name of a stranger's issuer, which has checked the proofs of these keys.
+async fn mint(State(issuer): Issuer, Json(asked): Json<Value>) -> Json<Vec<String>> {
+    let behaviour =
+        Behaviour { iss: Some(asked["iss"].as_str().unwrap().to_owned()), ..issuer.behaviour.lock().unwrap().clone() };
+    let made = asked["keys"].as_array().unwrap().iter().map(|proven| {
+        let key = identity::jose::Jwk::from_value(&proven["jwk"]).unwrap().key;
+        let lock = URL_SAFE_NO_PAD.decode(proven["lock"].as_str().unwrap()).unwrap();
+        issuer.issue(&behaviour, &key, lock.try_into().unwrap())
+    });
+    Json(made.collect())
 }
 
 fn read_proof(issuer: &Shared, proof: &str) -> (PublicKey, [u8; 32]) {

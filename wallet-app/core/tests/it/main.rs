@@ -8,6 +8,7 @@
 )]
 
 mod attributes;
+mod bound;
 mod city;
 mod consent;
 mod crash;
@@ -21,6 +22,7 @@ mod ledger;
 mod pictures;
 mod sign_in;
 mod site;
+mod strangers;
 mod vault;
 mod verifiers;
 

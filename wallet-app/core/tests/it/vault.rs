@@ -225,10 +225,10 @@ async fn a_newer_vault_is_not_touched() {
     let dir = city.wallet_dir();
     drop(create(&dir, &city.environment));
     with_raw(&dir, "header", |key, value| {
-        (key.to_owned(), String::from_utf8(value).unwrap().replace("\"schema\":1", "\"schema\":2").into_bytes())
+        (key.to_owned(), String::from_utf8(value).unwrap().replace("\"schema\":1", "\"schema\":3,\"unheard_of\":1").into_bytes())
     });
     let error = Vault::unlock(&dir, &passphrase(PASSPHRASE), &city.environment).unwrap_err();
-    assert!(matches!(error, VaultError::NewerSchema(2)));
+    assert!(matches!(error, VaultError::NewerSchema(3)));
 }
 
 /// An exchanged genesis or list of trust anchors is noticed before anything is believed.
