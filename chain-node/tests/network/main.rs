@@ -4,6 +4,7 @@
 
 mod backups;
 mod city;
+mod disk;
 mod finality;
 mod reads;
 mod recovery;
