@@ -220,7 +220,8 @@ fn vote_guard(config: &Path, trust: bool) -> anyhow::Result<serde_json::Value> {
 /// A panic was about the disk.
 static STORAGE_FAILED: AtomicBool = AtomicBool::new(false);
 /// What the engine and the body store say when the system refuses a write or a read: ENOSPC, EIO, EDQUOT.
-const STORAGE_WORDS: [&str; 6] = ["code: 28", "code: 5,", "code: 122", "No space left", "write failed", "StorageFull"];
+const STORAGE_WORDS: [&str; 8] =
+    ["code: 28", "code: 5,", "code: 122", "os error 28", "os error 5)", "os error 122", "write failed", "WriteFailed"];
 
 /// Notes panics about the disk: by the time the process ends there may be room again for a small file.
 fn note_panics() {

@@ -213,21 +213,18 @@ where
     };
     let prepare = async |channel| {
         context.child("gossip").spawn(|context| gossip.run(context, channel));
-        if let Some(patience) = protection.sync_patience.filter(|_| epochs.governed()) {
-            learn_epochs(&context, &genesis, &epochs, &store, &neighbours, patience).await;
-        }
+        learn_epochs(&context, &genesis, (&epochs, &store), &neighbours, protection.sync_patience).await;
     };
     let engine = Box::pin(engine::start(context.child("engine"), node, links, prepare)).await;
     let reads = Reads::open(context.child("reads"), &engine, head.clone(), epochs.clone()).await;
     mempool.finalized(head.tip().borrow().height, []);
     watch(context.child("progress"), head.clone(), progress.clone(), mempool.clone());
-    let clock = context.child("clock");
     let node = Arc::new(Node {
         genesis,
         genesis_hash,
         name,
         epochs,
-        clock,
+        clock: context.child("clock"),
         mempool,
         head,
         peers,
@@ -270,11 +267,13 @@ fn acquaint<E: Environment>(context: &E, epochs: &Arc<Epochs>, outgoing: mpsc::S
 async fn learn_epochs<E: Environment>(
     context: &E,
     genesis: &Genesis,
-    epochs: &Epochs,
-    store: &Store,
+    (epochs, store): (&Epochs, &Store),
     neighbours: &Neighbours,
-    patience: Duration,
+    patience: Option<Duration>,
 ) {
+    let Some(patience) = patience.filter(|_| epochs.governed()) else {
+        return;
+    };
     let root = TrustRoot::from_genesis(genesis.clone()).expect("a checked genesis is a trust root");
     commonware_macros::select! {
         learned = epoch_changes::catch_up(context, epochs, store, neighbours, root) => {

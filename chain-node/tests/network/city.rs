@@ -129,10 +129,26 @@ impl City {
 
     /// Starts one validator and waits for its READY line.
     pub(crate) async fn spawn(&mut self, place: usize) {
+        self.spawn_under(place, &[]).await;
+    }
+
+    /// Starts one validator under another program and waits for its READY line.
+    pub(crate) async fn spawn_under(&mut self, place: usize, program: &[&str]) {
+        let started = self.launch(place, program).await;
+        assert!(started, "the node ended: {}", self.log(place));
+    }
+
+    /// Starts one validator; false if it ends before it serves.
+    pub(crate) async fn try_spawn(&mut self, place: usize) -> bool {
+        self.launch(place, &[]).await
+    }
+
+    async fn launch(&mut self, place: usize, program: &[&str]) -> bool {
         let node = &mut self.nodes[place];
         let log = fs::OpenOptions::new().create(true).append(true).open(&node.log).unwrap();
-        let mut process = Command::new(env!("CARGO_BIN_EXE_chain-node"))
-            .args(["run", "--config"])
+        let words: Vec<&str> = [program, &[env!("CARGO_BIN_EXE_chain-node"), "run", "--config"]].concat();
+        let mut process = Command::new(words[0])
+            .args(&words[1..])
             .arg(&node.config)
             .stdout(Stdio::piped())
             .stderr(log)
@@ -140,10 +156,46 @@ impl City {
             .spawn()
             .unwrap();
         let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
-        let line = timeout(LIMIT, lines.next_line()).await.expect("READY within the limit").unwrap();
-        let line = line.unwrap_or_else(|| panic!("the node ended: {}", fs::read_to_string(&node.log).unwrap()));
+        let Some(line) = timeout(LIMIT, lines.next_line()).await.expect("READY within the limit").unwrap() else {
+            return false;
+        };
         assert!(line.starts_with("READY {"), "{line}");
         node.process = Some(process);
+        true
+    }
+
+    /// Whether a node that may end comes to a height within some seconds.
+    pub(crate) async fn reaches(&self, place: usize, height: u64) -> bool {
+        let deadline = Instant::now() + Duration::from_secs(15);
+        while Instant::now() < deadline {
+            match self.height_if_alive(place).await {
+                Some(at) if at >= height => return true,
+                Some(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+                None => return false,
+            }
+        }
+        false
+    }
+
+    /// The receipt that a node which may end gives.
+    pub(crate) async fn receipt_if_alive(&self, place: usize, transaction: &Transaction) -> Option<Receipt> {
+        let id = BASE64URL_NOPAD.encode(&transaction.id().0);
+        let path = format!("{}/v1/transactions/{id}/receipt?wait_ms=5000", self.nodes[place].url);
+        let (status, body) = self.get(path).await?;
+        (status == StatusCode::OK).then(|| serde_json::from_slice(&body).unwrap())
+    }
+
+    /// The block that a node which may end gives.
+    pub(crate) async fn block_if_alive(&self, place: usize, height: u64) -> Option<BlockAnswer> {
+        let (status, body) = self.get(format!("{}/v1/blocks/{height}", self.nodes[place].url)).await?;
+        (status == StatusCode::OK).then(|| serde_json::from_slice(&body).unwrap())
+    }
+
+    /// SIGKILL, also when it has ended already.
+    pub(crate) async fn stop(&mut self, place: usize) {
+        if let Some(mut process) = self.nodes[place].process.take() {
+            let _ = process.kill().await;
+        }
     }
 
     /// Starts another process with the same configuration and gives what it says on its way out.

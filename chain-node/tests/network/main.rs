@@ -4,6 +4,7 @@
 
 mod backups;
 mod city;
+mod damage;
 mod disk;
 mod finality;
 mod reads;
