@@ -4,8 +4,6 @@
 
 mod backups;
 mod city;
-mod damage;
-mod disk;
 mod finality;
 mod reads;
 mod recovery;

@@ -120,8 +120,7 @@ fn verified<'a>(root: &'a TrustRoot, header: &Header, certificate: &[u8]) -> Res
     if parsed.payload != header.digest() {
         return Err(FinalityError::OtherHeader);
     }
-    let context = &header.context;
-    if (parsed.epoch, parsed.view, parsed.parent_view) != (context.epoch, context.view, context.parent_view) {
+    if !of_its_round(root, header, &parsed) {
         return Err(FinalityError::OtherRound);
     }
     if parsed.signers.len() < committee.quorum() {
@@ -134,6 +133,16 @@ fn verified<'a>(root: &'a TrustRoot, header: &Header, certificate: &[u8]) -> Res
         verified.map_err(|_| FinalityError::Signature(*signer))?;
     }
     Ok((parsed, committee))
+}
+
+/// Whether the certificate is of the header's own round. The last block of an epoch may have one of a later view of its epoch: leaders
+/// propose it again until it is final, because nothing may be built on it there, and no honest validator votes so for any other block.
+fn of_its_round(root: &TrustRoot, header: &Header, certificate: &Certificate) -> bool {
+    let context = &header.context;
+    let ends_its_epoch =
+        root.genesis().governance.as_ref().is_some_and(|governance| governance.last_height_of(context.epoch) == header.height);
+    let own = (certificate.view, certificate.parent_view) == (context.view, context.parent_view);
+    certificate.epoch == context.epoch && (own || (ends_its_epoch && certificate.view > context.view))
 }
 
 /// The validators who may finalize this header: those of its epoch, if its height and time are the epoch's.

@@ -1,5 +1,7 @@
 //! Following the validators from epoch to epoch, and what retired ones can no longer say.
 
+use commonware_consensus::simplex::types::Proposal;
+use commonware_consensus::types::{Epoch, Round, View};
 use commonware_cryptography::ed25519;
 use identity::Localized;
 use identity::keys::{Algorithm, PublicKey};
@@ -376,4 +378,27 @@ proptest! {
         let genesis = governed(&members(1, 80));
         prop_assert!(TrustRoot::from_bytes(genesis, &bytes).is_err());
     }
+}
+
+/// The engine proposes the last block of an epoch again until it is final, so its certificate may be of a later view; no other block's.
+#[test]
+fn only_the_last_block_of_an_epoch_may_be_certified_in_a_later_view() {
+    let now = members(4, 40);
+    let root = TrustRoot::from_genesis(governed(&now)).unwrap();
+    let in_view = |header: &Header, epoch: u64, view: u64| {
+        let proposal =
+            Proposal { round: Round::new(Epoch::new(epoch), View::new(view)), parent: View::new(view - 1), ..proposal(header) };
+        let made = certificate(&namespace(&header.genesis), &now.keys, proposal, &[0, 1, 2]);
+        ledger::finality::verify_certificate(&root, header, &made)
+    };
+    let last = header_at(*root.hash(), last_height(0), [9; 32]);
+    let own = last.context.view;
+    assert_eq!(in_view(&last, 0, own), Ok(()));
+    assert_eq!(in_view(&last, 0, own + 1), Ok(()));
+    assert_eq!(in_view(&last, 0, own - 1), Err(FinalityError::OtherRound), "an earlier view than it was proposed in");
+    assert_eq!(in_view(&last, 1, own + 1), Err(FinalityError::OtherRound), "another epoch");
+    let before = header_at(*root.hash(), last_height(0) - 1, [9; 32]);
+    let own = before.context.view;
+    assert_eq!(in_view(&before, 0, own), Ok(()));
+    assert_eq!(in_view(&before, 0, own + 1), Err(FinalityError::OtherRound));
 }

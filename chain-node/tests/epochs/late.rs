@@ -1,0 +1,90 @@
+//! Nodes that stop around the end of an epoch, come late, or only look on.
+
+use crate::world::{EPOCH, run, word};
+use chain_node::engine::members::Role;
+
+/// A node that is killed around the end of an epoch, before or after its last block is acknowledged, begins in the right epoch again and votes on.
+#[test]
+fn a_node_killed_around_a_boundary_recovers_on_either_side_of_it() {
+    run(4, 21, |mut world| async move {
+        let mut killed_in = Vec::new();
+        for (round, ahead) in [2, 1, 1, 0, 0, 0].into_iter().enumerate() {
+            let place = word(round % 4);
+            let epoch = world.node(&place).peers.membership().epoch;
+            let last = (epoch + 1) * EPOCH - 1;
+            world.reach(&place, last - ahead).await;
+            world.sleep(u64::try_from(round).unwrap() * 3).await;
+            killed_in.push((world.height(&place) % EPOCH, world.node(&place).peers.membership().epoch - epoch));
+            world.kill(&place).await;
+            world.start(&place).await;
+            world.reach(&place, last + 2).await;
+            assert_eq!(world.node(&place).peers.membership().epoch, epoch + 1);
+            assert_eq!(world.node(&place).peers.role(), Role::Validator);
+        }
+        // All at once, on the boundary.
+        let epoch = world.node(&word(0)).peers.membership().epoch;
+        world.reach(&word(0), (epoch + 1) * EPOCH - 1).await;
+        for place in 0..4 {
+            world.kill(&word(place)).await;
+        }
+        for place in 0..4 {
+            world.start(&word(place)).await;
+        }
+        let end = (epoch + 2) * EPOCH;
+        for place in 0..4 {
+            world.reach(&word(place), end).await;
+        }
+        println!("killed at (height in its epoch, epochs entered): {killed_in:?}");
+        world.check(end, 10_000).await;
+    });
+}
+
+/// A validator that was away for many epochs walks through them when it returns, and votes again.
+#[test]
+fn a_validator_that_was_away_walks_through_the_epochs() {
+    run(4, 22, |mut world| async move {
+        world.reach(&word(3), 3).await;
+        world.kill(&word(3)).await;
+        let admit = world.admit("guest", &word(4));
+        world.start(&word(4)).await;
+        world.decide(admit).await;
+        let epoch = world.next_epoch(&word(0)).await;
+        world.enter(&word(0), epoch + 4).await;
+        world.start(&word(3)).await;
+        world.enter(&word(3), epoch + 4).await;
+        // Now its vote is needed: five validators tolerate one fault.
+        world.kill(&word(1)).await;
+        let height = world.height(&word(0));
+        world.reach(&word(3), height + 2 * EPOCH).await;
+        world.check(height, 10_000).await;
+    });
+}
+
+/// X009, N067: an observer follows with a verifier's key only, is not counted, and becomes a validator at the end of an epoch.
+#[test]
+fn an_observer_follows_and_is_promoted() {
+    run(4, 23, |mut world| async move {
+        let observe = world.observe("looker", &word(4));
+        world.decide(observe).await;
+        world.start(&word(4)).await;
+        let epoch = world.next_epoch(&word(0)).await;
+        world.enter(&word(4), epoch).await;
+        assert_eq!(world.node(&word(4)).peers.role(), Role::Observer);
+        assert_eq!(world.node(&word(4)).peers.validators(), 4);
+        let height = world.height(&word(0));
+        world.reach(&word(4), height + 3).await;
+        // What it hears from its own clients reaches the validators.
+        let transaction = world.load(1).await;
+        world.receipt(&transaction).await;
+
+        let admit = world.admit("looker", &word(4));
+        world.decide(admit).await;
+        let epoch = world.next_epoch(&word(4)).await;
+        assert_eq!(world.node(&word(4)).peers.role(), Role::Validator);
+        assert_eq!(world.validators(&word(4), epoch).len(), 5);
+        world.kill(&word(0)).await;
+        let height = world.height(&word(4));
+        world.reach(&word(4), height + EPOCH).await;
+        world.check(height, 10_000).await;
+    });
+}
