@@ -10,7 +10,9 @@ use crate::{
         block::Block,
         types::Environment,
     },
+    epoch_changes::EpochChange,
     genesis::Checked,
+    store::{Store, StoreError},
     verify::{Chain, Fault},
 };
 use borsh::{BorshDeserialize, BorshSerialize};
@@ -28,6 +30,9 @@ use std::{
 const FORMAT: u32 = 1;
 const MANIFEST: &str = "manifest.json";
 const BLOCKS: &str = "blocks";
+const EPOCHS: &str = "epochs";
+/// Bytes of the file of epochs at most.
+const MAX_EPOCHS_BYTES: usize = 1024 * 1024 * 1024;
 /// Bytes of one entry at most: a block and a certificate.
 const MAX_ENTRY_BYTES: usize = MAX_BLOCK_BYTES + 256 * 1024;
 /// Blocks written before they are synced.
@@ -83,6 +88,9 @@ pub enum BackupError {
     /// The folder to restore into has data.
     #[error("{} has data already; restore into a new or emptied data folder", .0.display())]
     HasData(PathBuf),
+    /// The body store.
+    #[error("bodies.redb cannot be read: {0}")]
+    Store(#[from] StoreError),
     /// The engine's files.
     #[error(transparent)]
     Archive(#[from] ArchiveFault),
@@ -152,7 +160,8 @@ impl Writer {
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn finish(self) -> Result<Manifest, BackupError> {
+    pub fn finish(self, epochs: &[EpochChange]) -> Result<Manifest, BackupError> {
+        durable::replace(&self.folder.join(EPOCHS), &canonical::encode(&epochs.to_vec()))?;
         let blocks = self.folder.join(BLOCKS);
         let written = |source| FileError::new(&blocks, "written", source);
         let file = self.blocks.into_inner().map_err(|error| written(error.into_error()))?;
@@ -207,7 +216,7 @@ pub async fn of_stopped<E: Environment>(
     context: &E,
     prefix: &str,
     genesis: &Checked,
-    folder: &Path,
+    (store, folder): (&Store, &Path),
 ) -> Result<Manifest, BackupError> {
     let archive = Ledger::open(context, prefix).await?;
     let mut writer = Writer::new(folder, genesis)?;
@@ -221,7 +230,22 @@ pub async fn of_stopped<E: Environment>(
         let certificate = archive.certificate(height).await?.map(|(_, certificate)| certificate);
         writer.add(&block, certificate)?;
     }
-    writer.finish()
+    writer.finish(&epochs(store)?)
+}
+
+/// What introduced every epoch, from the first on, as far as the store has it with its certificate.
+///
+/// # Errors
+/// When the store cannot be read.
+pub fn epochs(store: &Store) -> Result<Vec<EpochChange>, StoreError> {
+    let mut changes = Vec::new();
+    for epoch in 1..=store.newest_epoch()? {
+        match EpochChange::of(store, epoch)? {
+            Some(change) => changes.push(change),
+            None => break,
+        }
+    }
+    Ok(changes)
 }
 
 /// Checks a backup in full without using it.
@@ -240,8 +264,13 @@ pub fn check<E: Environment>(folder: &Path, genesis: &Checked) -> Result<Manifes
     let path = folder.join(BLOCKS);
     let mut file = BufReader::new(File::open(&path).map_err(|source| FileError::new(&path, "read", source))?);
     let genesis_block = genesis.block::<E>();
-    let mut chain = Chain::new(genesis);
-    let height = |chain: &Chain| chain.tip().map_or(0, |tip| tip.height);
+    let epochs =
+        durable::read(&folder.join(EPOCHS))?.ok_or_else(|| BackupError::Manifest("the file epochs is missing".to_owned()))?;
+    let epochs: Vec<EpochChange> =
+        canonical::decode(&epochs, MAX_EPOCHS_BYTES).map_err(|error| BackupError::Manifest(error.to_string()))?;
+    let changes = |epoch: u64| usize::try_from(epoch).ok().and_then(|epoch| epochs.get(epoch.checked_sub(1)?)).cloned();
+    let mut chain = Chain::new(genesis, &changes);
+    let height = |chain: &Chain<'_>| chain.tip().map_or(0, |tip| tip.height);
     let mut certified = 0;
     while let Some(entry) = read_entry(&mut file).map_err(|error| damaged(height(&chain), error))? {
         let block = entry.block().map_err(|error| damaged(height(&chain), error))?;

@@ -2,15 +2,17 @@
 //!
 //! Who may write into the data folder may read it: the socket is the owner's only. A backup reads finalized blocks one by
 //! one, as the RPC does, so consensus is not disturbed. The answer is the height of the last block in eight bytes,
-//! then the entries of `backup` up to it.
+//! then the entries of `backup` up to it, then what introduced each epoch.
 
 use crate::{
     backup::{self, BackupError, Entry, Manifest, Writer},
     durable::FileError,
     engine::types::Environment,
+    epoch_changes::EpochChange,
     genesis::Checked,
     node::Node,
 };
+use identity::canonical;
 use std::{
     fs,
     io::{self, BufReader, Read as _},
@@ -63,6 +65,8 @@ async fn give<E: Environment>(node: &Node<E>, checked: &Checked, stream: tokio::
         backup::write_entry(&mut bytes, &entry)?;
         stream.write_all(&bytes).await?;
     }
+    let epochs = canonical::encode(&backup::epochs(&node.store).map_err(io::Error::other)?);
+    stream.write_all(&epochs).await?;
     stream.flush().await?;
     Ok(last)
 }
@@ -84,5 +88,9 @@ pub fn of_running(data_dir: &Path, genesis: &Checked, folder: &Path) -> Result<M
         let block = entry.block().map_err(|reason| BackupError::Damaged { after: height, reason })?;
         writer.add(&block, entry.certificate)?;
     }
-    writer.finish()
+    let mut epochs = Vec::new();
+    stream.read_to_end(&mut epochs).map_err(unread)?;
+    let epochs: Vec<EpochChange> = canonical::decode(&epochs, epochs.len())
+        .map_err(|error| BackupError::Damaged { after: last, reason: error.to_string() })?;
+    writer.finish(&epochs)
 }

@@ -60,7 +60,7 @@ impl Default for Storage {
             vote_guard: None,
             vote_guard_margin_views: 64,
             state_sync: StateSync::Wiped,
-            state_sync_patience_ms: 30_000,
+            state_sync_patience_ms: 15_000,
             low_free_mib: 256,
             stop_free_mib: 64,
         }

@@ -8,6 +8,7 @@ pub mod config;
 pub mod disk;
 pub mod durable;
 pub mod engine;
+pub mod epoch_changes;
 pub mod evidence;
 pub mod execution;
 pub mod folder;

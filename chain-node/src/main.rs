@@ -217,8 +217,26 @@ fn vote_guard(config: &Path, trust: bool) -> anyhow::Result<serde_json::Value> {
     })
 }
 
+/// A panic was about the disk.
+static STORAGE_FAILED: AtomicBool = AtomicBool::new(false);
+/// What the engine and the body store say when the system refuses a write or a read: ENOSPC, EIO, EDQUOT.
+const STORAGE_WORDS: [&str; 8] =
+    ["code: 28", "code: 5,", "code: 122", "os error 28", "os error 5)", "os error 122", "write failed", "WriteFailed"];
+
+/// Notes panics about the disk: by the time the process ends there may be room again for a small file.
+fn note_panics() {
+    let before = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if panic.payload_as_str().is_some_and(|text| STORAGE_WORDS.iter().any(|word| text.contains(word))) {
+            STORAGE_FAILED.store(true, Ordering::Relaxed);
+        }
+        before(panic);
+    }));
+}
+
 fn run(config: Config) -> anyhow::Result<ExitCode> {
     telemetry::init();
+    note_panics();
     let genesis = genesis::load(&config.genesis)?;
     let ledger = genesis.genesis.hash();
     let key = key::load(&config.key_file)?;
@@ -270,6 +288,10 @@ fn sync_patience(storage: &config::Storage, found: guard::Data, guard: &VoteGuar
 /// Whether the disk is to blame: it takes a small file, or it does not.
 fn exit_code(disk: &Disk) -> u8 {
     match (disk.test(), disk.look()) {
+        (Ok(()), _) if STORAGE_FAILED.load(Ordering::Relaxed) => {
+            tracing::error!(code = EXIT_STORAGE, "the node stopped because its disk refused a write; see above");
+            EXIT_STORAGE
+        }
         (Ok(()), Condition::Fine | Condition::Low { .. }) => {
             tracing::error!(code = EXIT_BROKEN, "the node stopped because its data or the engine contradicts itself; see above");
             EXIT_BROKEN

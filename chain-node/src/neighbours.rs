@@ -3,7 +3,7 @@
 //! Assumes nothing of an answer: a tip counts only with a finality certificate, a body only if it has the hash that was
 //! asked for. Every queue, question and answer is bounded. Runs over the channel of `gossip`.
 
-use crate::{engine::types::PublicKey, guard::Round, store::Store};
+use crate::{engine::types::PublicKey, epoch_changes::EpochChange, guard::Round, store::Store};
 use borsh::{BorshDeserialize, BorshSerialize};
 use ledger::{Hash, cell::body_hash};
 use std::{
@@ -19,6 +19,8 @@ pub const QUEUE: usize = 1_024;
 pub const BODIES_PER_QUESTION: usize = 64;
 /// Bytes of bodies in one answer at most.
 const ANSWER_BYTES: usize = 192 * 1024;
+/// How often the answers to a question to everybody are looked at.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
 /// How long one peer may take before another is asked.
 pub const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -29,6 +31,8 @@ pub enum Question {
     Tip,
     /// The bodies with these hashes.
     Bodies(Vec<Hash>),
+    /// What introduced this epoch.
+    Epoch(u64),
 }
 
 /// An answer to a question.
@@ -38,6 +42,8 @@ pub enum Answer {
     Tip(Option<Tip>),
     /// Those that the peer has.
     Bodies(Vec<Vec<u8>>),
+    /// What introduced the epoch; none while it has not begun.
+    Epoch(u64, Option<EpochChange>),
 }
 
 /// A finalized block that somebody claims to know.
@@ -93,6 +99,8 @@ pub struct Neighbours {
     check: CheckTip,
     tips: Mutex<BTreeMap<PublicKey, Option<Certified>>>,
     wanted: Mutex<HashMap<Hash, Awaited>>,
+    /// The epoch that was asked for last, and who said what about it.
+    epoch: Mutex<(u64, BTreeMap<PublicKey, Option<EpochChange>>)>,
     turn: Mutex<usize>,
 }
 
@@ -103,8 +111,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Neighbours {
     /// Asks `others` through `outgoing`.
     pub fn new(outgoing: mpsc::Sender<Outgoing>, others: Vec<PublicKey>, check: CheckTip) -> Self {
-        let (tips, wanted, turn) = Default::default();
-        Self { outgoing, others: Mutex::new(others), check, tips, wanted, turn }
+        let (tips, wanted, epoch, turn) = Default::default();
+        Self { outgoing, others: Mutex::new(others), check, tips, wanted, epoch, turn }
     }
 
     /// The validators and observers besides this node.
@@ -146,6 +154,13 @@ impl Neighbours {
                 Err(BadTip::UnknownEpoch) => true,
                 Err(BadTip::False) => false,
             },
+            Answer::Epoch(epoch, change) => {
+                let mut asked = lock(&self.epoch);
+                if asked.0 == epoch {
+                    asked.1.insert(peer, change);
+                }
+                true
+            }
             Answer::Bodies(bodies) => {
                 let wanted = lock(&self.wanted);
                 for body in bodies {
@@ -155,6 +170,25 @@ impl Neighbours {
                 }
                 true
             }
+        }
+    }
+
+    /// Asks everybody what introduced `epoch`, and gives what they said within `patience`: sooner when somebody has it.
+    pub async fn ask_epoch<C: commonware_runtime::Clock>(
+        &self,
+        clock: &C,
+        epoch: u64,
+        patience: Duration,
+    ) -> Vec<Option<EpochChange>> {
+        *lock(&self.epoch) = (epoch, BTreeMap::new());
+        let _ = self.outgoing.try_send(Outgoing::Question(None, Question::Epoch(epoch)));
+        let deadline = clock.current() + patience;
+        loop {
+            let said: Vec<Option<EpochChange>> = lock(&self.epoch).1.values().cloned().collect();
+            if said.iter().any(Option::is_some) || clock.current() >= deadline {
+                return said;
+            }
+            clock.sleep(LOOK_AGAIN).await;
         }
     }
 

@@ -16,6 +16,7 @@ use crate::{
         types::{Environment, PublicKey},
         witness,
     },
+    epoch_changes,
     evidence::Prosecution,
     genesis::Checked,
     gossip::{self, Gossip},
@@ -36,10 +37,12 @@ use data_encoding::BASE64URL_NOPAD;
 use ledger::{
     Hash,
     cell::{Cell, StateKey, Subject},
+    evidence::Evidence,
     finality,
     genesis::Genesis,
     receipt::Receipt,
     transaction::{Transaction, TransactionId},
+    trust::TrustRoot,
 };
 use std::{sync::Arc, time::Duration};
 use tokio::sync::{broadcast::error::RecvError, mpsc};
@@ -179,12 +182,9 @@ where
     let mempool = Arc::new(Mempool::new(limits(&parts.mempool)));
     let genesis_block = parts.genesis.block::<E>();
     let head = Arc::new(Head::new(genesis_block.header().clone()));
-    let peers = Arc::new(Peers::new(epochs.me(), epochs.membership()));
-    let patience = parts.consensus.heartbeat() + parts.consensus.leader_timeout() + GRACE;
-    let progress = Arc::new(Progress::new(peers.clone(), patience));
+    let (peers, progress) = attention(&epochs, &parts.consensus);
     let (outgoing, sent) = mpsc::channel(neighbours::QUEUE);
-    let neighbours = Arc::new(Neighbours::new(outgoing.clone(), Vec::new(), upkeep::check_tips(epochs.clone())));
-    follow_members(&context, &epochs, neighbours.clone());
+    let neighbours = acquaint(&context, &epochs, outgoing.clone());
     let bodies = Bodies { store: store.clone(), neighbours: neighbours.clone() };
     let application = Application::new(genesis.clone(), genesis_block, bodies, mempool.clone(), head.clone(), epochs.clone());
     let (accusations, accused) = mpsc::channel(witness::QUEUE);
@@ -197,9 +197,6 @@ where
         partition: parts.partition,
         accusations,
     };
-    let blocker = links.blocker.clone();
-    let (engine, channel) = Box::pin(engine::start(context.child("engine"), node, links)).await;
-
     let (submissions, submitted) = mpsc::channel(gossip::QUEUE);
     let (questions, asked) = mpsc::channel(neighbours::QUEUE);
     let observations = Arc::new(Observations::default());
@@ -208,23 +205,26 @@ where
         mempool: mempool.clone(),
         peers: peers.clone(),
         observations: observations.clone(),
-        blocker,
+        blocker: links.blocker.clone(),
         submitted,
         outgoing: sent,
         neighbours: neighbours.clone(),
         questions,
     };
-    context.child("gossip").spawn(|context| gossip.run(context, channel));
+    let prepare = async |channel| {
+        context.child("gossip").spawn(|context| gossip.run(context, channel));
+        learn_epochs(&context, &genesis, (&epochs, &store), &neighbours, protection.sync_patience).await;
+    };
+    let engine = Box::pin(engine::start(context.child("engine"), node, links, prepare)).await;
     let reads = Reads::open(context.child("reads"), &engine, head.clone(), epochs.clone()).await;
     mempool.finalized(head.tip().borrow().height, []);
     watch(context.child("progress"), head.clone(), progress.clone(), mempool.clone());
-    let clock = context.child("clock");
     let node = Arc::new(Node {
         genesis,
         genesis_hash,
         name,
         epochs,
-        clock,
+        clock: context.child("clock"),
         mempool,
         head,
         peers,
@@ -239,9 +239,50 @@ where
     });
     node.recall_members().await;
     keep_up(&context, &node, asked, outgoing);
-    let prosecution = Prosecution::new(node.clone(), &parts.key, context.current());
-    context.child("evidence").spawn(|context| prosecution.run(context, accused));
+    prosecute(&context, &node, &parts.key, accused);
     Ok((node, engine.consensus))
+}
+
+fn prosecute<E: Environment>(context: &E, node: &Arc<Node<E>>, key: &PrivateKey, accused: mpsc::Receiver<Evidence>) {
+    let prosecution = Prosecution::new(node.clone(), key, context.current());
+    context.child("evidence").spawn(|context| prosecution.run(context, accused));
+}
+
+/// Who is heard, and whether the ledger moves.
+fn attention(epochs: &Epochs, consensus: &config::Consensus) -> (Arc<Peers>, Arc<Progress>) {
+    let peers = Arc::new(Peers::new(epochs.me(), epochs.membership()));
+    let patience = consensus.heartbeat() + consensus.leader_timeout() + GRACE;
+    let progress = Arc::new(Progress::new(peers.clone(), patience));
+    (peers, progress)
+}
+
+/// Questions to the other members, whoever they are in each epoch.
+fn acquaint<E: Environment>(context: &E, epochs: &Arc<Epochs>, outgoing: mpsc::Sender<neighbours::Outgoing>) -> Arc<Neighbours> {
+    let neighbours = Arc::new(Neighbours::new(outgoing, Vec::new(), upkeep::check_tips(epochs.clone())));
+    follow_members(context, epochs, neighbours.clone());
+    neighbours
+}
+
+/// Before a node without data asks for a state: learns the validators of the epochs since the genesis, who certify it.
+async fn learn_epochs<E: Environment>(
+    context: &E,
+    genesis: &Genesis,
+    (epochs, store): (&Epochs, &Store),
+    neighbours: &Neighbours,
+    patience: Option<Duration>,
+) {
+    let Some(patience) = patience.filter(|_| epochs.governed()) else {
+        return;
+    };
+    let root = TrustRoot::from_genesis(genesis.clone()).expect("a checked genesis is a trust root");
+    commonware_macros::select! {
+        learned = epoch_changes::catch_up(context, epochs, store, neighbours, root) => {
+            learned.expect("the body store can be written");
+        },
+        _ = context.sleep(patience) => {
+            tracing::warn!("too few validators answered about epochs: the ledger is replayed from its first block");
+        },
+    }
 }
 
 /// Tells who the other members are, whenever they change.

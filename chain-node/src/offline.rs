@@ -7,6 +7,7 @@ use crate::{
     backup_socket,
     config::Config,
     durable::FileError,
+    epoch_changes::EpochChange,
     folder::{self, DataFolder, FolderError},
     genesis::{self, Checked, GenesisError},
     guard::Data,
@@ -63,10 +64,12 @@ fn on_storage<T>(data: &DataFolder, work: impl AsyncFnOnce(Context) -> T) -> Res
 pub fn verify(config: &Config, quick: bool, report: impl FnMut(u64)) -> Result<Seen, CommandError> {
     let checked = genesis::load(&config.genesis)?;
     let data = DataFolder::open(&config.data_dir, &checked.genesis.hash())?;
-    let work = async |context| verify::ledger(&context, folder::PARTITION, &checked, quick, report).await;
+    let store = Store::open(&data.bodies())?;
+    let changes = |epoch| EpochChange::of(&store, epoch).ok().flatten();
+    let work = async |context| verify::ledger(&context, folder::PARTITION, (&checked, &changes), quick, report).await;
     let mut seen = on_storage(&data, work)??;
-    if !quick && data.bodies().exists() {
-        verify::bodies(&Store::open(&data.bodies())?, &mut seen)?;
+    if !quick {
+        verify::bodies(&store, &mut seen)?;
     }
     Ok(seen)
 }
@@ -79,7 +82,8 @@ pub fn backup(config: &Config, to: &Path) -> Result<Manifest, CommandError> {
     let checked = genesis::load(&config.genesis)?;
     match DataFolder::open(&config.data_dir, &checked.genesis.hash()) {
         Ok(data) => {
-            let work = async |context| backup::of_stopped(&context, folder::PARTITION, &checked, to).await;
+            let store = Store::open(&data.bodies())?;
+            let work = async |context| backup::of_stopped(&context, folder::PARTITION, &checked, (&store, to)).await;
             Ok(on_storage(&data, work)??)
         }
         Err(FolderError::InUse(_)) => Ok(backup_socket::of_running(&config.data_dir, &checked, to)?),

@@ -9,6 +9,7 @@ use crate::{
         epochs::Epochs,
         types::{Environment, PublicKey},
     },
+    epoch_changes::EpochChange,
     guard::{Round, Start, VoteGuard},
     neighbours::{self, Answer, BadTip, Certified, CheckTip, Outgoing, Question, Tip},
     node::Node,
@@ -55,6 +56,7 @@ pub async fn answer<E: Environment>(
                 // Blocks, and no certificate at hand: saying nothing is better than a wrong answer.
                 Err(NoCertificate) => continue,
             },
+            Question::Epoch(epoch) => Answer::Epoch(epoch, EpochChange::of(&node.store, epoch).expect("the store can be read")),
             Question::Bodies(hashes) => Answer::Bodies(neighbours::bodies(&node.store, &hashes)),
         };
         if outgoing.send(Outgoing::Answer(peer, answer)).await.is_err() {

@@ -8,6 +8,7 @@ use crate::{
         block::Block,
         types::Environment,
     },
+    epoch_changes::EpochChange,
     genesis::Checked,
     store::{Store, StoreError},
 };
@@ -64,6 +65,14 @@ pub enum Fault {
         /// Why.
         error: FinalityError,
     },
+    /// The end of an epoch does not prove the validators of the next.
+    #[error("what introduced epoch {epoch} is not proved: {reason}")]
+    Epoch {
+        /// The epoch.
+        epoch: u64,
+        /// Why.
+        reason: String,
+    },
     /// A record body, or a version, is damaged or missing.
     #[error("bodies.redb: {0}")]
     Bodies(String),
@@ -100,20 +109,24 @@ pub struct Seen {
 }
 
 /// Checks links, heights, times, transactions and certificates of blocks as they come.
-pub struct Chain {
+pub struct Chain<'a> {
+    /// What introduced an epoch, as far as it is known.
+    changes: &'a dyn Fn(u64) -> Option<EpochChange>,
     root: TrustRoot,
     genesis: Hash,
     tip: Option<Header>,
+    /// The newest epoch whose validators are known.
+    known: u64,
 }
 
-impl Chain {
+impl<'a> Chain<'a> {
     /// Begins with no block.
     ///
     /// # Panics
     /// When the genesis was not checked before.
-    pub fn new(genesis: &Checked) -> Self {
+    pub fn new(genesis: &Checked, changes: &'a dyn Fn(u64) -> Option<EpochChange>) -> Self {
         let root = TrustRoot::from_genesis(genesis.genesis.clone()).expect("a checked genesis is a trust root");
-        Self { genesis: *root.hash(), root, tip: None }
+        Self { changes, genesis: *root.hash(), root, tip: None, known: 0 }
     }
 
     /// The last block.
@@ -151,9 +164,15 @@ impl Chain {
     /// The certificate of the last block.
     ///
     /// # Errors
-    /// When it does not hold.
-    pub fn certificate(&self, certificate: &[u8]) -> Result<(), Fault> {
+    /// When it does not hold, or the way from the genesis to its validators is not proved.
+    pub fn certificate(&mut self, certificate: &[u8]) -> Result<(), Fault> {
         let Some(header) = &self.tip else { return Ok(()) };
+        while self.known < header.context.epoch {
+            let epoch = self.known + 1;
+            let change = (self.changes)(epoch).ok_or(Fault::Epoch { epoch, reason: "it is missing".to_owned() })?;
+            let followed = change.follow(&mut self.root);
+            (self.known, _) = followed.map_err(|error| Fault::Epoch { epoch, reason: error.to_string() })?;
+        }
         finality::verify_certificate(&self.root, header, certificate)
             .map_err(|error| Fault::Certificate { height: header.height, error })
     }
@@ -166,7 +185,7 @@ impl Chain {
 pub async fn ledger<E: Environment>(
     context: &E,
     prefix: &str,
-    genesis: &Checked,
+    (genesis, changes): (&Checked, &dyn Fn(u64) -> Option<EpochChange>),
     quick: bool,
     mut report: impl FnMut(u64),
 ) -> Result<Seen, Fault> {
@@ -183,7 +202,7 @@ pub async fn ledger<E: Environment>(
     (seen.first, seen.last) = (begin, last);
     let from = if quick { begin.max(last.saturating_sub(QUICK_BLOCKS)) } else { begin };
     let genesis_block = genesis.block::<E>();
-    let mut chain = Chain::new(genesis);
+    let mut chain = Chain::new(genesis, changes);
     let mut roots = Vec::new();
     for height in from..=last {
         let block: Arc<Block> = archive.block(height).await?.ok_or(Fault::Gap(height.saturating_sub(1)))?;

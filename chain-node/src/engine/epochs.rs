@@ -227,7 +227,7 @@ impl Epochs {
     }
 
     /// This node's consensus is in an epoch whose members are known.
-    pub(super) fn enter(&self, epoch: u64) {
+    pub(crate) fn enter(&self, epoch: u64) {
         let Some(current) = self.members(epoch) else {
             return;
         };

@@ -95,11 +95,16 @@ pub struct Engine<E: Environment> {
 }
 
 /// Starts every actor of the engine, in the one order that works: network first, consensus last.
-/// Gives the mempool's channel back.
+/// `prepare` has the mempool's channel before any state is chosen.
 ///
 /// # Panics
 /// When storage cannot be opened: a node that cannot read its own votes must not vote.
-pub async fn start<E, S, R, P, B, D>(context: E, node: Node, links: Links<S, R, P, B, D>) -> (Engine<E>, (S, R))
+pub async fn start<E, S, R, P, B, D>(
+    context: E,
+    node: Node,
+    links: Links<S, R, P, B, D>,
+    prepare: impl AsyncFnOnce((S, R)),
+) -> Engine<E>
 where
     E: Environment,
     S: Sender<PublicKey = PublicKey>,
@@ -118,17 +123,10 @@ where
         backfill::init(context.child("backfill"), backfill_config(&me, peers.clone(), blocker.clone()), channels.backfill);
     let (broadcast, buffer) = buffered::Engine::new(context.child("broadcast"), broadcast_config(&me, peers.clone()));
     broadcast.start(channels.broadcast);
-    let (probe, probe_mailbox) = Probe::new(ProbeConfig {
-        context: context.child("probe"),
-        provider: Schemes(epochs.clone()),
-        strategy: Sequential,
-        mailbox_size: MAILBOX,
-        blocker: blocker.clone(),
-        minimum_epoch: Epoch::zero(),
-        retry_timeout: NZDuration!(Duration::from_secs(1)),
-    });
+    let (probe, probe_mailbox) = Probe::new(probe_config(&context, &epochs, blocker.clone()));
     probe.start(channels.probe);
 
+    prepare(channels.mempool).await;
     let plan = SyncPlan::init(context.child("plan"), &prefix).await;
     let plan = sync::choose_floor(&context, plan, &probe_mailbox, node.sync_patience).await;
     let from = plan.marshal_start(digested(genesis.clone()));
@@ -174,12 +172,33 @@ where
         let parts =
             orchestrator::Parts { epochs, marshal: marshal.clone(), consensus, directory, blocks, genesis: genesis.digest() };
         let orchestrator = Orchestrator::new(context.child("epochs"), parts, links);
-        context.child("orchestrator").spawn(|_| orchestrator.run())
+        let state = stateful.clone();
+        context.child("orchestrator").spawn(|_| async move {
+            // A state that comes from the others decides the first epoch here: it must be there before consensus is.
+            state.subscribe_databases().await;
+            orchestrator.run().await;
+        })
     } else {
         let scheme = epochs.scheme(0).expect("the genesis names the members of the only epoch");
         consensus.start(context.child("simplex"), 0, scheme, Floor::Genesis(genesis.digest()), links)
     };
-    (Engine { consensus, marshal, state: stateful }, channels.mempool)
+    Engine { consensus, marshal, state: stateful }
+}
+
+fn probe_config<E, B>(context: &E, epochs: &Arc<Epochs>, blocker: B) -> ProbeConfig<E, Schemes, Sequential, PublicKey, B>
+where
+    E: Environment,
+    B: Blocker<PublicKey = PublicKey>,
+{
+    ProbeConfig {
+        context: context.child("probe"),
+        provider: Schemes(epochs.clone()),
+        strategy: Sequential,
+        mailbox_size: MAILBOX,
+        blocker,
+        minimum_epoch: Epoch::zero(),
+        retry_timeout: NZDuration!(Duration::from_secs(1)),
+    }
 }
 
 fn backfill_config<P, B>(me: &PublicKey, peers: P, blocker: B) -> backfill::Config<PublicKey, P, B>

@@ -96,8 +96,9 @@ struct Found {
     did: Did,
     cell: Cell,
     record: IdentityRecord,
-    created_ms: u64,
-    updated_ms: u64,
+    /// None where this node has no block of that height, because it began with a later state.
+    created_ms: Option<u64>,
+    updated_ms: Option<u64>,
     latest: Cell,
 }
 
@@ -137,7 +138,7 @@ async fn at_time(rpc: &Rpc, subject: &Subject, latest: &Cell, time: &str) -> Res
     while after - before > 1 {
         let middle = before + (after - before) / 2;
         let cell = up_to_version(rpc, subject, middle)?;
-        if timestamp(rpc, cell.updated_height).await <= time_ms {
+        if timestamp(rpc, cell.updated_height).await.unwrap_or(0) <= time_ms {
             before = middle;
         } else {
             after = middle;
@@ -152,8 +153,8 @@ fn up_to_version(rpc: &Rpc, subject: &Subject, version: u32) -> Result<Cell, Fai
     found.map(|(_, bytes)| Cell::from_bytes(&bytes).expect("the store holds encoded cells only")).ok_or(Failure::NotFound)
 }
 
-async fn timestamp(rpc: &Rpc, height: u64) -> u64 {
-    rpc.node.reads.block(height).await.map_or(0, |block| block.inner().timestamp_ms())
+async fn timestamp(rpc: &Rpc, height: u64) -> Option<u64> {
+    rpc.node.reads.block(height).await.map(|block| block.inner().timestamp_ms())
 }
 
 impl Found {
@@ -185,8 +186,8 @@ impl Found {
 
     fn metadata(&self) -> Value {
         let mut metadata = Map::new();
-        let mut time = |name: &str, milliseconds: u64| {
-            let milliseconds = i64::try_from(milliseconds).ok();
+        let mut time = |name: &str, milliseconds: Option<u64>| {
+            let milliseconds = milliseconds.and_then(|milliseconds| i64::try_from(milliseconds).ok());
             if let Some(time) = milliseconds.and_then(|ms| jiff::Timestamp::from_second(ms / 1_000).ok()) {
                 metadata.insert(name.to_owned(), time.to_string().into());
             }

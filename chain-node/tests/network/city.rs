@@ -10,6 +10,7 @@ use identity::{
 use ledger::{
     cell::Subject,
     genesis::{Genesis, Validator},
+    governance::{Fraction, Governance, Parameters, Placement},
     proof::{Answer, Proven, verify_answer},
     receipt::Receipt,
     records::AuthorityRecord,
@@ -64,10 +65,21 @@ impl City {
 
     /// Like [`Self::prepare`], with a limit on the requests per second of one client.
     pub(crate) async fn prepare_with(validators: usize, requests_per_second: u32) -> Self {
+        Self::prepare_as(validators, requests_per_second, None).await
+    }
+
+    /// Prepares a ledger with epochs of so many blocks.
+    pub(crate) async fn prepare_governed(validators: usize, epoch_blocks: u64) -> Self {
+        let approval = Fraction { numerator: 2, denominator: 3 };
+        let parameters = Parameters { approval, voting_blocks: 100, notice_blocks: 1, placement: Placement::Advisory };
+        Self::prepare_as(validators, 100_000, Some(Governance { epoch_blocks, parameters })).await
+    }
+
+    async fn prepare_as(validators: usize, requests_per_second: u32, governance: Option<Governance>) -> Self {
         let alone = ALONE.lock().await;
         let dir = tempfile::tempdir().unwrap();
         let names: Vec<String> = (1..=validators).map(|number| format!("validator-{number}")).collect();
-        let genesis = genesis(&names);
+        let genesis = Genesis { governance, ..genesis(&names) };
         fs::write(dir.path().join("genesis.json"), serde_json::to_vec(&genesis).unwrap()).unwrap();
         let ports = free_ports(validators * 3);
         let peers: Vec<String> = names
@@ -117,10 +129,26 @@ impl City {
 
     /// Starts one validator and waits for its READY line.
     pub(crate) async fn spawn(&mut self, place: usize) {
+        self.spawn_under(place, &[]).await;
+    }
+
+    /// Starts one validator under another program and waits for its READY line.
+    pub(crate) async fn spawn_under(&mut self, place: usize, program: &[&str]) {
+        let started = self.launch(place, program).await;
+        assert!(started, "the node ended: {}", self.log(place));
+    }
+
+    /// Starts one validator; false if it ends before it serves.
+    pub(crate) async fn try_spawn(&mut self, place: usize) -> bool {
+        self.launch(place, &[]).await
+    }
+
+    async fn launch(&mut self, place: usize, program: &[&str]) -> bool {
         let node = &mut self.nodes[place];
         let log = fs::OpenOptions::new().create(true).append(true).open(&node.log).unwrap();
-        let mut process = Command::new(env!("CARGO_BIN_EXE_chain-node"))
-            .args(["run", "--config"])
+        let words: Vec<&str> = [program, &[env!("CARGO_BIN_EXE_chain-node"), "run", "--config"]].concat();
+        let mut process = Command::new(words[0])
+            .args(&words[1..])
             .arg(&node.config)
             .stdout(Stdio::piped())
             .stderr(log)
@@ -128,10 +156,46 @@ impl City {
             .spawn()
             .unwrap();
         let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
-        let line = timeout(LIMIT, lines.next_line()).await.expect("READY within the limit").unwrap();
-        let line = line.unwrap_or_else(|| panic!("the node ended: {}", fs::read_to_string(&node.log).unwrap()));
+        let Some(line) = timeout(LIMIT, lines.next_line()).await.expect("READY within the limit").unwrap() else {
+            return false;
+        };
         assert!(line.starts_with("READY {"), "{line}");
         node.process = Some(process);
+        true
+    }
+
+    /// Whether a node that may end comes to a height within some seconds.
+    pub(crate) async fn reaches(&self, place: usize, height: u64) -> bool {
+        let deadline = Instant::now() + Duration::from_secs(15);
+        while Instant::now() < deadline {
+            match self.height_if_alive(place).await {
+                Some(at) if at >= height => return true,
+                Some(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+                None => return false,
+            }
+        }
+        false
+    }
+
+    /// The receipt that a node which may end gives.
+    pub(crate) async fn receipt_if_alive(&self, place: usize, transaction: &Transaction) -> Option<Receipt> {
+        let id = BASE64URL_NOPAD.encode(&transaction.id().0);
+        let path = format!("{}/v1/transactions/{id}/receipt?wait_ms=5000", self.nodes[place].url);
+        let (status, body) = self.get(path).await?;
+        (status == StatusCode::OK).then(|| serde_json::from_slice(&body).unwrap())
+    }
+
+    /// The block that a node which may end gives.
+    pub(crate) async fn block_if_alive(&self, place: usize, height: u64) -> Option<BlockAnswer> {
+        let (status, body) = self.get(format!("{}/v1/blocks/{height}", self.nodes[place].url)).await?;
+        (status == StatusCode::OK).then(|| serde_json::from_slice(&body).unwrap())
+    }
+
+    /// SIGKILL, also when it has ended already.
+    pub(crate) async fn stop(&mut self, place: usize) {
+        if let Some(mut process) = self.nodes[place].process.take() {
+            let _ = process.kill().await;
+        }
     }
 
     /// Starts another process with the same configuration and gives what it says on its way out.
@@ -167,6 +231,12 @@ impl City {
     /// SIGKILL.
     pub(crate) async fn kill(&mut self, place: usize) {
         self.nodes[place].process.take().unwrap().kill().await.unwrap();
+    }
+
+    /// Waits until the process ends by itself; gives the exit code.
+    pub(crate) async fn ended(&mut self, place: usize) -> Option<i32> {
+        let mut process = self.nodes[place].process.take().unwrap();
+        timeout(LIMIT, process.wait()).await.expect("it ends by itself").unwrap().code()
     }
 
     /// SIGTERM; gives the exit code.
@@ -238,6 +308,37 @@ impl City {
         let sender = Sender::Key(signer.public_key());
         let unsigned = Unsigned { genesis: *self.root.hash(), sender, sequence, expiry_height: height + 1_000, body };
         unsigned.sign(signer)
+    }
+
+    /// The height of a node that may be gone.
+    pub(crate) async fn height_if_alive(&self, place: usize) -> Option<u64> {
+        let (_, body) = self.get(format!("{}/v1/status", self.nodes[place].url)).await?;
+        Some(serde_json::from_slice::<Status>(&body).ok()?.height)
+    }
+
+    /// A transaction that creates an identity, made without asking a node.
+    pub(crate) fn identity_at(&self, height: u64, word: &str) -> Transaction {
+        let device = key(word);
+        let inception = Inception {
+            network: self.root.genesis().network.clone(),
+            device: device.public_key(),
+            recovery_commitment: Sha256::digest(word).into(),
+        };
+        let (sender, body) = (Sender::Key(device.public_key()), Body::CreateIdentity(inception));
+        let unsigned = Unsigned { genesis: *self.root.hash(), sender, sequence: 1, expiry_height: height + 1_000, body };
+        unsigned.sign(&device)
+    }
+
+    /// Submits to a node that may end at any moment; gives whether it acknowledged the transaction as final.
+    pub(crate) async fn finalize_if_alive(&self, place: usize, transaction: &Transaction) -> bool {
+        let url = format!("{}/v1/transactions", self.nodes[place].url);
+        let body = serde_json::json!({ "transaction": BASE64URL_NOPAD.encode(&canonical::encode(transaction)) });
+        if self.http.post(url).json(&body).timeout(LIMIT).send().await.is_err() {
+            return false;
+        }
+        let id = BASE64URL_NOPAD.encode(&transaction.id().0);
+        let path = format!("{}/v1/transactions/{id}/receipt?wait_ms=2000", self.nodes[place].url);
+        self.get(path).await.is_some_and(|(status, _)| status == StatusCode::OK)
     }
 
     /// A transaction that creates an identity, and the identity.

@@ -4,6 +4,8 @@
 
 mod backups;
 mod city;
+mod damage;
+mod disk;
 mod finality;
 mod reads;
 mod recovery;

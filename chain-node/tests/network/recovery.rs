@@ -116,3 +116,33 @@ async fn a_lost_store_of_bodies_is_filled_again_by_the_others() {
     assert!(city.proven(3, &Subject::Identity(inception.id())).await.body.is_some());
     assert!(city.metrics(3).await.contains("ledger_bodies_fetched"));
 }
+
+/// REL-C6: on a ledger with epochs a wiped validator first learns who served each epoch since the genesis, then gets the state, and
+/// its consensus begins in the epoch that the ledger is in.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wiped_validator_learns_the_epochs_before_it_gets_the_state() {
+    let mut city = City::prepare_governed(4, 8).await;
+    for place in 0..4 {
+        city.spawn(place).await;
+    }
+    let (early, _) = city.new_identity("early").await;
+    let receipt = city.finalize(3, &early).await;
+    city.kill(3).await;
+    fs::remove_dir_all(city.folder(3).join("data")).unwrap();
+    finalize_past(&city, "while away", 30).await;
+    let tip = city.height(0).await;
+    city.spawn(3).await;
+    city.wait_until("the tip on the wiped validator", async |city| city.height(3).await >= tip).await;
+    let log = city.log(3);
+    assert!(log.contains("the validators of this epoch are known") && log.contains("the state of this block is fetched"));
+    assert_eq!(city.receipt(3, &early, 5_000).await.as_ref(), Ok(&receipt));
+    finalize_past(&city, "over two more boundaries", city.height(0).await + 17).await;
+    let height = city.height(0).await;
+    city.wait_until("the same height", async |city| city.height(3).await >= height).await;
+    assert_eq!(digest(&city.block(3, height).await), digest(&city.block(0, height).await));
+    city.wait_until("every body", async |city| city.log(3).contains("every record body of the state is here")).await;
+    assert_eq!(city.terminate(3).await, Some(0));
+    let config = city.folder(3).join("config.toml");
+    let seen = city.done(&["verify", "--config", config.to_str().unwrap()]).await;
+    assert!(seen["certificates"].as_u64().unwrap() > 0 && seen["first"].as_u64().unwrap() > 1, "{seen}");
+}
