@@ -66,3 +66,10 @@ async fn a_city_with_too_much_in_one_cluster_does_not_start() -> Result<()> {
     ensure!(said.contains("cluster statistics-bureau holds 2 of 4 validators") && said.contains("Move 1 of them"), "{said}");
     Ok(())
 }
+
+/// REL-A4, INV-I1, INV-I2: validators killed at random moments under load lose nothing acknowledged, vote once, and rejoin within ten seconds.
+#[tokio::test]
+async fn validators_killed_at_any_moment_under_load_lose_nothing_and_vote_once() -> Result<()> {
+    let _alone = alone().await;
+    city::soak::run(&city::soak::Soak { rounds: 3, seed: None, validators: 4 }, &say).await
+}

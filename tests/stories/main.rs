@@ -8,6 +8,7 @@
 mod clusters;
 mod first_login;
 mod ledger;
+mod overload;
 mod refusals;
 mod stranger;
 mod strangers;

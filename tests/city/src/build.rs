@@ -35,6 +35,22 @@ fn build() -> Result<()> {
     Ok(())
 }
 
+/// Builds an example of the node's package.
+pub fn example(name: &str) -> Result<()> {
+    if std::env::var_os(ALREADY_BUILT).is_some() {
+        return Ok(());
+    }
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.current_dir(workspace()).args(["build", "--package", "chain-node", "--example", name]);
+    if release() {
+        cargo.arg("--release");
+    }
+    if !cargo.status().context("cargo could not be started; is a Rust toolchain installed?")?.success() {
+        bail!("{name} did not build; cargo's messages above say why");
+    }
+    Ok(())
+}
+
 /// The path of one of the binaries.
 pub fn binary(name: &str) -> Result<PathBuf> {
     let path = output_directory()?.join(name);

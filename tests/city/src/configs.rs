@@ -78,7 +78,13 @@ fn consensus(validators: usize) -> Value {
     if validators < 7 {
         return json!({});
     }
-    json!({"min_interval_ms": 250, "heartbeat_ms": 2_000, "leader_timeout_ms": 2_500, "worker_threads": 1})
+    let threads = worker_threads(validators);
+    json!({"min_interval_ms": 250, "heartbeat_ms": 2_000, "leader_timeout_ms": 2_500, "worker_threads": threads})
+}
+
+/// Threads of each of so many nodes on one machine.
+pub fn worker_threads(validators: usize) -> usize {
+    if validators < 7 { 2 } else { 1 }
 }
 
 fn issuer_config(plan: &Plan, issuer: &IssuerPlan, password_hash: &str) -> Value {

@@ -11,6 +11,8 @@ use clap::{Parser, Subcommand};
 
 /// Validators of a city on a laptop.
 const DEFAULT_VALIDATORS: usize = 4;
+/// Blocks of an epoch: a minute under load, half an hour when nothing happens.
+const EPOCH_BLOCKS: u64 = 600;
 /// The first port of the city on a laptop.
 const FIRST_PORT: u16 = 7400;
 
@@ -23,6 +25,9 @@ struct Arguments {
     /// Validators of a new city: 1 for development, 4 on a laptop, 22 for the reference city of three clusters and a witness.
     #[arg(long, default_value_t = DEFAULT_VALIDATORS)]
     validators: usize,
+    /// Blocks of an epoch of a new city, after which what the members decided takes effect; 0: nothing can be decided.
+    #[arg(long, default_value_t = EPOCH_BLOCKS)]
+    epoch_blocks: u64,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -41,6 +46,10 @@ enum Command {
     Test,
     /// Measures the city and prints the figures.
     Bench,
+    /// Measures the ledger alone at several numbers of validators: throughput, finality, faults, memory, and the engine without us.
+    BenchLedger(city::ledger_bench::Bench),
+    /// Kills validators at moments that a seed decides, while clients write, and checks after each round.
+    Soak(city::soak::Soak),
     /// Rehearses a bad day on a running city; ends with 1 when something else was seen than expected.
     #[command(subcommand)]
     Drill(city::drills::Drill),
@@ -50,20 +59,26 @@ enum Command {
 async fn main() -> Result<()> {
     let arguments = Arguments::parse();
     match arguments.command.unwrap_or(Command::Start) {
-        Command::Start => start(&arguments.directory, arguments.validators).await,
+        Command::Start => start(&arguments.directory, arguments.validators, arguments.epoch_blocks).await,
         Command::Tour => tour::run(&running(&arguments.directory)?).await,
         Command::Offer => city::strangers::offer(&running(&arguments.directory)?).await,
         Command::Request => city::strangers::request(&running(&arguments.directory)?).await,
         Command::Test => checks::run(),
         Command::Bench => city::bench::run().await,
+        Command::BenchLedger(bench) => city::ledger_bench::run(&bench).await,
+        Command::Soak(soak) => city::soak::run(&soak, &say).await,
         Command::Drill(drill) => city::drills::run(&running(&arguments.directory)?, &drill, &say).await,
     }
 }
 
-async fn start(directory: &std::path::Path, validators: usize) -> Result<()> {
+async fn start(directory: &std::path::Path, validators: usize, epoch_blocks: u64) -> Result<()> {
     say("Building the city's programs (cargo shows what it does) …");
     build::binaries()?;
-    let plan = Plan::open_or_create(directory, Size { validators, first_port: Some(FIRST_PORT) }, now()?)?;
+    let plan = Plan::open_or_create(
+        directory,
+        Size { validators, first_port: Some(FIRST_PORT), epoch_blocks: (epoch_blocks > 0).then_some(epoch_blocks) },
+        now()?,
+    )?;
     say(&format!("Starting the city in {} …", plan.directory().display()));
     if plan.validators.len() != validators && validators != DEFAULT_VALIDATORS {
         bail!(

@@ -13,6 +13,7 @@ use identity::did::Network;
 use identity::keys::{Algorithm, PublicKey, SecretKey, Signer as _};
 use identity::{Localized, UnixSeconds};
 use ledger::genesis::{Genesis, Validator};
+use ledger::governance::{Fraction, Governance, Parameters, Placement};
 use ledger::records::{AllowedData, AuthorityId, AuthorityRecord, PartyId, PartyRecord, Purpose};
 use serde::{Deserialize, Serialize};
 
@@ -101,11 +102,13 @@ pub struct Size {
     pub validators: usize,
     /// Ports from here on where they are free, so that links stay the same; `None`: any free ports.
     pub first_port: Option<u16>,
+    /// Blocks of an epoch, after which the members' decisions take effect; `None`: the members stay as they are.
+    pub epoch_blocks: Option<u64>,
 }
 
 impl Default for Size {
     fn default() -> Self {
-        Self { validators: 4, first_port: None }
+        Self { validators: 4, first_port: None, epoch_blocks: None }
     }
 }
 
@@ -155,13 +158,19 @@ impl Plan {
             clerk_password: configs::base64url(&entropy::<12>()?),
             directory,
         };
-        plan.write_keys_and_configs(&ca, &site, now)?;
+        plan.write_keys_and_configs(&ca, &site, size.epoch_blocks, now)?;
         // Last: a directory without it is not a city yet.
         std::fs::write(plan.directory.join("city.json"), serde_json::to_vec_pretty(&plan)?)?;
         Ok(plan)
     }
 
-    fn write_keys_and_configs(&self, ca: &Authority, site: &crate::certificates::Leaf, now: UnixSeconds) -> Result<()> {
+    fn write_keys_and_configs(
+        &self,
+        ca: &Authority,
+        site: &crate::certificates::Leaf,
+        epoch_blocks: Option<u64>,
+        now: UnixSeconds,
+    ) -> Result<()> {
         let mut authorities = Vec::new();
         for issuer in &self.issuers {
             authorities.push(self.write_issuer_keys(ca, issuer)?);
@@ -176,7 +185,7 @@ impl Plan {
             network: "riverside".parse::<Network>()?,
             name: Localized::new("滨河市数字身份账本", "Riverside City digital identity ledger"),
             started_at: now,
-            governance: None,
+            governance: epoch_blocks.map(|blocks| governance(blocks, self.validators.len())),
             validators: self.validators.iter().map(genesis_validator).collect(),
             authorities,
         };
@@ -377,6 +386,18 @@ fn validators(directory: &Path, ports: &mut FreePorts, count: usize) -> Result<V
         })
     };
     members.into_iter().zip(peer_ports).enumerate().map(validator).collect()
+}
+
+/// Two thirds of the members decide; a decision waits a tenth of an epoch before it can be put into effect.
+fn governance(epoch_blocks: u64, validators: usize) -> Governance {
+    let parameters = Parameters {
+        approval: Fraction { numerator: 2, denominator: 3 },
+        voting_blocks: epoch_blocks.max(10),
+        notice_blocks: (epoch_blocks / 10).max(1),
+        // A development ledger survives no failure, wherever its validators stand.
+        placement: if members::tolerated(validators) > 0 { Placement::Enforced } else { Placement::Advisory },
+    };
+    Governance { epoch_blocks, parameters }
 }
 
 fn genesis_validator(plan: &ValidatorPlan) -> Validator {

@@ -1,0 +1,314 @@
+//! Load on a ledger: transactions signed beforehand, each by a key of its own, sent on a few connections, and when each became final.
+//!
+//! Speaks HTTP/1.1 by hand and pipelines requests, so that what is measured is the nodes and not this client. What is final is heard from
+//! nodes' event streams; a lost stream ends the measurement with an error.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use identity::canonical::{self, Hash};
+use identity::keys::{Algorithm, SecretKey, Signer as _};
+use ledger::transaction::{Body, Sender, Unsigned};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::TcpStream;
+use wire::chain::Finalized;
+
+use crate::configs::base64url;
+use crate::observe::{anchor, now};
+use crate::plan::entropy;
+
+/// Blocks for which a transaction of the load is valid.
+const EXPIRY_BLOCKS: u64 = 10_000;
+/// Requests under way on one connection.
+const PIPELINE: u64 = 32;
+/// Connections to each node.
+const CONNECTIONS: usize = 4;
+
+/// A signed transaction as the bytes of its request.
+pub struct Prepared {
+    /// Its id.
+    pub id: Hash,
+    request: Vec<u8>,
+}
+
+impl Prepared {
+    /// The JSON of the request.
+    pub fn body(&self) -> &[u8] {
+        let head = self.request.windows(4).position(|window| window == b"\r\n\r\n");
+        head.and_then(|head| self.request.get(head + 4..)).unwrap_or_default()
+    }
+}
+
+/// Signs `count` transactions, one anchor and one key each.
+pub fn prepare(genesis: &Hash, height: u64, count: usize) -> Result<Vec<Prepared>> {
+    let make = |sequence: u64| {
+        let signer = SecretKey::from_bytes(Algorithm::Ed25519, &entropy()?)?;
+        signed(genesis, height, &signer, Sender::Key(signer.public_key()), sequence)
+    };
+    (0..u64::try_from(count)?).map(make).collect()
+}
+
+/// Signs one transaction of a sender.
+pub fn signed(genesis: &Hash, height: u64, signer: &SecretKey, sender: Sender, sequence: u64) -> Result<Prepared> {
+    let body = Body::AnchorAttributes(vec![anchor()?]);
+    let transaction = Unsigned { genesis: *genesis, sender, sequence, expiry_height: height + EXPIRY_BLOCKS, body }.sign(signer);
+    let json = serde_json::json!({"transaction": base64url(&canonical::encode(&transaction))}).to_string();
+    let head = "POST /v1/transactions HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n";
+    let request = format!("{head}content-length: {}\r\n\r\n{json}", json.len()).into_bytes();
+    Ok(Prepared { id: transaction.id().0, request })
+}
+
+/// What nodes said about finalized blocks.
+#[derive(Default)]
+struct Heard {
+    /// When each transaction was sent.
+    sent: HashMap<Hash, Instant>,
+    /// From sending to being final on the first node.
+    finality: Vec<Duration>,
+    /// When blocks were heard from the first node, and how many transactions each held.
+    blocks: Vec<(Instant, usize)>,
+    /// From being proposed, by the leader's clock, to being final, on every node that is heard, in milliseconds.
+    proposed_to_final_ms: Vec<u64>,
+    /// The blocks' own times, in milliseconds.
+    timestamps_ms: Vec<u64>,
+}
+
+/// Listens to nodes, and sends to them.
+pub struct Load {
+    nodes: Vec<u16>,
+    heard: Arc<Mutex<Heard>>,
+    outstanding: Arc<AtomicU64>,
+    refused: Arc<AtomicU64>,
+    ended: Arc<AtomicBool>,
+    listeners: Vec<tokio::task::JoinHandle<()>>,
+}
+
+impl Drop for Load {
+    fn drop(&mut self) {
+        self.listeners.iter().for_each(tokio::task::JoinHandle::abort);
+    }
+}
+
+/// What a stretch of load came to.
+#[derive(Clone, Debug, Default)]
+pub struct Outcome {
+    /// How long it was, in seconds.
+    pub seconds: f64,
+    /// Transactions that became final.
+    pub finalized: usize,
+    /// From sending to final on one node.
+    pub finality: Vec<Duration>,
+    /// Between blocks.
+    pub intervals: Vec<Duration>,
+    /// From proposed to final, on every node that was heard.
+    pub proposed_to_final: Vec<Duration>,
+    /// Requests that were answered with something else than 202.
+    pub refused: u64,
+}
+
+impl Outcome {
+    /// Transactions per second.
+    pub fn rate(&self) -> f64 {
+        f64::from(u32::try_from(self.finalized).unwrap_or(u32::MAX)) / self.seconds
+    }
+}
+
+impl Load {
+    /// Listens to the event streams of `listened` and sends to `nodes` in turn; both are ports of RPC on this machine.
+    pub async fn open(nodes: Vec<u16>, listened: &[u16]) -> Result<Self> {
+        let heard = Arc::<Mutex<Heard>>::default();
+        let (outstanding, ended) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
+        let mut listeners = Vec::new();
+        for (place, port) in listened.iter().enumerate() {
+            let stream = subscribe(*port).await?;
+            let (heard, outstanding, ended) = (heard.clone(), outstanding.clone(), ended.clone());
+            listeners.push(tokio::spawn(async move {
+                drop(listen(stream, place == 0, &heard, &outstanding).await);
+                ended.store(true, Ordering::Relaxed);
+            }));
+        }
+        Ok(Self { nodes, heard, outstanding, refused: Arc::default(), ended, listeners })
+    }
+
+    fn heard(&self) -> MutexGuard<'_, Heard> {
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sends at `rate` per second, or as fast as `window` unfinished ones allow, for `length` or until `supply` is empty; the first
+    /// `warm_up` is not counted.
+    pub async fn run(&self, supply: &mut Vec<Prepared>, pace: Pace, warm_up: Duration, length: Duration) -> Result<Outcome> {
+        let started = now();
+        let (sender, receiver) = async_queue();
+        let workers: Vec<_> = self.nodes.iter().flat_map(|port| std::iter::repeat_n(*port, CONNECTIONS)).collect();
+        let workers = workers.into_iter().map(|port| tokio::spawn(work(port, receiver.clone(), self.refused.clone())));
+        let workers: Vec<_> = workers.collect();
+        drop(receiver);
+        self.heard().sent.clear();
+        self.outstanding.store(0, Ordering::Relaxed);
+        let refused = self.refused.load(Ordering::Relaxed);
+        let mut counted = None;
+        let mut sent = 0.0;
+        while started.elapsed() < warm_up + length && !supply.is_empty() {
+            ensure!(!self.ended.load(Ordering::Relaxed), "an event stream ended during the load");
+            if counted.is_none() && started.elapsed() >= warm_up {
+                counted = Some((now(), self.marks()));
+            }
+            let due = match pace {
+                Pace::Rate(rate) => rate * started.elapsed().as_secs_f64() - sent,
+                Pace::Window(window) => window - f64::from(u32::try_from(self.outstanding.load(Ordering::Relaxed))?),
+            };
+            for _ in 0..whole(due) {
+                let Some(next) = supply.pop() else { break };
+                self.heard().sent.insert(next.id, now());
+                self.outstanding.fetch_add(1, Ordering::Relaxed);
+                sent += 1.0;
+                sender.send(next).await.context("every connection ended")?;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        drop(sender);
+        let (since, marks) = counted.context("the load ended before it was warm: prepare more")?;
+        let mut outcome = self.since(marks, since);
+        outcome.refused = self.refused.load(Ordering::Relaxed) - refused;
+        for worker in workers {
+            worker.abort();
+        }
+        Ok(outcome)
+    }
+
+    fn marks(&self) -> (usize, usize, usize) {
+        let heard = self.heard();
+        (heard.finality.len(), heard.blocks.len(), heard.proposed_to_final_ms.len())
+    }
+
+    fn since(&self, (finality, blocks, proposed): (usize, usize, usize), since: Instant) -> Outcome {
+        let heard = self.heard();
+        let new: Vec<(Instant, usize)> = heard.blocks.iter().skip(blocks).copied().collect();
+        let stamps: Vec<u64> = heard.timestamps_ms.iter().skip(blocks).copied().collect();
+        let gaps = stamps.iter().zip(stamps.iter().skip(1)).map(|(a, b)| Duration::from_millis(b.saturating_sub(*a)));
+        Outcome {
+            seconds: since.elapsed().as_secs_f64(),
+            finalized: new.iter().map(|(_, count)| count).sum(),
+            finality: heard.finality.iter().skip(finality).copied().collect(),
+            intervals: gaps.collect(),
+            proposed_to_final: heard.proposed_to_final_ms.iter().skip(proposed).copied().map(Duration::from_millis).collect(),
+            refused: 0,
+        }
+    }
+
+    /// Waits until all that was sent is final; how many are not after `limit`.
+    pub async fn drain(&self, limit: Duration) -> usize {
+        let started = now();
+        while started.elapsed() < limit && !self.heard().sent.is_empty() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        self.heard().sent.len()
+    }
+}
+
+/// How transactions are sent.
+#[derive(Clone, Copy, Debug)]
+pub enum Pace {
+    /// So many per second, whatever becomes of them.
+    Rate(f64),
+    /// As many as keeps so many unfinished.
+    Window(f64),
+}
+
+fn whole(due: f64) -> usize {
+    // At most so many between two looks at the clock.
+    (0..4_096).take_while(|count| f64::from(*count) + 1.0 <= due).count()
+}
+
+type Queue = Arc<tokio::sync::Mutex<tokio::sync::mpsc::Receiver<Prepared>>>;
+
+fn async_queue() -> (tokio::sync::mpsc::Sender<Prepared>, Queue) {
+    let (sender, receiver) = tokio::sync::mpsc::channel(1_024);
+    (sender, Arc::new(tokio::sync::Mutex::new(receiver)))
+}
+
+/// One connection: sends what comes, a few requests ahead of their answers.
+async fn work(port: u16, queue: Queue, refused: Arc<AtomicU64>) -> Result<()> {
+    let stream = TcpStream::connect(("127.0.0.1", port)).await?;
+    stream.set_nodelay(true)?;
+    let (reading, mut writing) = stream.into_split();
+    let mut reading = BufReader::new(reading);
+    let mut ahead = 0;
+    loop {
+        let next = queue.lock().await.recv().await;
+        let Some(next) = next else { break };
+        writing.write_all(&next.request).await?;
+        ahead += 1;
+        if ahead >= PIPELINE {
+            for _ in 0..PIPELINE / 2 {
+                answer(&mut reading, &refused).await?;
+                ahead -= 1;
+            }
+        }
+    }
+    for _ in 0..ahead {
+        answer(&mut reading, &refused).await?;
+    }
+    Ok(())
+}
+
+/// Reads one answer; counts it when it is not 202.
+async fn answer(reading: &mut (impl tokio::io::AsyncBufRead + Unpin), refused: &AtomicU64) -> Result<()> {
+    let mut line = String::new();
+    reading.read_line(&mut line).await?;
+    ensure!(line.starts_with("HTTP/1.1 "), "a node hung up");
+    if !line.starts_with("HTTP/1.1 202") {
+        refused.fetch_add(1, Ordering::Relaxed);
+    }
+    let mut length = 0;
+    loop {
+        line.clear();
+        reading.read_line(&mut line).await?;
+        let field = line.trim_end().to_ascii_lowercase();
+        if field.is_empty() {
+            break;
+        }
+        if let Some(value) = field.strip_prefix("content-length:") {
+            length = value.trim().parse()?;
+        }
+    }
+    let mut body = vec![0; length];
+    reading.read_exact(&mut body).await?;
+    Ok(())
+}
+
+async fn subscribe(port: u16) -> Result<BufReader<TcpStream>> {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).await.context("connecting to an event stream")?;
+    stream.write_all(b"GET /v1/events HTTP/1.1\r\nhost: 127.0.0.1\r\naccept: text/event-stream\r\n\r\n").await?;
+    Ok(BufReader::new(stream))
+}
+
+async fn listen(mut stream: BufReader<TcpStream>, first: bool, heard: &Mutex<Heard>, outstanding: &AtomicU64) -> Result<()> {
+    let mut bytes = Vec::new();
+    loop {
+        bytes.clear();
+        ensure!(stream.read_until(b'\n', &mut bytes).await? > 0, "the stream ended");
+        let Ok(line) = std::str::from_utf8(&bytes) else { continue };
+        let Some(block) =
+            line.trim_end().strip_prefix("data:").and_then(|data| serde_json::from_str::<Finalized>(data.trim()).ok())
+        else {
+            continue;
+        };
+        let (at, at_ms) = (now(), clients::Clock::system().now_ms());
+        let mut heard = heard.lock().unwrap_or_else(PoisonError::into_inner);
+        heard.proposed_to_final_ms.push(at_ms.saturating_sub(block.timestamp_ms));
+        if first {
+            heard.blocks.push((at, block.transactions.len()));
+            heard.timestamps_ms.push(block.timestamp_ms);
+            for id in &block.transactions {
+                if let Some(sent) = heard.sent.remove(&id.0) {
+                    outstanding.fetch_sub(1, Ordering::Relaxed);
+                    heard.finality.push(at.duration_since(sent));
+                }
+            }
+        }
+    }
+}
