@@ -46,7 +46,7 @@ async fn a_sender_who_floods_leaves_the_others_their_share() -> Result<()> {
     let key = authority_key(world.plan(), "civil-affairs")?;
     let sender = Sender::Authority { authority: "civil-affairs".parse()?, key: key.public_key() };
     let flood: Result<Vec<Prepared>> =
-        (0..u64::from(10 * RATE * (SECONDS + 2))).map(|number| signed(&genesis, height, &key, sender.clone(), number)).collect();
+        (0..u64::from(10 * RATE * (SECONDS + 2))).map(|number| signed(&genesis, height, &key, sender, number)).collect();
     let mut flood = flood?;
     let hostile = Load::open(ports.clone(), &ports[..1]).await?;
     let flooding = hostile.run(&mut flood, Pace::Rate(f64::from(10 * RATE)), warm_up, length);

@@ -16,6 +16,7 @@ use ledger::genesis::{Genesis, Validator};
 use ledger::governance::{Fraction, Governance, Parameters, Placement};
 use ledger::records::{AllowedData, AuthorityId, AuthorityRecord, PartyId, PartyRecord, Purpose};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use crate::certificates::Authority;
 use crate::{configs, members, topology};
@@ -376,8 +377,12 @@ fn validators(directory: &Path, ports: &mut FreePorts, count: usize) -> Result<V
         let name = format!("validator-{}", index + 1);
         let folder = directory.join("validators").join(&name);
         std::fs::create_dir_all(&folder)?;
+        let key = new_key(&folder.join("consensus.key"), Algorithm::Ed25519)?;
+        // What `chain-node keygen` writes beside a key: it has never voted.
+        let guard = json!({ "format": 1, "key": configs::hex(key.as_bytes()) });
+        std::fs::write(folder.join("consensus.key.guard"), serde_json::to_vec(&guard)?)?;
         Ok(ValidatorPlan {
-            key: new_key(&folder.join("consensus.key"), Algorithm::Ed25519)?,
+            key,
             name,
             authority: member.authority.parse()?,
             ports: Ports { main: ports.next()?, admin: ports.next()? },
