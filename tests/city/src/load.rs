@@ -24,6 +24,8 @@ use crate::plan::entropy;
 const EXPIRY_BLOCKS: u64 = 10_000;
 /// Requests under way on one connection.
 const PIPELINE: u64 = 32;
+/// How long the last requests of a stretch may take.
+const SEND_LIMIT: Duration = Duration::from_secs(10);
 /// Connections to each node.
 const CONNECTIONS: usize = 4;
 
@@ -173,8 +175,9 @@ impl Load {
         let (since, marks) = counted.context("the load ended before it was warm: prepare more")?;
         let mut outcome = self.since(marks, since);
         outcome.refused = self.refused.load(Ordering::Relaxed) - refused;
+        // What was counted as sent is sent, unless its node is gone.
         for worker in workers {
-            worker.abort();
+            drop(tokio::time::timeout(SEND_LIMIT, worker).await);
         }
         Ok(outcome)
     }

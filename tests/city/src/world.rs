@@ -50,6 +50,11 @@ impl World {
         build::binaries()?;
         let directory = tempfile::tempdir()?;
         let plan = Plan::open_or_create(directory.path(), size, Clock::system().now())?;
+        Self::ledger_in(directory, plan).await
+    }
+
+    /// The validators of a plan alone, which somebody has looked over in its directory.
+    pub async fn ledger_in(directory: tempfile::TempDir, plan: Plan) -> Result<Self> {
         let mut world = Self { plan, processes: BTreeMap::new(), environments: BTreeMap::new(), _directory: Some(directory) };
         world.start_all(&world.validator_names()).await?;
         world.register_party().await?;
