@@ -19,7 +19,9 @@ use commonware_runtime::{
     tokio::{self as runtime, Context},
 };
 use commonware_storage::{
-    journal::contiguous::fixed::Config as LogConfig, mmr::full::Config as TreeConfig, qmdb::current::FixedConfig,
+    journal::contiguous::fixed::Config as LogConfig,
+    mmr::full::Config as TreeConfig,
+    qmdb::{current::FixedConfig, floor::Proportional},
     translator::EightCap,
 };
 use commonware_utils::{NZU16, NZU64, NZUsize};
@@ -69,7 +71,7 @@ async fn measure(context: Context, arguments: Arguments) {
                 batch = batch.write(key(number), Some(Cell::new(cell(number))));
                 additions.bodies.push((body_hash(number), body(number)));
             }
-            let merkleized = batch.merkleize(&state, None).await.expect("the batch is hashed");
+            let merkleized = batch.merkleize(&state, None, &mut Proportional).await.expect("the batch is hashed");
             state = state.apply_batch(merkleized).await.expect("the batch is applied");
             state = state.commit().await.expect("the batch is written");
             store.record(upto, &additions).expect("the bodies are written");
