@@ -1,5 +1,6 @@
 //! The node's configuration file: strict TOML, read once. Paths are relative to the file's folder.
 
+use crate::supervision;
 use commonware_p2p::Ingress;
 use serde::Deserialize;
 use service_kit::config::{self, ConfigError, Loaded};
@@ -30,6 +31,9 @@ pub struct Config {
     /// Waiting transactions.
     #[serde(default)]
     pub mempool: Mempool,
+    /// Continuous re-verification of what this node keeps.
+    #[serde(default)]
+    pub supervision: supervision::Settings,
     /// What is kept, and what protects it.
     #[serde(default)]
     pub storage: Storage,

@@ -29,6 +29,7 @@ pub mod progress;
 pub mod rpc;
 pub mod search;
 pub mod store;
+pub mod supervision;
 pub mod topology;
 pub mod upkeep;
 pub mod verify;

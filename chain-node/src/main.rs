@@ -254,8 +254,13 @@ fn run(config: Config) -> anyhow::Result<ExitCode> {
     let sync_patience = sync_patience(&config.storage, data.found(), &guard);
     let (store, guard) = (Arc::new(store), Some(Arc::new(guard)));
     let settings = node::network_settings(&config, &Epochs::open(&genesis, key.clone(), store.clone(), guard.clone()))?;
-    let protection =
-        Protection { sync_patience, guard, margin_views: config.storage.vote_guard_margin_views, disk: Some(disk.clone()) };
+    let protection = Protection {
+        sync_patience,
+        guard,
+        margin_views: config.storage.vote_guard_margin_views,
+        disk: Some(disk.clone()),
+        supervision: Some(config.supervision),
+    };
     let partition = folder::PARTITION.to_owned();
     let parts = Parts { genesis, key, store, consensus: config.consensus, mempool: config.mempool, partition, protection };
     let runner = runtime::Runner::new(

@@ -29,6 +29,7 @@ use crate::{
     peers::Peers,
     progress::{Progress, milliseconds},
     store::Store,
+    supervision::{self, Supervision},
     upkeep,
 };
 use commonware_cryptography::ed25519::PrivateKey;
@@ -102,6 +103,8 @@ pub struct Protection {
     pub disk: Option<Arc<Disk>>,
     /// How long a node without data asks the others for a state to begin with, before it replays the ledger instead.
     pub sync_patience: Option<Duration>,
+    /// Continuous re-verification of what this node keeps.
+    pub supervision: Option<supervision::Settings>,
 }
 
 /// A running node, as RPC sees it.
@@ -126,6 +129,8 @@ pub struct Node<E: Environment> {
     pub progress: Arc<Progress>,
     /// What this node measured.
     pub observations: Arc<Observations>,
+    /// What this node found wrong with its own copy.
+    pub supervision: Supervision,
     /// Record bodies and old versions.
     pub store: Arc<Store>,
     /// Questions to the other validators.
@@ -230,6 +235,7 @@ where
         peers,
         progress,
         observations,
+        supervision: Supervision::open(store.clone(), protection.supervision.as_ref()).expect("the body store can be read"),
         store,
         neighbours,
         protection,
@@ -309,6 +315,10 @@ fn keep_up<E: Environment>(
     outgoing: mpsc::Sender<neighbours::Outgoing>,
 ) {
     observe(context, node.clone());
+    if let Some(settings) = node.protection.supervision.filter(|settings| settings.core_permille > 0) {
+        let supervised = node.clone();
+        context.child("supervision").spawn(move |context| supervision::run(context, supervised, settings));
+    }
     let answering = node.clone();
     context.child("answers").spawn(|_| upkeep::answer(answering, asked, outgoing));
     if node.store.incomplete().expect("the body store can be read") {

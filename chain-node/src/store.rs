@@ -20,6 +20,8 @@ const SEEN: TableDefinition<'_, u64, u64> = TableDefinition::new("seen");
 const EPOCHS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("epochs");
 const EPOCH_CERTIFICATES: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("epoch certificates");
 const EVIDENCE: TableDefinition<'_, &[u8; 32], &[u8]> = TableDefinition::new("evidence");
+/// What supervision found, by the hash that names it.
+const FINDINGS: TableDefinition<'_, &[u8; 32], &[u8]> = TableDefinition::new("findings");
 const FACTS: TableDefinition<'_, &str, u64> = TableDefinition::new("facts");
 const HEIGHT: &str = "height";
 /// 1 while bodies may be missing that the state names.
@@ -87,6 +89,7 @@ impl Store {
         transaction.open_table(EPOCHS)?;
         transaction.open_table(EPOCH_CERTIFICATES)?;
         transaction.open_table(EVIDENCE)?;
+        transaction.open_table(FINDINGS)?;
         transaction.open_table(FACTS)?;
         transaction.commit()?;
         Ok(Self(database))
@@ -147,6 +150,31 @@ impl Store {
     pub fn first_seen_ms(&self, height: u64) -> Result<Option<u64>, StoreError> {
         let table = self.0.begin_read()?.open_table(SEEN)?;
         Ok(table.get(height)?.map(|value| value.value()))
+    }
+
+    /// What supervision found and kept.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn findings(&self) -> Result<Vec<(Hash, Vec<u8>)>, StoreError> {
+        let table = self.0.begin_read()?.open_table(FINDINGS)?;
+        let mut findings = Vec::new();
+        for entry in table.iter()? {
+            let (key, finding) = entry?;
+            findings.push((*key.value(), finding.value().to_vec()));
+        }
+        Ok(findings)
+    }
+
+    /// Keeps a finding, in place of an earlier one of this name.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn keep_finding(&self, key: &Hash, finding: &[u8]) -> Result<(), StoreError> {
+        let transaction = self.0.begin_write()?;
+        transaction.open_table(FINDINGS)?.insert(key, finding)?;
+        transaction.commit()?;
+        Ok(())
     }
 
     /// The height of the last block written here.

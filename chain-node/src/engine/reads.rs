@@ -121,7 +121,7 @@ impl<E: Environment> Reads<E> {
     }
 
     /// The proof against the current state and the header of the block that this state is of.
-    async fn current(&self, key: &Hash) -> Option<(Header, Option<[u8; CELL_BYTES]>, Vec<u8>)> {
+    pub async fn current(&self, key: &Hash) -> Option<(Header, Option<[u8; CELL_BYTES]>, Vec<u8>)> {
         let key = Digest::from(*key);
         let state = self.state.read().await;
         let header = self.head.with_state_root(&state.root().0)?;
@@ -149,6 +149,12 @@ impl<E: Environment> Reads<E> {
         let certificate: Arc<[u8]> = finalization.encode().to_vec().into();
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some((header.height, certificate.clone()));
         Some(certificate)
+    }
+
+    /// The certificate kept for a height, whatever header it is for.
+    pub async fn finalization(&self, height: u64) -> Option<Vec<u8>> {
+        let finalization: Finalization = self.marshal.get_finalization(Height::new(height)).await?;
+        Some(finalization.encode().to_vec())
     }
 
     /// The finalized block with this digest.

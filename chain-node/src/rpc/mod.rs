@@ -6,6 +6,7 @@
 mod blocks;
 mod epochs;
 mod events;
+mod findings;
 mod history;
 mod identifiers;
 mod openapi;
@@ -73,6 +74,7 @@ pub fn router(node: Arc<Node>, limits: Limits, shutdown: Shutdown) -> Router {
         .route("/v1/transactions/{id}/receipt", get(transactions::receipt))
         .route("/v1/history/{key}", get(history::history))
         .route("/v1/search", get(history::search))
+        .route("/v1/findings", get(findings::findings))
         .route("/v1/statistics", get(statistics::statistics))
         .route("/v1/state/{key}", get(state::state))
         .route("/v1/genesis", get(state::genesis))

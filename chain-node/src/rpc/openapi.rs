@@ -17,6 +17,7 @@ use utoipa::OpenApi;
         super::blocks::block,
         super::history::history,
         super::history::search,
+        super::findings::findings,
         super::statistics::statistics,
         super::epochs::epoch,
         super::events::events,

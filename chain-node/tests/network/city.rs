@@ -228,6 +228,17 @@ impl City {
         self.nodes[place].config.parent().unwrap().to_owned()
     }
 
+    /// Adds lines to a validator's configuration, for its next start.
+    pub(crate) fn configure(&self, place: usize, lines: &str) {
+        let config = fs::read_to_string(&self.nodes[place].config).unwrap();
+        fs::write(&self.nodes[place].config, format!("{config}{lines}")).unwrap();
+    }
+
+    /// The file of a validator's record bodies.
+    pub(crate) fn bodies(&self, place: usize) -> PathBuf {
+        self.nodes[place].config.with_file_name("data").join("bodies.redb")
+    }
+
     /// SIGKILL.
     pub(crate) async fn kill(&mut self, place: usize) {
         self.nodes[place].process.take().unwrap().kill().await.unwrap();

@@ -10,4 +10,5 @@ mod finality;
 mod reads;
 mod recovery;
 mod restart;
+mod supervision;
 mod upgrade;

@@ -7,12 +7,11 @@ use identity::{
     canonical::{self, Hash},
 };
 use ledger::{
-    block::Header,
     cell::Subject,
-    merkle::Inclusion,
+    proof::{TransactionProof, verify_transaction},
     receipt::Outcome,
     records::{IdentityRecord, RecordId},
-    transaction::{Anchor, Body, Sender, Transaction, Unsigned},
+    transaction::{Anchor, Body, Sender, Unsigned},
 };
 use reqwest::StatusCode;
 use serde_json::Value;
@@ -128,15 +127,16 @@ async fn a_transaction_is_given_with_its_place_and_a_path_to_its_header() {
         let (status, answer) =
             city.json::<TransactionAnswer>(0, &format!("/v1/transactions/{}", text(&transaction.id().0))).await;
         assert_eq!((status, &answer.receipt, answer.kind.as_str()), (StatusCode::OK, &receipt, "create_identity"));
-        assert_eq!(canonical::decode::<Transaction>(&bytes(&answer.transaction), 70_000).unwrap(), *transaction);
-        let header: Header = canonical::decode(&bytes(&answer.header), 1_024).unwrap();
-        assert_eq!(header.height, receipt.height);
-        let inclusion = Inclusion::from_bytes(&bytes(&answer.inclusion)).unwrap();
-        inclusion.verify(&transaction.leaf(), &header.transactions_root).unwrap();
-        assert!(inclusion.verify(&sent[0].leaf(), &header.transactions_root).is_err() || transaction == &sent[0]);
-        if let Some(certificate) = &answer.certificate {
-            ledger::finality::verify_certificate(&city.root, &header, &bytes(certificate)).unwrap();
-        }
+        let proof = answer.to_bytes().unwrap();
+        let proof = TransactionProof {
+            transaction: &proof.transaction,
+            inclusion: &proof.inclusion,
+            header: &proof.header,
+            links: &proof.links,
+            certificate: &proof.certificate,
+        };
+        let (proven, header) = verify_transaction(&city.root, &transaction.id(), &proof).unwrap();
+        assert_eq!((&proven, header.height), (transaction, receipt.height));
     }
     let unknown = city.json::<Value>(0, &format!("/v1/transactions/{}", text(&[3; 32]))).await;
     assert_eq!(unknown.0, StatusCode::NOT_FOUND);

@@ -14,6 +14,7 @@
 //! | `GET /v1/search?q=…` | [`SearchAnswer`]: what an id names; never by person or value |
 //! | `GET /v1/statistics?blocks=…` | [`Statistics`], by kind and never by person |
 //! | `GET /v1/epochs/{epoch}` | [`EpochChange`]: what introduced the epoch, from 1 |
+//! | `GET /v1/findings` | [`Supervision`]: what this node found wrong with its own copy |
 //! | `GET /v1/events` | SSE: `finalized` events with [`Finalized`] |
 //! | `GET /1.0/identifiers/{did}` | DID resolution result (DID Resolution, section 7.1 HTTPS binding) |
 
@@ -420,6 +421,8 @@ pub struct Finding {
     pub since_ms: u64,
     /// When it was last seen to be so.
     pub seen_ms: u64,
+    /// When the copy was found right again; absent while the finding holds.
+    pub cleared_ms: Option<u64>,
 }
 
 /// How far the continuous re-verification of a node's own copy is, and what it found.
@@ -433,6 +436,6 @@ pub struct Supervision {
     pub height: u64,
     /// Records checked in this round.
     pub records: u64,
-    /// What is wrong now, oldest first; at most 1,000.
+    /// What is wrong, oldest first, then what was wrong and is right again; at most 1,000.
     pub findings: Vec<Finding>,
 }
