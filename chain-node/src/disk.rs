@@ -5,7 +5,7 @@
 use crate::durable::{self, FileError};
 use std::{
     fs,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
 };
 
@@ -62,6 +62,11 @@ impl Disk {
     /// Watches the disk of `folder`; less than `low_mib` free is low, less than `stop_mib` is exhausted. 0 turns a mark off.
     pub fn new(folder: PathBuf, low_mib: u64, stop_mib: u64) -> Self {
         Self { folder, low_mib, stop_mib, seen: Mutex::new(Condition::Fine) }
+    }
+
+    /// The data folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// What the last look saw.

@@ -4,6 +4,7 @@ use anyhow::Context as _;
 use chain_node::{
     backup_socket,
     config::{self, Config, StateSync},
+    console,
     disk::{Condition, Disk},
     engine::{epochs::Epochs, network},
     folder::{self, DataFolder},
@@ -347,6 +348,7 @@ async fn serve(context: Context, config: Config, parts: Parts, settings: network
     let service = Service::new("chain-node", url.as_str(), config.rpc.listen, config.rpc.admin_listen);
     let service = service.check(progress).check(storage);
     let shutdown = service.shutdown();
+    let service = service.operators(console::router(node.clone(), shutdown.clone(), &url));
     let backups = backup_socket::serve(node.clone(), checked, backup_socket::path(&config.data_dir));
     context.child("backups").spawn(|_| async move {
         if let Err(error) = backups.await {

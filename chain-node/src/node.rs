@@ -18,6 +18,7 @@ use crate::{
     },
     epoch_changes,
     evidence::Prosecution,
+    gauges,
     genesis::Checked,
     gossip::{self, Gossip},
     guard::VoteGuard,
@@ -55,9 +56,6 @@ const GRACE: Duration = Duration::from_secs(3);
 const SHORT_KEY: usize = 12;
 /// How often a missing certificate of an epoch's last block is asked for.
 const CERTIFICATE_AGAIN: Duration = Duration::from_secs(1);
-
-/// How often gauges are set when no block comes.
-const GAUGES_EVERY: Duration = Duration::from_secs(1);
 
 /// Why a node does not start.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -185,13 +183,13 @@ where
 
     let protection = parts.protection;
     let mempool = Arc::new(Mempool::new(limits(&parts.mempool)));
-    let genesis_block = parts.genesis.block::<E>();
-    let head = Arc::new(Head::new(genesis_block.header().clone()));
+    let first = parts.genesis.block::<E>();
+    let head = Arc::new(Head::new(first.header().clone()));
     let (peers, progress) = attention(&epochs, &parts.consensus);
     let (outgoing, sent) = mpsc::channel(neighbours::QUEUE);
     let neighbours = acquaint(&context, &epochs, outgoing.clone());
     let bodies = Bodies { store: store.clone(), neighbours: neighbours.clone() };
-    let application = Application::new(genesis.clone(), genesis_block, bodies, mempool.clone(), head.clone(), epochs.clone());
+    let application = Application::new(genesis.clone(), first, bodies, mempool.clone(), head.clone(), epochs.clone());
     let (accusations, accused) = mpsc::channel(witness::QUEUE);
     let node = engine::Node {
         epochs: epochs.clone(),
@@ -223,7 +221,6 @@ where
     let engine = Box::pin(engine::start(context.child("engine"), node, links, prepare)).await;
     let reads = Reads::open(context.child("reads"), &engine, head.clone(), epochs.clone()).await;
     mempool.finalized(head.tip().borrow().height, []);
-    watch(context.child("progress"), head.clone(), progress.clone(), mempool.clone());
     let node = Arc::new(Node {
         genesis,
         genesis_hash,
@@ -244,8 +241,8 @@ where
         submissions,
     });
     node.recall_members().await;
-    keep_up(&context, &node, asked, outgoing);
     prosecute(&context, &node, &parts.key, accused);
+    keep_up(&context, &node, asked, outgoing);
     Ok((node, engine.consensus))
 }
 
@@ -315,6 +312,8 @@ fn keep_up<E: Environment>(
     outgoing: mpsc::Sender<neighbours::Outgoing>,
 ) {
     observe(context, node.clone());
+    let measured = node.clone();
+    context.child("progress").spawn(move |context| gauges::run(context, measured));
     if let Some(settings) = node.protection.supervision.filter(|settings| settings.core_permille > 0) {
         let supervised = node.clone();
         context.child("supervision").spawn(move |context| supervision::run(context, supervised, settings));
@@ -373,27 +372,6 @@ fn timing(consensus: &config::Consensus) -> Timing {
     }
 }
 
-/// Keeps progress and metrics up to date.
-fn watch<E: Environment>(context: E, head: Arc<Head>, progress: Arc<Progress>, mempool: Arc<Mempool>) {
-    context.spawn(|context| async move {
-        let mut tip = head.tip();
-        loop {
-            let now = context.current();
-            metrics::gauge!("ledger_finalized_height").set(small(tip.borrow().height));
-            metrics::gauge!("ledger_validators_heard").set(small(progress.here(now)));
-            metrics::gauge!("ledger_waiting_transactions").set(small(mempool.size().0));
-            metrics::gauge!("ledger_progressing").set(f64::from(u8::from(progress.check(now).is_ok())));
-            commonware_macros::select! {
-                changed = tip.changed() => match changed {
-                    Ok(()) => progress.finalized(context.current()),
-                    Err(_) => return,
-                },
-                _ = context.sleep(GAUGES_EVERY) => {},
-            }
-        }
-    });
-}
-
 /// Blocks from before the start that statistics look back at.
 const LOOK_BACK: u64 = 1_000;
 /// The pause between two of them, so that looking back does not slow the start.
@@ -411,13 +389,9 @@ fn observe<E: Environment>(context: &E, node: Arc<Node<E>>) {
                 Err(RecvError::Lagged(_)) => continue,
                 Err(RecvError::Closed) => return,
             };
-            for took_ms in observed.observations.finalized(&block, milliseconds(context.current())) {
-                metrics::histogram!("ledger_finality_seconds").record(Duration::from_millis(took_ms).as_secs_f64());
-            }
-            for (kind, count) in block.kinds.most_first() {
-                metrics::counter!("ledger_transactions_total", "kind" => kind).increment(count);
-            }
-            metrics::counter!("ledger_blocks_total").increment(1);
+            let now = context.current();
+            let took_ms = observed.observations.finalized(&block, milliseconds(now));
+            gauges::count(&block, &took_ms, now);
         }
     });
     context.child("look_back").spawn(move |context| async move {
@@ -428,11 +402,6 @@ fn observe<E: Environment>(context: &E, node: Arc<Node<E>>) {
             context.sleep(LOOK_BACK_PAUSE).await;
         }
     });
-}
-
-/// A count as a gauge takes it: exact up to 2³².
-fn small(count: impl TryInto<u32>) -> f64 {
-    f64::from(count.try_into().unwrap_or(u32::MAX))
 }
 
 /// How the network of validators is reached, from configuration and the newest members that this node knows.

@@ -3,7 +3,7 @@
 //! Counts kinds and validators, never people. Everything here is bounded, lives in memory, and is this node's own view: another
 //! node measures other times.
 
-use crate::{head::Finalized, kinds::Counts};
+use crate::{head::Finalized, kinds::Counts, resources::Resources};
 use ledger::{Hash, block::Header};
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
@@ -118,11 +118,15 @@ struct Inner {
 
 /// The measurements of one node.
 #[derive(Debug, Default)]
-pub struct Observations(Mutex<Inner>);
+pub struct Observations {
+    /// What this process takes of its machine.
+    pub resources: Resources,
+    inner: Mutex<Inner>,
+}
 
 impl Observations {
     fn inner(&self) -> MutexGuard<'_, Inner> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A transaction was first seen here, from a client or another validator.

@@ -31,10 +31,11 @@ use futures::StreamExt as _;
 use ledger::{
     Hash,
     block::{Context, Header, Operations, transactions_root},
-    cell::Cell,
+    canonical,
+    cell::{Cell, Subject},
     genesis::Genesis,
     limits::{MAX_BLOCK_BYTES, MAX_BLOCK_TRANSACTIONS},
-    transaction::Transaction,
+    transaction::{Body, Transaction},
 };
 use std::{
     collections::{HashMap, HashSet},
@@ -336,6 +337,15 @@ impl<E: Environment> stateful::Application<E> for Application {
         }
         if self.0.epochs.ends_at(height) {
             self.0.epochs.ended(&self.boundary::<E>(&context, block, &readers).await);
+        }
+        for transaction in block.transactions() {
+            if let Body::RecordEvidence(evidence) = &transaction.unsigned.body
+                && executed.cells.iter().any(|(key, _)| *key == Subject::Evidence(evidence.id()).key())
+            {
+                // Whoever saw the offence: every node can list what the ledger has.
+                let bytes = canonical::encode(evidence);
+                self.0.bodies.store.put_evidence(&evidence.id().0, &bytes).expect("the body store can be written");
+            }
         }
         self.executed().retain(|_, (at, _)| *at > height);
         self.0.mempool.finalized(height, block.transaction_ids());

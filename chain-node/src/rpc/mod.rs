@@ -6,6 +6,7 @@
 mod blocks;
 mod epochs;
 mod events;
+mod evidence;
 mod findings;
 mod history;
 mod identifiers;
@@ -31,6 +32,10 @@ use service_kit::{
 };
 use std::sync::Arc;
 use tokio::sync::Semaphore;
+
+pub(crate) use blocks::list as blocks;
+pub(crate) use evidence::list as evidence;
+pub(crate) use transactions::find as transaction;
 
 /// The node that RPC runs on.
 pub type Node = node::Node<Context>;
@@ -74,6 +79,7 @@ pub fn router(node: Arc<Node>, limits: Limits, shutdown: Shutdown) -> Router {
         .route("/v1/transactions/{id}/receipt", get(transactions::receipt))
         .route("/v1/history/{key}", get(history::history))
         .route("/v1/search", get(history::search))
+        .route("/v1/evidence", get(evidence::evidence))
         .route("/v1/findings", get(findings::findings))
         .route("/v1/statistics", get(statistics::statistics))
         .route("/v1/state/{key}", get(state::state))

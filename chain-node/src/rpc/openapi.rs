@@ -18,6 +18,7 @@ use utoipa::OpenApi;
         super::history::history,
         super::history::search,
         super::findings::findings,
+        super::evidence::evidence,
         super::statistics::statistics,
         super::epochs::epoch,
         super::events::events,

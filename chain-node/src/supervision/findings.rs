@@ -91,7 +91,6 @@ impl Findings {
         let bytes = serde_json::to_vec(&finding).expect("a finding is texts and numbers");
         self.store.keep_finding(&key, &bytes)?;
         self.kept().insert(key, finding);
-        metrics::gauge!("ledger_findings").set(f64::from(u32::try_from(self.open_count()).unwrap_or(u32::MAX)));
         Ok(())
     }
 

@@ -9,7 +9,7 @@ pub mod findings;
 
 use self::{checks::Fault, findings::Findings};
 use crate::{
-    engine::types::Environment,
+    engine::{certificate, types::Environment},
     node::Node,
     progress::milliseconds,
     store::{Store, StoreError},
@@ -19,16 +19,14 @@ use ledger::{
     Hash,
     block::{Block, Header},
     cell::{CELL_BYTES, Cell, Subject},
-    finality::{self, FinalityError},
     proof,
-    trust::TrustRoot,
 };
 use std::{
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 use wire::chain;
 
@@ -95,11 +93,9 @@ impl Supervision {
 
 /// Supervises `node` until it ends.
 pub async fn run<E: Environment>(context: E, node: Arc<Node<E>>, settings: Settings) {
-    let root = TrustRoot::from_genesis(node.genesis.clone()).expect("a checked genesis is a trust root");
     let mut rounds = Rounds {
         context,
         settings,
-        root,
         parent: None,
         newest: node.head.tip().borrow().height,
         next: 1,
@@ -107,7 +103,6 @@ pub async fn run<E: Environment>(context: E, node: Arc<Node<E>>, settings: Setti
         before: None,
         node,
     };
-    metrics::gauge!("ledger_findings").set(f64::from(u32::try_from(rounds.findings().open_count()).unwrap_or(u32::MAX)));
     loop {
         let started = rounds.context.current();
         // A store that cannot be read is the node's end elsewhere; here it is one round given up.
@@ -124,7 +119,6 @@ struct Rounds<E: Environment> {
     context: E,
     node: Arc<Node<E>>,
     settings: Settings,
-    root: TrustRoot,
     /// The header below the next block of the round.
     parent: Option<Header>,
     /// The newest block that was checked when it came.
@@ -224,11 +218,9 @@ impl<E: Environment> Rounds<E> {
 
     async fn certificate(&self, header: &Header) -> Option<Fault> {
         let certificate = self.node.reads.finalization(header.height).await?;
-        match finality::verify_certificate(&self.root, header, &certificate) {
-            // Without the epoch's validators nothing can be said.
-            Ok(()) | Err(FinalityError::UnknownEpoch(_)) => None,
-            Err(_) => Some(Fault::Certificate),
-        }
+        // Without the epoch's validators nothing can be said.
+        let scheme = self.node.epochs.scheme(header.context.epoch)?;
+        (!certificate::holds(&scheme, header, &certificate)).then_some(Fault::Certificate)
     }
 
     fn transactions(&self, block: &Block) -> Result<(), StoreError> {
@@ -294,11 +286,4 @@ impl<E: Environment> Rounds<E> {
         let newer = self.node.store.version_up_to(key, u32::MAX)?.is_some_and(|(newest, _)| newest > number);
         Ok(newer || self.proved(key, bytes).await)
     }
-}
-
-/// How far the local clock is from a block's time, when the block is new: what the alert on clocks goes by.
-pub fn skew_seconds(timestamp_ms: u64, now: SystemTime) -> f64 {
-    let now_ms = milliseconds(now);
-    let seconds = |milliseconds: u64| Duration::from_millis(milliseconds).as_secs_f64();
-    seconds(timestamp_ms.saturating_sub(now_ms)) - seconds(now_ms.saturating_sub(timestamp_ms))
 }

@@ -50,7 +50,7 @@ async fn whoever_changes_a_copy_on_the_disk_is_found_out_with_the_place() {
     let clean = round(&city).await;
     assert_eq!((held(&clean), clean.running), (vec![], true));
     assert!(clean.height >= created.height, "{clean:?}");
-    assert!(city.metrics(0).await.contains("ledger_findings 0"));
+    city.wait_until("a gauge that says so", async |city| city.metrics(0).await.contains("ledger_findings 0")).await;
 
     assert_eq!(city.terminate(0).await, Some(0));
     let identity = Subject::Identity(inception.id()).key();
@@ -64,7 +64,7 @@ async fn whoever_changes_a_copy_on_the_disk_is_found_out_with_the_place() {
     assert!(held_now.contains(&(created.height, record.as_str(), "body")), "{held_now:?}");
     assert!(held_now.contains(&(seen_at, "block", "back_dated")), "{held_now:?}");
     assert_eq!(held_now.len(), 2, "and nothing else: {held_now:?}");
-    assert!(city.metrics(0).await.contains("ledger_findings 2"));
+    city.wait_until("a gauge that says so", async |city| city.metrics(0).await.contains("ledger_findings 2")).await;
     assert!(city.log(0).contains("supervision found that this node's copy of the ledger is wrong"));
 
     assert_eq!(city.terminate(0).await, Some(0));

@@ -69,13 +69,22 @@ pub struct Service {
     listen: SocketAddr,
     admin: SocketAddr,
     checks: Vec<Check>,
+    operators: Router,
     shutdown: Shutdown,
 }
 
 impl Service {
     /// A service by name. `public_url` is where people and programs reach it, which a proxy may make another than `listen`.
     pub fn new(name: &'static str, public_url: impl Into<String>, listen: SocketAddr, admin: SocketAddr) -> Self {
-        Self { name, public_url: public_url.into(), listen, admin, checks: Vec::new(), shutdown: Shutdown::default() }
+        let (checks, operators) = (Vec::new(), Router::new());
+        Self { name, public_url: public_url.into(), listen, admin, checks, operators, shutdown: Shutdown::default() }
+    }
+
+    /// Adds routes for operators to the admin listener, beside health and metrics.
+    #[must_use]
+    pub fn operators(mut self, routes: Router) -> Self {
+        self.operators = self.operators.merge(routes);
+        self
     }
 
     /// Adds a dependency to `/readyz`.
@@ -102,7 +111,7 @@ impl Service {
         on_signal(shutdown.clone())?;
         let admin_stopped = Shutdown::default();
         let admin_stop = admin_stopped.clone();
-        let admin_router = health::router(self.checks, shutdown.clone());
+        let admin_router = health::router(self.checks, shutdown.clone()).merge(self.operators);
         let admin_task = tokio::spawn(async move {
             let serving = axum::serve(admin, admin_router);
             serving.with_graceful_shutdown(async move { admin_stop.requested().await }).await

@@ -14,6 +14,7 @@
 //! | `GET /v1/search?q=…` | [`SearchAnswer`]: what an id names; never by person or value |
 //! | `GET /v1/statistics?blocks=…` | [`Statistics`], by kind and never by person |
 //! | `GET /v1/epochs/{epoch}` | [`EpochChange`]: what introduced the epoch, from 1 |
+//! | `GET /v1/evidence` | [`EvidenceList`]: recorded offences of validators |
 //! | `GET /v1/findings` | [`Supervision`]: what this node found wrong with its own copy |
 //! | `GET /v1/events` | SSE: `finalized` events with [`Finalized`] |
 //! | `GET /1.0/identifiers/{did}` | DID resolution result (DID Resolution, section 7.1 HTTPS binding) |
@@ -397,13 +398,11 @@ pub struct EvidenceEntry {
     pub evidence: String,
 }
 
-/// A page of evidence, in the order of recording.
+/// Recorded evidence, in the order of recording; at most 1,000 offences.
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct EvidenceList {
     /// The entries.
     pub evidence: Vec<EvidenceEntry>,
-    /// `after` of the next page; absent on the last one.
-    pub next: Option<String>,
 }
 
 /// Something wrong with what a node keeps.

@@ -1,0 +1,215 @@
+//! The overview: where the ledger is, who is here, how quick it is, what it costs.
+
+use super::{
+    Console,
+    map::{self, Member, Seen},
+    pages::{BlockLine, Figures, Frame, Halt, KindBar, LivePart, Named, Overview, OverviewPage},
+    show,
+    words::{Moment, Tongue, duration, size},
+};
+use crate::{
+    engine::members,
+    observations::Summary,
+    progress::{Stall, milliseconds},
+    rpc::{self, Node},
+};
+use axum::{
+    extract::{RawQuery, State},
+    response::Response,
+};
+use commonware_runtime::Clock as _;
+use service_kit::Language;
+use std::time::SystemTime;
+
+/// Blocks that the numbers are of.
+pub(super) const WINDOW: usize = 1_000;
+/// Blocks in the table.
+const BLOCKS: usize = 8;
+
+pub(super) async fn page(State(console): State<Console>, language: Language, RawQuery(query): RawQuery) -> Response {
+    let overview = overview(&console, language).await;
+    show(language, query.as_deref(), &OverviewPage(overview))
+}
+
+pub(super) async fn live(State(console): State<Console>, language: Language) -> Response {
+    let overview = overview(&console, language).await;
+    show(language, None, &LivePart(overview))
+}
+
+async fn overview(console: &Console, language: Language) -> Overview {
+    let node = &console.node;
+    let frame = console.frame(language, "overview", "/console");
+    let l = frame.l;
+    let now = node.clock.current();
+    let summary = node.summary(WINDOW);
+    let members = members(node, now);
+    let blocks = rpc::blocks(node, None, BLOCKS).await;
+    Overview {
+        stall: node.progress.check(now).err().map(|stall| halt(&stall, &members, l)),
+        figures: figures(node, &summary, now, l),
+        map: map::draw(&members, node.peers.quorum(), l),
+        window: window(&summary, l),
+        kinds: kinds(&summary, l),
+        resources: resources(node, l),
+        cost: cost(node, l),
+        blocks: blocks.blocks.into_iter().map(line).collect(),
+        frame,
+    }
+}
+
+/// A block as a line of the table.
+pub(super) fn line(block: wire::chain::BlockSummary) -> BlockLine {
+    BlockLine {
+        height: block.height,
+        time: Moment::new(block.timestamp_ms),
+        leader: block.leader,
+        transactions: block.transactions,
+    }
+}
+
+/// The members of the epoch as this node sees them.
+pub(super) fn members(node: &Node, now: SystemTime) -> Vec<Member> {
+    let leader = node.validator_name(&node.head.tip().borrow().context.leader);
+    let membership = node.peers.membership();
+    let me = node.epochs.me();
+    let seen = |member: &members::Member, observer: bool| Member {
+        seen: match (member.key == me, node.peers.is_here(&member.key, now)) {
+            (true, _) => Seen::Me,
+            (false, true) => Seen::Here,
+            (false, false) => Seen::Away,
+        },
+        leads: !observer && member.record.name == leader,
+        name: member.record.name.clone(),
+        cluster: member.record.cluster.clone(),
+        observer,
+    };
+    let validators = membership.current.validators.iter().map(|member| seen(member, false));
+    validators.chain(membership.current.observers.iter().map(|member| seen(member, true))).collect()
+}
+
+fn halt(stall: &Stall, members: &[Member], l: Tongue) -> Halt {
+    let away = members.iter().filter(|member| !member.observer && member.seen == Seen::Away);
+    let missing: Vec<String> = away.map(|member| format!("{} ({})", member.name, member.cluster)).collect();
+    match stall {
+        Stall::QuorumAway { here, validators, quorum } => Halt {
+            title: l.t("账本已停止：在线的验证节点不足法定人数", "The ledger stands still: too few validators are here"),
+            sentence: match l.tag() {
+                "en" => format!(
+                    "{here} of {validators} validators are heard and {quorum} are needed. Nothing that was final is lost, and nothing new becomes final."
+                ),
+                _ => format!(
+                    "{validators} 个验证节点中只听到 {here} 个，需要 {quorum} 个。已最终确认的内容不会丢失，新交易暂不能确认。"
+                ),
+            },
+            advice: match l.tag() {
+                "en" => format!("{} of these must return:", quorum.saturating_sub(*here)),
+                _ => format!("以上节点中须有 {} 个恢复。", quorum.saturating_sub(*here)),
+            },
+            missing,
+        },
+        Stall::Starting => Halt {
+            title: l.t("正在启动", "Starting"),
+            sentence: l.t("本节点启动后还没有见到新区块。", "No block was finalized since this node started.").to_owned(),
+            missing: Vec::new(),
+            advice: l.t("通常几秒内会好。", "This usually takes a few seconds.").to_owned(),
+        },
+        Stall::NotAdmitted { epoch } => Halt {
+            title: l.t("本节点不是成员", "This node is not a member"),
+            sentence: match l.tag() {
+                "en" => format!("Its key is neither a validator's nor an observer's in epoch {epoch}, the newest that it knows."),
+                _ => format!("在它所知的最新纪元 {epoch} 中，它的密钥既不是验证节点也不是观察节点。"),
+            },
+            missing: Vec::new(),
+            advice: l.t("成员表决接纳后它会继续同步。", "It follows once the members admit it by vote.").to_owned(),
+        },
+        Stall::NoProgress(seconds) => Halt {
+            title: l.t("账本没有进展", "The ledger makes no progress"),
+            sentence: match l.tag() {
+                "en" => format!("Enough validators are heard, yet the last block became final {seconds} seconds ago."),
+                _ => format!("在线节点已足够，但最后一个区块是 {seconds} 秒前确认的。"),
+            },
+            advice: l
+                .t("请查看各节点日志与时钟是否一致。", "See the validators' logs, and whether their clocks agree.")
+                .to_owned(),
+            missing,
+        },
+    }
+}
+
+fn figures(node: &Node, summary: &Summary, now: SystemTime, l: Tongue) -> Figures {
+    let (height, timestamp_ms) = {
+        let tip = node.head.tip();
+        let tip = tip.borrow();
+        (tip.height, tip.timestamp_ms)
+    };
+    let (pending, bytes) = node.mempool.size();
+    let age = duration(milliseconds(now).saturating_sub(timestamp_ms));
+    let (none, p99) = ("—".to_owned(), |milliseconds| format!("p99 {}", duration(milliseconds)));
+    let finality = node.observations.finality();
+    Figures {
+        height,
+        since: format!("{} {age}", l.t("距最新区块", "latest block was")) + l.t("", " ago"),
+        finality_p50: finality.map_or(none.clone(), |finality| duration(finality.p50_ms)),
+        finality_p99: finality.map_or(l.t("尚无交易", "no transaction yet").to_owned(), |finality| p99(finality.p99_ms)),
+        interval_p50: summary.intervals.map_or(none, |interval| duration(interval.p50_ms)),
+        interval_p99: summary.intervals.map_or(String::new(), |interval| p99(interval.p99_ms)),
+        pending,
+        pending_note: size(u64::try_from(bytes).unwrap_or(u64::MAX)),
+    }
+}
+
+/// What blocks the numbers are of.
+pub(super) fn window(summary: &Summary, l: Tongue) -> String {
+    let (from, to) = summary.heights.unwrap_or_default();
+    match l.tag() {
+        "en" => format!("blocks {from} to {to} · {} views skipped", summary.skipped_views),
+        _ => format!("区块 {from} 至 {to} · 跳过 {} 轮", summary.skipped_views),
+    }
+}
+
+fn kinds(summary: &Summary, l: Tongue) -> Vec<KindBar> {
+    let kinds = summary.kinds.most_first();
+    let most = kinds.first().map_or(1, |(_, count)| (*count).max(1));
+    let bar = |(slug, count): (&'static str, u64)| KindBar {
+        name: l.kind(slug).to_owned(),
+        slug,
+        count,
+        width: (count * 100 / most).max(1),
+    };
+    kinds.into_iter().map(bar).collect()
+}
+
+fn resources(node: &Node, l: Tongue) -> Vec<Named> {
+    let taken = node.observations.resources.taken();
+    let unknown = || l.t("未知", "unknown").to_owned();
+    let bytes = |bytes: Option<u64>| bytes.map_or_else(unknown, size);
+    let share = taken.core_permille.map_or_else(unknown, |share| format!("{}.{} %", share / 10, share % 10));
+    vec![
+        Named { name: l.t("处理器（占一个核）", "Processor (of one core)"), value: share },
+        Named { name: l.t("内存", "Memory"), value: bytes(taken.now.resident_bytes) },
+        Named { name: l.t("数据目录", "Data folder"), value: bytes(taken.now.disk_bytes) },
+        Named { name: l.t("磁盘剩余", "Free on its disk"), value: bytes(taken.now.free_bytes) },
+    ]
+}
+
+fn cost(node: &Node, l: Tongue) -> String {
+    let taken = node.observations.resources.taken();
+    let transactions = node.observations.transactions();
+    match (taken.cpu_ms, taken.grown_bytes) {
+        (Some(cpu_ms), Some(grown)) if transactions > 0 => {
+            let (cpu, disk) = (duration(cpu_ms * 1_000 / transactions), size(grown * 1_000 / transactions));
+            match l.tag() {
+                "en" => format!("{cpu} of processor time · {disk} on disk, from {transactions} since this node started"),
+                _ => format!("处理器 {cpu} · 磁盘 {disk}（按启动以来的 {transactions} 笔计算）"),
+            }
+        }
+        _ => l.t("启动以来还没有交易。", "No transaction since this node started.").to_owned(),
+    }
+}
+
+impl Frame {
+    /// With what was searched for.
+    pub(super) fn asking(self, query: &str) -> Self {
+        Self { query: query.to_owned(), ..self }
+    }
+}

@@ -1,0 +1,252 @@
+//! The templates and what they show.
+
+use super::{
+    map::Map,
+    words::{Moment, Tongue},
+};
+use askama::Template;
+
+/// What every page has around it.
+pub struct Frame {
+    pub(super) l: Tongue,
+    /// The ledger's name.
+    pub(super) ledger: String,
+    /// This node's name.
+    pub(super) node: String,
+    /// Which entry of the navigation this page is.
+    pub(super) here: &'static str,
+    /// This page's address up to `lang=`.
+    pub(super) switch: String,
+    /// What was searched for.
+    pub(super) query: String,
+    /// Findings that hold.
+    pub(super) findings: usize,
+}
+
+/// Why nothing moves, for people.
+pub(super) struct Halt {
+    pub(super) title: &'static str,
+    pub(super) sentence: String,
+    pub(super) missing: Vec<String>,
+    pub(super) advice: String,
+}
+
+/// The numbers at the top.
+#[derive(Default)]
+pub(super) struct Figures {
+    pub(super) height: u64,
+    pub(super) since: String,
+    pub(super) finality_p50: String,
+    pub(super) finality_p99: String,
+    pub(super) interval_p50: String,
+    pub(super) interval_p99: String,
+    pub(super) pending: usize,
+    pub(super) pending_note: String,
+}
+
+/// A kind of transactions and its bar.
+pub(super) struct KindBar {
+    pub(super) name: String,
+    pub(super) slug: &'static str,
+    pub(super) count: u64,
+    /// Hundredths of the longest bar.
+    pub(super) width: u64,
+}
+
+/// A name and its value.
+pub(super) struct Named {
+    pub(super) name: &'static str,
+    pub(super) value: String,
+}
+
+/// A block in a table.
+pub(super) struct BlockLine {
+    pub(super) height: u64,
+    pub(super) time: Moment,
+    pub(super) leader: String,
+    pub(super) transactions: u32,
+}
+
+/// The overview: the whole page and the part that is fetched anew have the same content.
+pub(super) struct Overview {
+    pub(super) frame: Frame,
+    pub(super) stall: Option<Halt>,
+    pub(super) figures: Figures,
+    pub(super) map: Map,
+    pub(super) window: String,
+    pub(super) kinds: Vec<KindBar>,
+    pub(super) resources: Vec<Named>,
+    pub(super) cost: String,
+    pub(super) blocks: Vec<BlockLine>,
+}
+
+#[derive(Template)]
+#[template(path = "overview.html")]
+pub(super) struct OverviewPage(pub(super) Overview);
+
+#[derive(Template)]
+#[template(path = "live.html")]
+pub(super) struct LivePart(pub(super) Overview);
+
+/// Templates speak of an overview's parts by their names.
+macro_rules! parts_of_the_overview {
+    ($($page:ident),*) => { $(
+        impl std::ops::Deref for $page {
+            type Target = Overview;
+
+            fn deref(&self) -> &Overview {
+                &self.0
+            }
+        }
+    )* };
+}
+parts_of_the_overview!(OverviewPage, LivePart);
+
+#[derive(Template)]
+#[template(path = "blocks.html")]
+pub(super) struct BlocksPage {
+    pub(super) frame: Frame,
+    pub(super) blocks: Vec<BlockLine>,
+    pub(super) first: bool,
+    pub(super) next: Option<u64>,
+}
+
+/// A fact of a block, transaction or record.
+pub(super) struct Fact {
+    pub(super) name: &'static str,
+    pub(super) value: String,
+    pub(super) code: bool,
+    pub(super) link: Option<String>,
+}
+
+impl Fact {
+    pub(super) fn text(name: &'static str, value: impl ToString) -> Self {
+        Self { name, value: value.to_string(), code: false, link: None }
+    }
+
+    pub(super) fn code(name: &'static str, value: impl ToString) -> Self {
+        Self { code: true, ..Self::text(name, value) }
+    }
+
+    pub(super) fn link(self, link: String) -> Self {
+        Self { link: Some(link), ..self }
+    }
+}
+
+/// A line of a list.
+pub(super) struct Row {
+    pub(super) head: String,
+    pub(super) value: String,
+    pub(super) link: Option<String>,
+    pub(super) note: String,
+}
+
+#[derive(Template)]
+#[template(path = "record.html")]
+pub(super) struct RecordPage {
+    pub(super) frame: Frame,
+    pub(super) title: String,
+    pub(super) note: Option<String>,
+    pub(super) facts: Vec<Fact>,
+    pub(super) rows_title: &'static str,
+    pub(super) rows: Vec<Row>,
+    pub(super) next: Option<String>,
+    pub(super) api: Option<String>,
+}
+
+/// Something that was found.
+pub(super) struct Hit {
+    pub(super) head: &'static str,
+    pub(super) value: String,
+    pub(super) link: String,
+    pub(super) note: String,
+}
+
+#[derive(Template)]
+#[template(path = "search.html")]
+pub(super) struct SearchPage {
+    pub(super) frame: Frame,
+    pub(super) found: Vec<Hit>,
+}
+
+/// A finding.
+pub(super) struct FindingLine {
+    pub(super) what: String,
+    pub(super) subject: String,
+    pub(super) height: u64,
+    pub(super) since: Moment,
+    pub(super) over: bool,
+}
+
+#[derive(Template)]
+#[template(path = "findings.html")]
+pub(super) struct FindingsPage {
+    pub(super) frame: Frame,
+    pub(super) running: bool,
+    pub(super) rounds: u64,
+    pub(super) height: u64,
+    pub(super) records: u64,
+    pub(super) findings: Vec<FindingLine>,
+}
+
+/// A recorded offence.
+pub(super) struct EvidenceLine {
+    pub(super) offence: &'static str,
+    pub(super) validator: String,
+    pub(super) epoch: u64,
+    pub(super) view: u64,
+    pub(super) height: u64,
+    pub(super) key: String,
+}
+
+#[derive(Template)]
+#[template(path = "evidence.html")]
+pub(super) struct EvidencePage {
+    pub(super) frame: Frame,
+    pub(super) entries: Vec<EvidenceLine>,
+}
+
+/// A validator or observer in the table.
+pub(super) struct MemberLine {
+    pub(super) name: String,
+    pub(super) authority: String,
+    pub(super) cluster: String,
+    pub(super) state: &'static str,
+    pub(super) class: &'static str,
+    pub(super) led: u64,
+    pub(super) missed: u64,
+}
+
+/// An attestation type of an authority.
+pub(super) struct TypeLine {
+    pub(super) name: String,
+    /// Why it is not in force; empty if it is.
+    pub(super) state: &'static str,
+}
+
+/// An authority.
+pub(super) struct AuthorityLine {
+    pub(super) id: String,
+    pub(super) name: String,
+    pub(super) suspended: bool,
+    pub(super) types: Vec<TypeLine>,
+}
+
+#[derive(Template)]
+#[template(path = "members.html")]
+pub(super) struct MembersPage {
+    pub(super) frame: Frame,
+    pub(super) governed: bool,
+    pub(super) members: Vec<MemberLine>,
+    pub(super) window: String,
+    pub(super) next_note: String,
+    pub(super) changes: Vec<Row>,
+    pub(super) authorities: Vec<AuthorityLine>,
+}
+
+#[derive(Template)]
+#[template(path = "error.html")]
+pub(super) struct ErrorPage {
+    pub(super) frame: Frame,
+    pub(super) sentence: String,
+}
