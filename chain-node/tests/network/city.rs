@@ -281,6 +281,12 @@ impl City {
         heard
     }
 
+    /// A page of the console.
+    pub(crate) async fn page(&self, place: usize, path: &str) -> (StatusCode, reqwest::header::HeaderMap, String) {
+        let answer = self.http.get(format!("{}{path}", self.nodes[place].admin)).timeout(LIMIT).send().await.unwrap();
+        (answer.status(), answer.headers().clone(), answer.text().await.unwrap())
+    }
+
     pub(crate) async fn metrics(&self, place: usize) -> String {
         let (_, body) = self.get(format!("{}/metrics", self.nodes[place].admin)).await.expect("the node answers");
         String::from_utf8(body).unwrap()
