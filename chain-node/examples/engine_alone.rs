@@ -285,26 +285,9 @@ async fn start(
 ) {
     let network::Links { channels, peers, blocker, directory: _ } = links;
     let cache = CacheRef::new(NZU16!(4_096), NZUsize!(4_096));
-    let backfill_config = backfill::Config {
-        public_key: me.clone(),
-        peer_provider: peers.clone(),
-        blocker: blocker.clone(),
-        mailbox_size: NZUsize!(1_024),
-        fetch_timeout: NZDuration!(Duration::from_secs(2)),
-        fetch_retry_delay: Duration::from_millis(100),
-        priority_requests: false,
-        priority_responses: false,
-    };
-    let resolver = backfill::init(context.child("backfill"), backfill_config, channels.backfill);
-    let broadcast_config = buffered::Config {
-        public_key: me,
-        mailbox_size: NZUsize!(1_024),
-        deque_size: 16,
-        priority: false,
-        codec_config: (),
-        peer_provider: peers,
-        strategy: Sequential,
-    };
+    let resolver =
+        backfill::init(context.child("backfill"), backfill_config(&me, peers.clone(), blocker.clone()), channels.backfill);
+    let broadcast_config = broadcast_config(me, peers);
     let (broadcast, buffer) = buffered::Engine::new(context.child("broadcast"), broadcast_config);
     broadcast.start(channels.broadcast);
     let marshal_config = marshal::Config {
@@ -359,6 +342,35 @@ async fn start(
         forward: ForwardPolicy::SilentLeader,
     };
     simplex::Engine::new(context.child("simplex"), config).start(channels.votes, channels.certificates, channels.resolver);
+}
+
+fn backfill_config(
+    me: &PublicKey,
+    peers: network::Oracle,
+    blocker: network::Oracle,
+) -> backfill::Config<PublicKey, network::Oracle, network::Oracle> {
+    backfill::Config {
+        public_key: me.clone(),
+        peer_provider: peers,
+        blocker,
+        mailbox_size: NZUsize!(1_024),
+        fetch_timeout: NZDuration!(Duration::from_secs(2)),
+        fetch_retry_delay: Duration::from_millis(100),
+        priority_requests: false,
+        priority_responses: false,
+    }
+}
+
+fn broadcast_config(me: PublicKey, peers: network::Oracle) -> buffered::Config<PublicKey, (), network::Oracle, Sequential> {
+    buffered::Config {
+        public_key: me,
+        mailbox_size: NZUsize!(1_024),
+        deque_size: 16,
+        priority: false,
+        codec_config: (),
+        peer_provider: peers,
+        strategy: Sequential,
+    }
 }
 
 fn archive<C>(name: &str, cache: CacheRef, codec_config: C) -> prunable::Config<EightCap, C> {
