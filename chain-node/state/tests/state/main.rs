@@ -2,8 +2,13 @@
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking, in its helpers too")]
 
+mod city;
 mod compatibility;
 mod effects;
+mod governed_properties;
 mod ledger_in_memory;
+mod members;
 mod properties;
 mod refusals;
+mod registers;
+mod votes;
