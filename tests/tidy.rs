@@ -16,7 +16,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("clients", &["identity", "ledger", "wire", "blobs"]),
     ("service-kit", &["wire"]),
     ("chain-state", &["identity", "ledger"]),
-    ("chain-node", &["identity", "ledger", "wire", "service-kit", "chain-state"]),
+    ("chain-node", &["identity", "ledger", "wire", "clients", "service-kit", "chain-state"]),
     ("chain-simulation", &["identity", "ledger", "chain-node"]),
     ("issuer-service", &["identity", "ledger", "wire", "blobs", "clients", "service-kit"]),
     ("verifier-service", &["identity", "ledger", "wire", "clients", "service-kit"]),

@@ -77,7 +77,7 @@ impl Bodies {
     ) -> Result<Vec<Arc<[u8]>>, StoreError> {
         let found = self.neighbours.fetch(clock, hashes).await;
         let bodies = hashes.iter().copied().zip(found.iter().cloned()).collect();
-        self.store.keep(&Additions { bodies, cells: cells.to_vec(), first_seen_ms: None })?;
+        self.store.keep(&Additions { bodies, cells: cells.to_vec(), ..Additions::default() })?;
         Ok(found)
     }
 }

@@ -5,10 +5,12 @@
 
 use chain_state::{BlockContext, Unloaded, View, Write};
 use ledger::{
-    Hash,
-    cell::{Cell, StateKey},
+    Hash, canonical,
+    cell::{Cell, StateKey, Subject},
     genesis::Genesis,
-    transaction::Transaction,
+    governance::ProposalRecord,
+    limits::MAX_RECORD_BYTES,
+    transaction::{Body, Transaction},
 };
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -142,4 +144,37 @@ impl<'a> Execution<'a> {
         }
         Ok(executed)
     }
+}
+
+/// The proposals that these transactions made or moved on: the height at which each was proposed, and its id.
+pub fn proposals(transactions: &[Transaction], executed: &Executed) -> Vec<(u64, Hash)> {
+    let named = transactions.iter().filter_map(|transaction| match &transaction.unsigned.body {
+        Body::Propose(_) => Some(transaction.id()),
+        Body::Vote { proposal, approve: _ } | Body::Enact { proposal } | Body::Withdraw { proposal } => Some(*proposal),
+        Body::CreateIdentity(_)
+        | Body::AddDevice(_)
+        | Body::RemoveDevice(_)
+        | Body::Deactivate
+        | Body::AnchorAttributes(_)
+        | Body::RecordAttestations(_)
+        | Body::SetAttestationStatus(_)
+        | Body::BreakLock { .. }
+        | Body::RecordReceipts(_)
+        | Body::RegisterParty(_)
+        | Body::SetPurposes { .. }
+        | Body::Recover { .. }
+        | Body::RotateRecovery { .. }
+        | Body::Leave { .. }
+        | Body::SetPartyStatus { .. }
+        | Body::RecordBatch(_)
+        | Body::SetBatchItemStatus { .. }
+        | Body::RecordEvidence(_) => None,
+    });
+    let found = named.filter_map(|id| {
+        let key = Subject::Proposal(id).key();
+        let (_, cell) = executed.cells.iter().find(|(at, _)| *at == key)?;
+        let record: ProposalRecord = canonical::decode(executed.bodies.get(&cell.body)?, MAX_RECORD_BYTES).ok()?;
+        Some((record.proposed_at, id.0))
+    });
+    found.collect()
 }

@@ -22,6 +22,8 @@ const EPOCH_CERTIFICATES: TableDefinition<'_, u64, &[u8]> = TableDefinition::new
 const EVIDENCE: TableDefinition<'_, &[u8; 32], &[u8]> = TableDefinition::new("evidence");
 /// What supervision found, by the hash that names it.
 const FINDINGS: TableDefinition<'_, &[u8; 32], &[u8]> = TableDefinition::new("findings");
+/// (Height of the proposal, its id): the proposals in their order.
+const PROPOSALS: TableDefinition<'_, (u64, &[u8; 32]), ()> = TableDefinition::new("proposals");
 const FACTS: TableDefinition<'_, &str, u64> = TableDefinition::new("facts");
 const HEIGHT: &str = "height";
 /// 1 while bodies may be missing that the state names.
@@ -50,6 +52,8 @@ pub struct Additions {
     pub cells: Vec<(Hash, u32, [u8; CELL_BYTES])>,
     /// When this node first saw the block as a proposal, in milliseconds since the Unix epoch; `None` if it came when it was final.
     pub first_seen_ms: Option<u64>,
+    /// Proposals that the block made or moved on: the height at which each was proposed, and its id.
+    pub proposals: Vec<(u64, Hash)>,
 }
 
 /// The store of one node.
@@ -90,6 +94,7 @@ impl Store {
         transaction.open_table(EPOCH_CERTIFICATES)?;
         transaction.open_table(EVIDENCE)?;
         transaction.open_table(FINDINGS)?;
+        transaction.open_table(PROPOSALS)?;
         transaction.open_table(FACTS)?;
         transaction.commit()?;
         Ok(Self(database))
@@ -139,6 +144,21 @@ impl Store {
             let (key, cell) = entry?;
             let (key, version) = key.value();
             found.push((*key, version, *cell.value()));
+        }
+        Ok(found)
+    }
+
+    /// The ids of proposals, newest first, at most `count`; older than the one `before`, which is named by its height and id. A node that
+    /// took its state from others knows those only that a block of its own touched.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn proposals(&self, before: Option<(u64, Hash)>, count: usize) -> Result<Vec<Hash>, StoreError> {
+        let table = self.0.begin_read()?.open_table(PROPOSALS)?;
+        let end = before.unwrap_or((u64::MAX, [0xff; 32]));
+        let mut found = Vec::new();
+        for entry in table.range(..(end.0, &end.1))?.rev().take(count) {
+            found.push(*entry?.0.value().1);
         }
         Ok(found)
     }
@@ -330,6 +350,10 @@ impl Store {
             for (key, version, cell) in &additions.cells {
                 versions.insert((key, *version), cell)?;
             }
+            let mut proposals = transaction.open_table(PROPOSALS)?;
+            for (proposed_at, id) in &additions.proposals {
+                proposals.insert((*proposed_at, id), ())?;
+            }
             if let Some(height) = height {
                 if let Some(first_seen_ms) = additions.first_seen_ms {
                     let mut seen = transaction.open_table(SEEN)?;
@@ -359,6 +383,7 @@ mod tests {
             bodies: vec![(hash, Arc::from(b"body".as_slice()))],
             cells: vec![([2; 32], 1, [3; CELL_BYTES])],
             first_seen_ms: Some(7),
+            proposals: vec![(4, [1; 32]), (4, [2; 32]), (5, [0; 32])],
         };
         let store = Store::open(&path).unwrap();
         assert_eq!(store.height().unwrap(), 0);
@@ -374,6 +399,9 @@ mod tests {
         assert_eq!(store.version(&[2; 32], 2).unwrap(), None);
         assert_eq!(store.version_up_to(&[2; 32], 9).unwrap(), Some((1, [3; CELL_BYTES])));
         assert_eq!(store.version_up_to(&[2; 32], 0).unwrap(), None);
+        assert_eq!(store.proposals(None, 9).unwrap(), [[0; 32], [2; 32], [1; 32]]);
+        assert_eq!(store.proposals(None, 1).unwrap(), [[0; 32]]);
+        assert_eq!(store.proposals(Some((4, [2; 32])), 9).unwrap(), [[1; 32]]);
         assert_eq!(store.versions_from(&[0; 32], 0, 9).unwrap(), [([2; 32], 1, [3; CELL_BYTES])]);
         assert_eq!((store.first_seen_ms(5).unwrap(), store.first_seen_ms(6).unwrap()), (Some(7), None));
     }

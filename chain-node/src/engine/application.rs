@@ -330,6 +330,7 @@ impl<E: Environment> stateful::Application<E> for Application {
                 .map(|(key, cell)| (*key, cell.version, cell.to_bytes()))
                 .collect(),
             first_seen_ms: self.0.head.first_seen(height, &block.digest().0),
+            proposals: execution::proposals(block.transactions(), &executed),
         };
         self.0.bodies.store.record(height, &additions).expect("the body store can be written");
         if let Some(body) = written(&executed, &Epochs::key()) {

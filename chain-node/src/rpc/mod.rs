@@ -8,6 +8,7 @@ mod epochs;
 mod events;
 mod evidence;
 mod findings;
+mod governance;
 mod history;
 mod identifiers;
 mod openapi;
@@ -88,6 +89,7 @@ pub fn router(node: Arc<Node>, limits: Limits, shutdown: Shutdown) -> Router {
         .route("/v1/blocks", get(blocks::blocks))
         .route("/v1/blocks/{height}", get(blocks::block))
         .route("/v1/epochs/{epoch}", get(epochs::epoch))
+        .route("/v1/governance", get(governance::governance))
         .route("/v1/events", get(events::events))
         .route("/1.0/identifiers/{did}", get(identifiers::resolve))
         .route("/openapi.json", get(openapi::document))

@@ -22,6 +22,7 @@ use utoipa::OpenApi;
         super::statistics::statistics,
         super::epochs::epoch,
         super::events::events,
+        super::governance::governance,
         super::identifiers::resolve,
     )
 )]

@@ -16,6 +16,7 @@
 //! | `GET /v1/epochs/{epoch}` | [`EpochChange`]: what introduced the epoch, from 1 |
 //! | `GET /v1/evidence` | [`EvidenceList`]: recorded offences of validators |
 //! | `GET /v1/findings` | [`Supervision`]: what this node found wrong with its own copy |
+//! | `GET /v1/governance?before=…&limit=…` | [`crate::governance::Governance`]: parameters, next set, proposals newest first |
 //! | `GET /v1/events` | SSE: `finalized` events with [`Finalized`] |
 //! | `GET /1.0/identifiers/{did}` | DID resolution result (DID Resolution, section 7.1 HTTPS binding) |
 

@@ -16,7 +16,7 @@ use crate::ledger_in_memory::*;
 /// One step: who acts, and at what. Proposals are named by their order.
 #[derive(Clone, Debug)]
 enum Step {
-    Propose(u8, Change),
+    Propose(u8, Box<Change>),
     Vote(u8, prop::sample::Index, bool),
     Enact(u8, prop::sample::Index),
     Withdraw(u8, prop::sample::Index),
@@ -48,7 +48,7 @@ fn step() -> impl Strategy<Value = Step> {
     let by = || 0_u8..4;
     let which = any::<prop::sample::Index>;
     prop_oneof![
-        4 => (by(), change()).prop_map(|(by, change)| Step::Propose(by, change)),
+        4 => (by(), change()).prop_map(|(by, change)| Step::Propose(by, Box::new(change))),
         8 => (by(), which(), prop::bool::weighted(0.85)).prop_map(|(by, which, approve)| Step::Vote(by, which, approve)),
         4 => (by(), which()).prop_map(|(by, which)| Step::Enact(by, which)),
         1 => (by(), which()).prop_map(|(by, which)| Step::Withdraw(by, which)),
@@ -64,7 +64,7 @@ fn transaction(ledger: &mut Ledger, proposals: &[ProposalId], step: &Step) -> Op
         if proposals.is_empty() { ledger::transaction::TransactionId([0; 32]) } else { proposals[which.index(proposals.len())] }
     };
     let (by, body) = match step {
-        Step::Propose(by, change) => (*by, Body::Propose(change.clone())),
+        Step::Propose(by, change) => (*by, Body::Propose((**change).clone())),
         Step::Vote(by, which, approve) => (*by, Body::Vote { proposal: at(which), approve: *approve }),
         Step::Enact(by, which) => (*by, Body::Enact { proposal: at(which) }),
         Step::Withdraw(by, which) => (*by, Body::Withdraw { proposal: at(which) }),

@@ -15,6 +15,7 @@ mod ask;
 mod epochs;
 mod error;
 mod kept;
+mod governance;
 mod submit;
 
 use std::sync::Arc;
