@@ -16,6 +16,7 @@ pub mod folder;
 pub mod gauges;
 pub mod genesis;
 pub mod gossip;
+pub mod govern;
 pub mod guard;
 pub mod head;
 pub mod history;

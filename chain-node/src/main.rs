@@ -8,7 +8,7 @@ use chain_node::{
     disk::{Condition, Disk},
     engine::{epochs::Epochs, network},
     folder::{self, DataFolder},
-    genesis,
+    genesis, govern,
     guard::{self, VoteGuard},
     key,
     node::{self, Parts, Protection},
@@ -100,6 +100,10 @@ enum Command {
         /// A file that does not exist yet.
         file: PathBuf,
     },
+    /// Proposes, votes and enacts for an authority, and shows what is decided.
+    Govern(govern::Arguments),
+    /// Prints the proof that a validator's key stands for a name and an authority, for `govern propose admit-validator`.
+    AdmissionProof(govern::AdmissionProof),
     /// Checks a genesis file and prints its hash.
     GenesisCheck {
         /// The genesis file (JSON).
@@ -148,6 +152,8 @@ fn main() -> ExitCode {
         Command::Backup { config, to } => load(&config).and_then(|config| answer(&offline::backup(&config, &to)?)),
         Command::Restore { config, from } => load(&config).and_then(|config| answer(&offline::restore(&config, &from)?)),
         Command::Keygen { file } => keygen(&file),
+        Command::Govern(arguments) => govern::run(&arguments).map_err(Into::into),
+        Command::AdmissionProof(arguments) => govern::admission_proof(&arguments).map_err(Into::into),
         Command::GenesisCheck { file, topology } => genesis_check(&file, topology.as_deref()),
         Command::Simulate { arguments } => Err(simulate(&arguments)),
     };
