@@ -21,7 +21,7 @@ fn key_status(ledger: &Ledger, i: u8) -> Option<u8> {
     ledger.cells.get(&Subject::ConsensusKey(consensus_bytes(i)).key()).map(|(cell, _)| cell.status)
 }
 
-/// N052, N053: the members admit a validator together; the set of the next epoch has it.
+/// N053: the members admit a validator together; the set of the next epoch has it.
 #[test]
 fn validators_are_admitted_and_removed_by_the_members() {
     let mut ledger = Ledger::governed(4);

@@ -72,7 +72,7 @@ fn recover(identity: IdentityId, device: u8, next: u8) -> Body {
     Body::Recover { identity, device: public(device), next_recovery: public(next).fingerprint() }
 }
 
-/// X063: who lost every device has one again by the recovery key, and whoever found the devices has none. On a ledger without
+/// Who lost every device has one again by the recovery key, and whoever found the devices has none. On a ledger without
 /// governance, too.
 #[test]
 fn the_recovery_key_makes_one_device_the_only_one_and_is_used_up() {

@@ -28,7 +28,7 @@ fn a_governed_ledger_begins_with_its_set_parameters_accreditations_and_consensus
     assert_eq!(ledger.cells.len(), 7 + 4 + 2 + 2);
 }
 
-/// Z013, N053: m of n. For every number of voters up to 22, the ballot that reaches the share approves, and none before it.
+/// Z013, N052, N053: m of n; a ledger with one member is approved by that one. For every number of voters up to 22, the ballot that reaches the share approves, and none before it.
 #[test]
 fn exactly_the_share_of_the_voters_approves() {
     for (numerator, denominator) in [(2, 3), (1, 1), (3, 4), (51, 100)] {
