@@ -14,8 +14,8 @@
 mod ask;
 mod epochs;
 mod error;
-mod kept;
 mod governance;
+mod kept;
 mod submit;
 
 use std::sync::Arc;
