@@ -52,7 +52,7 @@ fn files_with(folder: &Path, needle: &[u8]) -> Result<Vec<String>> {
         let path = entry?.path();
         if path.is_dir() {
             found.extend(files_with(&path, needle)?);
-        } else if std::fs::read(&path)?.windows(needle.len()).any(|window| window == needle) {
+        } else if path.is_file() && std::fs::read(&path)?.windows(needle.len()).any(|window| window == needle) {
             found.push(path.display().to_string());
         }
     }

@@ -57,6 +57,11 @@ pub(crate) fn key(word: &str) -> SecretKey {
     SecretKey::from_bytes(Algorithm::Ed25519, &Sha256::digest(word).into()).unwrap()
 }
 
+/// The consensus key of a validator: of this run alone, because one key runs once on a machine and tests may run twice on it.
+pub(crate) fn validator_key(name: &str) -> SecretKey {
+    key(&format!("{name} of {}", std::process::id()))
+}
+
 impl City {
     /// Prepares `validators` validators without starting them.
     pub(crate) async fn prepare(validators: usize) -> Self {
@@ -91,10 +96,10 @@ impl City {
         for (place, name) in names.iter().enumerate() {
             let folder = dir.path().join(name);
             fs::create_dir(&folder).unwrap();
-            let seed = key(name).to_bytes();
-            fs::write(folder.join("key"), HEXLOWER.encode(&*seed)).unwrap();
+            let validator = validator_key(name);
+            fs::write(folder.join("key"), HEXLOWER.encode(&*validator.to_bytes())).unwrap();
             fs::set_permissions(folder.join("key"), fs::Permissions::from_mode(0o600)).unwrap();
-            chain_node::guard::create(&folder.join("key.guard"), key(name).public_key().as_bytes()).unwrap();
+            chain_node::guard::create(&folder.join("key.guard"), validator.public_key().as_bytes()).unwrap();
             let (p2p, rpc, admin) = (ports[place], ports[validators + place], ports[2 * validators + place]);
             let config = format!(
                 "genesis = \"../genesis.json\"\nkey_file = \"key\"\ndata_dir = \"data\"\n\
@@ -443,7 +448,7 @@ fn genesis(names: &[String]) -> Genesis {
             .map(|name| Validator {
                 name: name.clone(),
                 authority: "e-government".parse().unwrap(),
-                key: public(name),
+                key: validator_key(name).public_key(),
                 cluster: "one".to_owned(),
                 address: None,
             })

@@ -6,7 +6,7 @@ use chain_node::{
     mempool::{Candidate, Limits, Mempool, Origin, Refusal},
 };
 use identity::Signer as _;
-use ledger::transaction::Sender;
+use ledger::transaction::{Body, Sender};
 use std::collections::HashSet;
 
 const ROOMY: Limits = Limits { transactions: 100, bytes: 1_000_000, per_sender: 100 };
@@ -82,6 +82,7 @@ fn a_strangers_key_in_anothers_name_has_a_quota_of_its_own() {
     let named = |word: &str| {
         let mut made = unsigned("anyone", 1, 100);
         made.sender = Sender::Authority { authority: "public-security".parse().unwrap(), key: secret(word).public_key() };
+        made.body = Body::SetPurposes { party: "tax-portal".parse().unwrap(), purposes: Vec::new() };
         admit(&GENESIS, 0, made.sign(&secret(word))).unwrap()
     };
     let pool = Mempool::new(Limits { per_sender: 1, ..ROOMY });
