@@ -128,7 +128,8 @@ fn class(member: &Member) -> &'static str {
 fn state(member: &Member, l: Tongue) -> &'static str {
     match (member.seen, member.leads, member.observer) {
         (Seen::Away, _, _) => l.t("离线", "away"),
-        (_, true, _) => l.t("主持", "leads"),
+        (Seen::Me, true, _) => l.t("本节点 · 主持", "this node · leads"),
+        (Seen::Here | Seen::Unknown, true, _) => l.t("主持", "leads"),
         (Seen::Me, false, true) => l.t("本节点 · 观察", "this node · observes"),
         (Seen::Me, false, false) => l.t("本节点", "this node"),
         (Seen::Here | Seen::Unknown, false, true) => l.t("观察", "observes"),

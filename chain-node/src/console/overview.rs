@@ -23,6 +23,8 @@ use std::time::SystemTime;
 
 /// Blocks that the numbers are of.
 pub(super) const WINDOW: usize = 1_000;
+/// Transactions from which on their cost is not mostly that of an idle node.
+const ENOUGH: u64 = 100;
 /// Blocks in the table.
 const BLOCKS: usize = 8;
 
@@ -102,7 +104,7 @@ fn halt(stall: &Stall, members: &[Member], l: Tongue) -> Halt {
                 ),
             },
             advice: match l.tag() {
-                "en" => format!("{} of these must return:", quorum.saturating_sub(*here)),
+                "en" => format!("{} of these must return.", quorum.saturating_sub(*here)),
                 _ => format!("以上节点中须有 {} 个恢复。", quorum.saturating_sub(*here)),
             },
             missing,
@@ -144,7 +146,7 @@ fn figures(node: &Node, summary: &Summary, now: SystemTime, l: Tongue) -> Figure
     };
     let (pending, bytes) = node.mempool.size();
     let age = duration(milliseconds(now).saturating_sub(timestamp_ms));
-    let (none, p99) = ("—".to_owned(), |milliseconds| format!("p99 {}", duration(milliseconds)));
+    let (none, p99) = ("—".to_owned(), |milliseconds| format!("{} {}", l.t("99% 不超过", "99% within"), duration(milliseconds)));
     let finality = node.observations.finality();
     Figures {
         height,
@@ -162,7 +164,7 @@ fn figures(node: &Node, summary: &Summary, now: SystemTime, l: Tongue) -> Figure
 pub(super) fn window(summary: &Summary, l: Tongue) -> String {
     let (from, to) = summary.heights.unwrap_or_default();
     match l.tag() {
-        "en" => format!("blocks {from} to {to} · {} views skipped", summary.skipped_views),
+        "en" => format!("blocks {from} to {to} · skipped views: {}", summary.skipped_views),
         _ => format!("区块 {from} 至 {to} · 跳过 {} 轮", summary.skipped_views),
     }
 }
@@ -196,14 +198,17 @@ fn cost(node: &Node, l: Tongue) -> String {
     let taken = node.observations.resources.taken();
     let transactions = node.observations.transactions();
     match (taken.cpu_ms, taken.grown_bytes) {
-        (Some(cpu_ms), Some(grown)) if transactions > 0 => {
+        (Some(cpu_ms), Some(grown)) if transactions >= ENOUGH => {
             let (cpu, disk) = (duration(cpu_ms * 1_000 / transactions), size(grown * 1_000 / transactions));
             match l.tag() {
                 "en" => format!("{cpu} of processor time · {disk} on disk, from {transactions} since this node started"),
                 _ => format!("处理器 {cpu} · 磁盘 {disk}（按启动以来的 {transactions} 笔计算）"),
             }
         }
-        _ => l.t("启动以来还没有交易。", "No transaction since this node started.").to_owned(),
+        _ => match l.tag() {
+            "en" => format!("Known after {ENOUGH} transactions; there were {transactions} since this node started."),
+            _ => format!("满 {ENOUGH} 笔交易后给出；启动以来有 {transactions} 笔。"),
+        },
     }
 }
 

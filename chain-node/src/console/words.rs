@@ -118,6 +118,10 @@ pub(super) fn size(bytes: u64) -> String {
 pub(super) struct Moment {
     /// `2026-11-21 10:13:05`, in the city's own time.
     pub(super) shown: String,
+    /// Its day.
+    pub(super) day: String,
+    /// Its time of day.
+    pub(super) clock: String,
     /// RFC 3339, UTC.
     pub(super) full: String,
 }
@@ -129,10 +133,8 @@ impl Moment {
         let timestamp = Timestamp::from_millisecond(milliseconds).unwrap_or_default();
         let local = Offset::constant(8).to_datetime(timestamp);
         let (date, time) = (local.date(), local.time());
-        Self {
-            shown: format!("{date} {:02}:{:02}:{:02}", time.hour(), time.minute(), time.second()),
-            full: timestamp.to_string(),
-        }
+        let clock = format!("{:02}:{:02}:{:02}", time.hour(), time.minute(), time.second());
+        Self { shown: format!("{date} {clock}"), day: date.to_string(), clock, full: timestamp.to_string() }
     }
 }
 
