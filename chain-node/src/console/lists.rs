@@ -1,30 +1,19 @@
-//! Lists: members, blocks, what an id names, findings, evidence.
+//! Lists: blocks, what an id names, findings, evidence.
 
 use super::{
     Console,
-    map::Seen,
-    overview::{self, WINDOW, line, window},
-    pages::{
-        AuthorityLine, BlocksPage, EvidenceLine, EvidencePage, FindingLine, FindingsPage, Hit, MemberLine, MembersPage, Row,
-        SearchPage, TypeLine,
-    },
+    overview::line,
+    pages::{BlocksPage, EvidenceLine, EvidencePage, FindingLine, FindingsPage, Hit, SearchPage},
     show,
-    words::{Moment, Tongue},
+    words::Moment,
 };
-use crate::{
-    rpc::{self, Node},
-    search,
-};
+use crate::{rpc, search};
 use axum::{
     extract::{Query, RawQuery, State},
     response::Response,
 };
-use commonware_runtime::Clock as _;
-use identity::canonical;
-use ledger::{cell::Subject, limits::MAX_RECORD_BYTES, records::AuthorityRecord};
 use serde::Deserialize;
 use service_kit::Language;
-use std::collections::BTreeMap;
 use url::form_urlencoded;
 use wire::chain::FoundKind;
 
@@ -119,88 +108,4 @@ pub(super) async fn evidence(State(console): State<Console>, language: Language,
     });
     let template = EvidencePage { entries: entries.collect(), frame };
     show(language, query.as_deref(), &template)
-}
-
-pub(super) async fn members(State(console): State<Console>, language: Language, RawQuery(query): RawQuery) -> Response {
-    let node = &console.node;
-    let frame = console.frame(language, "members", "/console/members");
-    let l = frame.l;
-    let summary = node.summary(WINDOW);
-    let turns: BTreeMap<String, _> = summary.turns.iter().map(|(key, turns)| (node.validator_name(key), *turns)).collect();
-    let seen = overview::members(node, node.clock.current());
-    let membership = node.peers.membership();
-    let known = membership.current.validators.iter().chain(&membership.current.observers);
-    let members = seen.into_iter().zip(known).map(|(seen, member)| {
-        let turns = turns.get(&seen.name).copied().unwrap_or_default();
-        let (state, class) = match (seen.seen, seen.observer) {
-            (Seen::Away, _) => (l.t("离线", "away"), "bad"),
-            (_, true) => (l.t("观察", "observes"), "warn"),
-            (Seen::Me, false) => (l.t("本节点", "this node"), "good"),
-            (Seen::Here | Seen::Unknown, false) => (l.t("在线", "here"), "good"),
-        };
-        MemberLine {
-            authority: member.record.authority.to_string(),
-            cluster: seen.cluster,
-            name: seen.name,
-            state,
-            class,
-            led: turns.blocks,
-            missed: turns.missed,
-        }
-    });
-    let (next_note, changes) = next(node, l);
-    let template = MembersPage {
-        governed: node.epochs.governed(),
-        members: members.collect(),
-        window: window(&summary, l),
-        next_note,
-        changes,
-        authorities: authorities(node, l).await,
-        frame,
-    };
-    show(language, query.as_deref(), &template)
-}
-
-/// When the next epoch begins, and what is different in it.
-fn next(node: &Node, l: Tongue) -> (String, Vec<Row>) {
-    let membership = node.peers.membership();
-    let height = node.head.tip().borrow().height;
-    let left = node.epochs.last_height_of(membership.epoch).map_or(0, |last| last.saturating_sub(height));
-    let note = match l.tag() {
-        "en" => format!("Epoch {} is in force; the next begins in {left} blocks.", membership.epoch),
-        _ => format!("当前为纪元 {}，再过 {left} 个区块进入下一纪元。", membership.epoch),
-    };
-    let (now, then) = (&membership.current.validators, &membership.next.validators);
-    let row = |head: &str, name: &str| Row { head: head.to_owned(), value: name.to_owned(), link: None, note: String::new() };
-    let joining = then.iter().filter(|member| !now.iter().any(|known| known.record.name == member.record.name));
-    let leaving = now.iter().filter(|member| !then.iter().any(|known| known.record.name == member.record.name));
-    let mut changes: Vec<Row> = joining.map(|member| row(l.t("加入", "joins"), &member.record.name)).collect();
-    changes.extend(leaving.map(|member| row(l.t("离开", "leaves"), &member.record.name)));
-    (note, changes)
-}
-
-/// The authorities of the genesis as they stand now, with what they are accredited for.
-async fn authorities(node: &Node, l: Tongue) -> Vec<AuthorityLine> {
-    let mut lines = Vec::new();
-    for known in &node.genesis.authorities {
-        let cell = node.cell(&Subject::Authority(known.id)).await;
-        let record = match &cell {
-            Some(cell) => canonical::decode::<AuthorityRecord>(&node.body(cell).await, MAX_RECORD_BYTES).ok(),
-            None => None,
-        };
-        let record = record.unwrap_or_else(|| known.clone());
-        let mut types = Vec::new();
-        for name in &record.accredited_types {
-            let status = node.cell(&Subject::Accreditation(name.clone())).await.map_or(0, |cell| cell.status);
-            let state = match status {
-                0 => "",
-                1 => l.t("已暂停", "suspended"),
-                _ => l.t("已撤销", "withdrawn"),
-            };
-            types.push(TypeLine { name: name.clone(), state });
-        }
-        let suspended = cell.is_some_and(|cell| cell.status != 0);
-        lines.push(AuthorityLine { id: record.id.to_string(), name: l.of(&record.name), suspended, types });
-    }
-    lines
 }

@@ -7,8 +7,10 @@ mod assets;
 mod details;
 mod lists;
 pub mod map;
+mod members;
 mod overview;
 pub mod pages;
+mod proposals;
 pub mod words;
 
 use self::{
@@ -51,7 +53,7 @@ pub fn router(node: Arc<Node>, shutdown: Shutdown, url: &Url) -> Router {
         .route("/console", get(overview::page))
         .route("/console/live", get(overview::live))
         .route("/console/events", get(events))
-        .route("/console/members", get(lists::members))
+        .route("/console/members", get(members::members))
         .route("/console/blocks", get(lists::blocks))
         .route("/console/blocks/{height}", get(details::block))
         .route("/console/transactions/{id}", get(details::transaction))

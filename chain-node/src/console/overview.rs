@@ -146,7 +146,8 @@ fn figures(node: &Node, summary: &Summary, now: SystemTime, l: Tongue) -> Figure
     };
     let (pending, bytes) = node.mempool.size();
     let age = duration(milliseconds(now).saturating_sub(timestamp_ms));
-    let (none, p99) = ("—".to_owned(), |milliseconds| format!("{} {}", l.t("99% 不超过", "99% within"), duration(milliseconds)));
+    let (none, p99) =
+        ("—".to_owned(), |milliseconds| format!("{} {}", l.t("99% 不超过", "99% within"), duration(milliseconds)));
     let finality = node.observations.finality();
     Figures {
         height,

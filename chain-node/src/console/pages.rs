@@ -232,6 +232,43 @@ pub(super) struct AuthorityLine {
     pub(super) types: Vec<TypeLine>,
 }
 
+/// A ballot.
+pub(super) struct BallotLine {
+    pub(super) who: String,
+    pub(super) approve: bool,
+}
+
+/// A proposal.
+pub(super) struct ProposalLine {
+    pub(super) title: &'static str,
+    pub(super) what: String,
+    pub(super) stage: &'static str,
+    pub(super) class: &'static str,
+    /// What happens next and when; empty when nothing does.
+    pub(super) next: String,
+    pub(super) proposer: String,
+    pub(super) approvals: usize,
+    pub(super) needed: usize,
+    pub(super) voters: usize,
+    pub(super) ballots: Vec<BallotLine>,
+    /// Members that may still vote.
+    pub(super) silent: Vec<String>,
+    pub(super) id: String,
+    /// Its record's state key.
+    pub(super) key: String,
+    /// What to run, after the flags that say who acts; empty when nothing is to be done.
+    pub(super) commands: Vec<String>,
+}
+
+/// Proposals.
+#[derive(Default)]
+pub(super) struct Proposals {
+    /// Those that something may still come of.
+    pub(super) open: Vec<ProposalLine>,
+    /// The newest of the others.
+    pub(super) closed: Vec<ProposalLine>,
+}
+
 #[derive(Template)]
 #[template(path = "members.html")]
 pub(super) struct MembersPage {
@@ -241,6 +278,8 @@ pub(super) struct MembersPage {
     pub(super) window: String,
     pub(super) next_note: String,
     pub(super) changes: Vec<Row>,
+    pub(super) parameters: Vec<Named>,
+    pub(super) proposals: Proposals,
     pub(super) authorities: Vec<AuthorityLine>,
 }
 
