@@ -11,6 +11,7 @@ use data_encoding::HEXLOWER;
 use ledger::Hash;
 use serde::{Deserialize, Serialize};
 use std::{
+    fmt::Debug,
     path::{Path, PathBuf},
     sync::{Mutex, MutexGuard, PoisonError},
 };
@@ -140,6 +141,33 @@ pub fn decide(guard: Option<&Record>, token: Option<&Record>, data: Data) -> Sta
     }
 }
 
+/// One of the two records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Which {
+    /// The guard, outside the data folder.
+    Guard,
+    /// The token, inside.
+    Token,
+}
+
+/// Where the two records are kept: a node's files, or the virtual disks of a simulation.
+pub trait Keep: Debug + Send + Sync {
+    /// What a person finds it under.
+    fn path(&self, which: Which) -> &Path;
+
+    /// The record, or `None` when there is none.
+    ///
+    /// # Errors
+    /// When it is there and cannot be read.
+    fn read(&self, which: Which) -> Result<Option<Vec<u8>>, FileError>;
+
+    /// Replaces the record; when this returns the new one survives a power cut.
+    ///
+    /// # Errors
+    /// When it cannot be written; then the old one is still there.
+    fn replace(&self, which: Which, content: &[u8]) -> Result<(), FileError>;
+}
+
 /// Where the two files are.
 #[derive(Debug, Clone)]
 pub struct Files {
@@ -147,6 +175,23 @@ pub struct Files {
     pub guard: PathBuf,
     /// The token, inside.
     pub token: PathBuf,
+}
+
+impl Keep for Files {
+    fn path(&self, which: Which) -> &Path {
+        match which {
+            Which::Guard => &self.guard,
+            Which::Token => &self.token,
+        }
+    }
+
+    fn read(&self, which: Which) -> Result<Option<Vec<u8>>, FileError> {
+        durable::read(self.path(which))
+    }
+
+    fn replace(&self, which: Which, content: &[u8]) -> Result<(), FileError> {
+        durable::replace(self.path(which), content)
+    }
 }
 
 /// Why this node does not vote now.
@@ -175,18 +220,18 @@ struct State {
 /// Decides for every signature whether it may be made.
 #[derive(Debug)]
 pub struct VoteGuard {
-    files: Files,
+    records: Box<dyn Keep>,
     state: Mutex<State>,
 }
 
 impl VoteGuard {
-    /// Reads both files.
+    /// Reads both records.
     ///
     /// # Errors
-    /// When a file cannot be read, is no guard, or is of another key or ledger.
-    pub fn open(files: Files, ledger: &Hash, key: &[u8], data: Data) -> Result<Self, GuardError> {
-        let guard = load(&files.guard, ledger, key)?;
-        let token = load(&files.token, ledger, key)?;
+    /// When one cannot be read, is no guard, or is of another key or ledger.
+    pub fn open(records: impl Keep + 'static, ledger: &Hash, key: &[u8], data: Data) -> Result<Self, GuardError> {
+        let guard = load(&records, Which::Guard, ledger, key)?;
+        let token = load(&records, Which::Token, ledger, key)?;
         let start = decide(guard.as_ref(), token.as_ref(), data);
         let mut record = guard.unwrap_or_else(|| Record::new(key));
         if let Some(token) = token {
@@ -195,7 +240,7 @@ impl VoteGuard {
         }
         record.ledger = Some(HEXLOWER.encode(ledger));
         let abstention = (start == Start::AskOthers).then_some(Abstention::AskingOthers);
-        Ok(Self { files, state: Mutex::new(State { guard: record, start, reserved: None, abstention }) })
+        Ok(Self { records: Box::new(records), state: Mutex::new(State { guard: record, start, reserved: None, abstention }) })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -210,6 +255,11 @@ impl VoteGuard {
     /// Why this node votes for nothing at all, if so.
     pub fn abstention(&self) -> Option<Abstention> {
         self.state().abstention.clone()
+    }
+
+    /// Whether a vote was allowed since the start.
+    pub fn has_voted(&self) -> bool {
+        self.state().reserved.is_some()
     }
 
     /// Whether this key may sign a vote of this round. When it may, both files say so before this returns.
@@ -227,7 +277,8 @@ impl VoteGuard {
         next.voted_through = next.voted_through.max(round.plus(STEP_VIEWS));
         next.journal_from = from;
         // The token first: a folder that is ahead of the guard by an unused step is whole, one that is behind is not.
-        let written = write(&self.files.token, &next).and_then(|()| write(&self.files.guard, &next));
+        let json = json(&next);
+        let written = self.records.replace(Which::Token, &json).and_then(|()| self.records.replace(Which::Guard, &json));
         match written {
             Ok(()) => {
                 if state.reserved.is_none() {
@@ -269,8 +320,9 @@ impl VoteGuard {
     }
 }
 
-fn load(path: &Path, ledger: &Hash, key: &[u8]) -> Result<Option<Record>, GuardError> {
-    let Some(content) = durable::read(path)? else { return Ok(None) };
+fn load(records: &impl Keep, which: Which, ledger: &Hash, key: &[u8]) -> Result<Option<Record>, GuardError> {
+    let Some(content) = records.read(which)? else { return Ok(None) };
+    let path = records.path(which);
     let malformed = |reason: String| GuardError::Malformed { path: path.to_owned(), reason };
     let record: Record = serde_json::from_slice(&content).map_err(|error| malformed(error.to_string()))?;
     if record.format != FORMAT {
@@ -286,9 +338,13 @@ fn load(path: &Path, ledger: &Hash, key: &[u8]) -> Result<Option<Record>, GuardE
     Ok(Some(record))
 }
 
-fn write(path: &Path, record: &Record) -> Result<(), FileError> {
-    let json = serde_json::to_vec_pretty(record).expect("a record is JSON");
-    durable::replace(path, &json)
+fn json(record: &Record) -> Vec<u8> {
+    serde_json::to_vec_pretty(record).expect("a record is JSON")
+}
+
+/// The guard of a key that has never voted.
+pub fn unused(key: &[u8]) -> Vec<u8> {
+    json(&Record::new(key))
 }
 
 /// Writes the guard of a key that has never voted.
@@ -296,7 +352,7 @@ fn write(path: &Path, record: &Record) -> Result<(), FileError> {
 /// # Errors
 /// When the file cannot be written.
 pub fn create(path: &Path, key: &[u8]) -> Result<(), FileError> {
-    write(path, &Record::new(key))
+    durable::replace(path, &unused(key))
 }
 
 /// The operator's word that this key has not voted after what the data folder's journal knows: both files are made to agree.
@@ -304,13 +360,13 @@ pub fn create(path: &Path, key: &[u8]) -> Result<(), FileError> {
 /// # Errors
 /// When a file cannot be read or written, or is of another key or ledger.
 pub fn trust_data(files: &Files, ledger: &Hash, key: &[u8]) -> Result<Record, GuardError> {
-    let guard = load(&files.guard, ledger, key)?;
-    let token = load(&files.token, ledger, key)?;
+    let guard = load(files, Which::Guard, ledger, key)?;
+    let token = load(files, Which::Token, ledger, key)?;
     let known = [guard.as_ref(), token.as_ref()].into_iter().flatten();
     let mut record = Record::new(key);
     record.ledger = Some(HEXLOWER.encode(ledger));
     record.step = known.map(|record| record.step).max().unwrap_or(0) + 1;
-    write(&files.token, &record)?;
-    write(&files.guard, &record)?;
+    files.replace(Which::Token, &json(&record))?;
+    files.replace(Which::Guard, &json(&record))?;
     Ok(record)
 }

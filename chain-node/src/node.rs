@@ -86,7 +86,7 @@ pub struct Parts {
     pub mempool: config::Mempool,
     /// What the engine's partitions' names begin with.
     pub partition: String,
-    /// What protects votes and data; by default nothing does, as in a simulation.
+    /// What protects votes and data; by default nothing does.
     pub protection: Protection,
 }
 

@@ -64,6 +64,7 @@ pub fn scenario(seed: u64, largest: usize) -> Scenario {
         latency_ms: dice.between(1, 60),
         jitter_ms: dice.between(0, 15),
         loss_percent: if dice.between(0, 3) == 0 { dice.between(1, 3) } else { 0 },
+        guarded: true,
         faults: Vec::new(),
     };
     let tolerated = scenario.tolerated();
@@ -89,6 +90,8 @@ fn fault(dice: &mut Dice, kind: Kind, who: &BTreeSet<usize>, seconds: u64) -> Fa
         Kind::Lossy => i64::try_from(dice.between(1, 30)).unwrap_or(5),
         Kind::Far => i64::try_from(dice.between(50, 300)).unwrap_or(125),
         Kind::SlowDisk => i64::try_from(dice.between(1, 30)).unwrap_or(20),
+        // In half of them the guard is lost too; without a roll, so that the other faults of a seed stay what they were.
+        Kind::Wipe => i64::try_from(from.0 % 2).unwrap_or(0),
         Kind::Late => i64::try_from(dice.between(200, 5_000)).unwrap_or(2_500),
         kind => kind.usual_amount(),
     };

@@ -8,6 +8,7 @@ pub mod cast;
 pub mod clients;
 pub mod disk;
 pub mod draw;
+pub mod drawer;
 pub mod flood;
 pub mod frame;
 pub mod log;

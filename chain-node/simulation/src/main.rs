@@ -12,7 +12,7 @@ use tracing_subscriber::EnvFilter;
 /// A ledger in virtual time: its validators, and what goes wrong. The same flags give the same bytes on standard output.
 ///
 /// A fault is written KIND:PLACES[@FROM[..UNTIL]][=AMOUNT], times in seconds: partition:0-6@10..20, clock:3=-40, equivocate:15-21.
-/// Kinds: crash, wipe, partition, flap (s), silent, deaf, lossy (%), far (ms), narrow (kbit/s), slow-disk (ms), clock (s);
+/// Kinds: crash, wipe (1: the vote guard too), partition, flap (s), silent, deaf, lossy (%), far (ms), narrow (kbit/s), slow-disk (ms), clock (s);
 /// and, for the whole run: equivocate, double-vote, withhold, partial, late (ms), skip-turn, garbage, lie.
 ///
 /// Exits with 1 when a rule is broken, and prints the command that shows it again.
@@ -43,6 +43,9 @@ struct Arguments {
     /// Messages that are lost.
     #[arg(long)]
     loss_percent: Option<u64>,
+    /// Takes the validators' vote guards away, to see what these are for.
+    #[arg(long)]
+    unguarded: bool,
     /// Something that goes wrong; may be repeated.
     #[arg(long = "fault", value_name = "FAULT")]
     faults: Vec<Fault>,
@@ -95,6 +98,7 @@ impl Arguments {
         scenario.latency_ms = self.latency_ms.unwrap_or(scenario.latency_ms);
         scenario.jitter_ms = self.jitter_ms.unwrap_or(scenario.jitter_ms);
         scenario.loss_percent = self.loss_percent.unwrap_or(scenario.loss_percent);
+        scenario.guarded &= !self.unguarded;
         scenario.faults.extend(self.faults.iter().cloned());
         for partition in &self.partition {
             scenario.faults.push(format!("partition:{partition}").parse()?);

@@ -6,11 +6,13 @@ use crate::{
     scenario::{Moment, Scenario, shown_places},
     world::World,
 };
+use chain_node::guard::{Start, VoteGuard};
 use data_encoding::HEXLOWER;
 use ledger::Hash;
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
+    sync::Arc,
 };
 
 /// After the last fault.
@@ -29,6 +31,15 @@ pub struct Halt {
     pub reason: Option<String>,
     /// Who made something final nevertheless.
     pub grown: Option<usize>,
+}
+
+/// A validator whose disk was emptied and that has a vote guard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Returned {
+    /// It votes after this view; none while it has not found out.
+    pub votes_after: Option<u64>,
+    /// Whether it has voted since.
+    pub voted: bool,
 }
 
 /// Blocks of a run, in short.
@@ -65,6 +76,8 @@ pub struct Outcome {
     pub recovery: Option<Recovery>,
     /// If none was.
     pub halt: Option<Halt>,
+    /// Who was emptied and has a vote guard, and what it may do since.
+    pub returned: BTreeMap<usize, Returned>,
     /// Who was cut off by whom.
     pub cut_off: BTreeSet<(usize, usize)>,
     /// Views in which the wicked made two blocks.
@@ -100,6 +113,7 @@ impl Outcome {
             latencies: clients.latencies(),
             recovery,
             halt,
+            returned: returned(world),
             cut_off: BTreeSet::new(),
             plotted_views: world.plotted_views(),
             forks,
@@ -129,6 +143,17 @@ impl Outcome {
         let place = (self.latencies.len() * percent).div_ceil(100).checked_sub(1)?;
         self.latencies.get(place).copied()
     }
+}
+
+fn returned(world: &World) -> BTreeMap<usize, Returned> {
+    let returned = |(place, guard): (usize, Arc<VoteGuard>)| {
+        let votes_after = match guard.start() {
+            Start::After(round) => Some(round.view),
+            Start::AskOthers => None,
+        };
+        (place, Returned { votes_after, voted: guard.has_voted() })
+    };
+    world.returned().into_iter().map(returned).collect()
 }
 
 fn blocks(seen: &[Seen]) -> Blocks {
@@ -182,6 +207,15 @@ impl fmt::Display for Outcome {
             Some(Halt { grown: Some(place), .. }) => writeln!(formatter, "not halted     validator {place} went on")?,
             Some(halt) => writeln!(formatter, "halted         {}", halt.reason.as_deref().unwrap_or("no reason is given"))?,
             None => {}
+        }
+        for (place, Returned { votes_after, voted }) in &self.returned {
+            let again = if *voted { "and voted again" } else { "and has not voted again" };
+            match votes_after {
+                Some(view) => writeln!(formatter, "vote guard     validator {place} votes after view {view}, {again}")?,
+                None => {
+                    writeln!(formatter, "vote guard     validator {place} waits for the others to say how far the ledger is")?
+                }
+            }
         }
         let accused: BTreeSet<usize> = self.cut_off.iter().map(|(_, to)| *to).collect();
         writeln!(formatter, "cut off        {}", if accused.is_empty() { "nobody".to_owned() } else { shown_places(&accused) })?;

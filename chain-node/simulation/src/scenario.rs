@@ -60,7 +60,7 @@ pub enum Mode {
 pub enum Kind {
     /// The machine loses power and what its disk had not synced; it starts again at the end.
     Crash,
-    /// As a crash, and it starts again with an empty disk.
+    /// As a crash, and it starts again with an empty disk; with the amount 1 its vote guard, on another disk, is lost too.
     Wipe,
     /// These and the others do not hear each other.
     Partition,
@@ -182,8 +182,8 @@ impl Kind {
             Self::Narrow => 1..=1_000_000,
             Self::Far | Self::SlowDisk | Self::Late => 0..=60_000,
             Self::Garbage => 0..=6,
+            Self::Wipe => 0..=1,
             Self::Crash
-            | Self::Wipe
             | Self::Partition
             | Self::Silent
             | Self::Deaf
@@ -350,6 +350,8 @@ pub struct Scenario {
     pub jitter_ms: u64,
     /// Messages that are lost, in percent.
     pub loss_percent: u64,
+    /// Whether validators have vote guards, as real ones do.
+    pub guarded: bool,
     /// What goes wrong.
     pub faults: Vec<Fault>,
 }
@@ -365,6 +367,7 @@ impl Default for Scenario {
             latency_ms: 20,
             jitter_ms: 5,
             loss_percent: 0,
+            guarded: true,
             faults: Vec::new(),
         }
     }
@@ -460,13 +463,14 @@ impl Scenario {
         self.faults.iter().filter(|fault| fault.kind.is_byzantine()).flat_map(|fault| fault.who.iter().copied()).collect()
     }
 
-    /// Who may have contradicted itself: the wicked, and who forgot its own votes.
+    /// Who counts as faulty for agreement: the wicked, and who lost its data. The vote guard keeps the latter from contradicting
+    /// itself, and does not bring back what it alone may have kept.
     pub fn unsafe_validators(&self) -> BTreeSet<usize> {
         let wiped = self.faults.iter().filter(|fault| fault.kind == Kind::Wipe).flat_map(|fault| fault.who.iter().copied());
         self.byzantine().into_iter().chain(wiped).collect()
     }
 
-    /// Whether agreement is promised: at most f validators contradict themselves.
+    /// Whether agreement is promised: at most f validators are faulty in this way.
     pub fn is_safe(&self) -> bool {
         self.unsafe_validators().len() <= self.tolerated()
     }
@@ -508,6 +512,9 @@ impl fmt::Display for Scenario {
             "chain-node simulate --seed {} --validators {} --seconds {} --rate {} --mode {mode} --latency-ms {} --jitter-ms {} --loss-percent {}",
             self.seed, self.validators, self.seconds, self.rate, self.latency_ms, self.jitter_ms, self.loss_percent,
         )?;
+        if !self.guarded {
+            write!(formatter, " --unguarded")?;
+        }
         self.faults.iter().try_for_each(|fault| write!(formatter, " --fault {fault}"))
     }
 }

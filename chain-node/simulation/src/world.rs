@@ -3,6 +3,7 @@
 use crate::{
     cast,
     disk::Disk,
+    drawer::Drawer,
     flood::{Flood, Sort},
     log::{Final, Log, Rule},
     machine::{Device, Machine},
@@ -19,6 +20,7 @@ use chain_node::{
         types::{PublicKey, Scheme},
     },
     genesis::Checked,
+    guard::{Data, VoteGuard},
     node::{self, Node, Parts, Protection},
     store::Store,
 };
@@ -46,9 +48,16 @@ const MESSAGES_PER_SECOND: NonZeroU32 = NZU32!(256);
 /// A wicked validator's words are counted when its engine says them and again when they leave.
 const WICKED_MESSAGES_PER_SECOND: NonZeroU32 = NZU32!(512);
 
+/// The amount of a wipe in which the vote guard is lost as well.
+const GUARD_TOO: i64 = 1;
+
 struct Slot {
     device: Arc<Device>,
     disk: Disk,
+    /// The records of its votes.
+    drawer: Drawer,
+    /// What a process that starts finds on its disk.
+    found: Data,
     /// How many times its disk was emptied.
     wiped: u32,
     running: Option<Running>,
@@ -191,7 +200,7 @@ impl World {
             consensus: config::Consensus::default(),
             mempool: config::Mempool::default(),
             partition: format!("validator-{place}-{}", slot.wiped),
-            protection: Protection::default(),
+            protection: self.protection(slot, &key),
         };
         let watch = (slot.manners.is_none()).then(|| (self.log.clone(), self.started));
         let cell = Arc::new(OnceLock::new());
@@ -215,9 +224,25 @@ impl World {
             }
         });
         if let Some(slot) = self.slots.get_mut(place) {
+            slot.found = Data::Current;
             slot.running = Some(Running { node: cell, task });
         }
         Ok(())
+    }
+
+    fn protection(&self, slot: &Slot, key: &PublicKey) -> Protection {
+        let guard = || VoteGuard::open(slot.drawer.clone(), &self.genesis_hash(), key.as_ref(), slot.found);
+        Protection {
+            guard: self.scenario.guarded.then(|| Arc::new(guard().expect("the drawer holds this validator's records"))),
+            margin_views: config::Storage::default().vote_guard_margin_views,
+            ..Protection::default()
+        }
+    }
+
+    /// The vote guards of those whose disks were emptied.
+    pub fn returned(&self) -> BTreeMap<usize, Arc<VoteGuard>> {
+        let wiped = self.slots.iter().enumerate().filter(|(_, slot)| slot.wiped > 0);
+        wiped.filter_map(|(place, _)| Some((place, self.node(place)?.protection.guard.clone()?))).collect()
     }
 
     /// Cuts the power of a machine: what its disk has not synced is lost.
@@ -229,10 +254,12 @@ impl World {
         }
     }
 
-    /// Replaces its disk by an empty one.
-    pub fn wipe(&mut self, place: usize) {
+    /// Replaces its disk by an empty one. The vote guard is on another disk, which may be lost as well.
+    pub fn wipe(&mut self, place: usize, guard_too: bool) {
         if let Some(slot) = self.slots.get_mut(place) {
             slot.disk = Disk::default();
+            slot.drawer.wipe(guard_too);
+            slot.found = Data::Empty;
             slot.wiped += 1;
         }
     }
@@ -252,7 +279,7 @@ impl World {
                 (true, true) => {
                     self.crash(place);
                     if wiped {
-                        self.wipe(place);
+                        self.wipe(place, of(Kind::Wipe).any(|fault| fault.amount == GUARD_TOO));
                     }
                 }
                 (false, false) => self.start(place).await?,
@@ -332,7 +359,8 @@ fn slot(place: usize, scenario: &Scenario, genesis: &Checked, plot: &Arc<Plot>) 
         let me = genesis.keys.get(place).cloned().expect("a validator of the genesis");
         Arc::new(Manners::new(kinds, me, scheme, scenario.quorum(), plot.clone()))
     });
-    Slot { device: Arc::default(), disk: Disk::default(), wiped: 0, running: None, manners }
+    let drawer = Drawer::of(genesis.keys.get(place).expect("a validator of the genesis").as_ref());
+    Slot { device: Arc::default(), disk: Disk::default(), drawer, found: Data::Empty, wiped: 0, running: None, manners }
 }
 
 async fn links(

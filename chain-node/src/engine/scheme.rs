@@ -1,7 +1,7 @@
 //! The engine's Ed25519 scheme with the vote guard before every signature.
 //!
 //! Certificates, signatures and their checks are the engine's own. A vote that the guard refuses is never signed, so it
-//! cannot be journaled, sent, or counted. Without a guard, as in a simulation, every vote is signed.
+//! cannot be journaled, sent, or counted. Without a guard every vote is signed.
 
 use super::types::PublicKey;
 use crate::guard::{Round, VoteGuard};

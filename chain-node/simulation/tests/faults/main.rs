@@ -7,17 +7,24 @@
 )]
 
 mod beyond;
+mod forgetful;
 mod liars;
 mod replay;
 mod sizes;
 mod weather;
 
-use chain_simulation::{Outcome, Scenario};
+use chain_simulation::{Outcome, Scenario, scenario::Fault};
 
 /// Runs a scenario and prints what it was, for whoever sees it fail.
 fn outcome(seed: u64, validators: usize, seconds: u64, faults: &[&str]) -> Outcome {
-    let faults = faults.iter().map(|text| text.parse().unwrap()).collect();
-    let scenario = Scenario { seed, validators, seconds, faults, ..Scenario::default() };
+    run(Scenario { seed, validators, seconds, faults: parsed(faults), ..Scenario::default() })
+}
+
+fn parsed(faults: &[&str]) -> Vec<Fault> {
+    faults.iter().map(|text| text.parse().unwrap()).collect()
+}
+
+fn run(scenario: Scenario) -> Outcome {
     scenario.check().unwrap();
     println!("{scenario}");
     let outcome = chain_simulation::run(&scenario, |_| ()).unwrap();
