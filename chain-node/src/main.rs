@@ -101,7 +101,7 @@ enum Command {
         file: PathBuf,
     },
     /// Proposes, votes and enacts for an authority, and shows what is decided.
-    Govern(govern::Arguments),
+    Govern(Box<govern::Arguments>),
     /// Prints the proof that a validator's key stands for a name and an authority, for `govern propose admit-validator`.
     AdmissionProof(govern::AdmissionProof),
     /// Checks a genesis file and prints its hash.
