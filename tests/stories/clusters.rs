@@ -73,3 +73,14 @@ async fn validators_killed_at_any_moment_under_load_lose_nothing_and_vote_once()
     let _alone = alone().await;
     city::soak::run(&city::soak::Soak { rounds: 3, seed: None, validators: 4 }, &say).await
 }
+
+/// N053, N054, X009: the departments admit a validator by their votes, and let another go, while four clients write: the ledger never stops,
+/// the newcomer is found by the address in its record, votes and leads; the one that left is heard no more, and all that it had signed stays proven.
+#[tokio::test]
+async fn the_departments_admit_a_validator_and_let_another_go_while_clients_write() -> Result<()> {
+    let _alone = alone().await;
+    let size = Size { epoch_blocks: Some(16), ..sized(4) };
+    let mut world = World::ledger_of(size).await?;
+    rehearse(&mut world, &[Drill::Members], &say).await?;
+    world.stop().await
+}

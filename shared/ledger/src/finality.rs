@@ -108,6 +108,15 @@ pub fn trim_certificate(root: &TrustRoot, header: &Header, certificate: &[u8]) -
     Ok(parsed.to_bytes(committee.keys.len()))
 }
 
+/// The keys of the validators whose signatures made this header final.
+///
+/// # Errors
+/// When the certificate does not make the header final.
+pub fn signers(root: &TrustRoot, header: &Header, certificate: &[u8]) -> Result<Vec<[u8; 32]>, FinalityError> {
+    let (parsed, committee) = verified(root, header, certificate)?;
+    Ok(parsed.signers.iter().filter_map(|signer| committee.keys.get(*signer).copied()).collect())
+}
+
 fn verified<'a>(root: &'a TrustRoot, header: &Header, certificate: &[u8]) -> Result<(Certificate, Committee<'a>), FinalityError> {
     if certificate.len() > MAX_CERTIFICATE_BYTES {
         return Err(FinalityError::TooLong(certificate.len()));

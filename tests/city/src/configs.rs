@@ -1,12 +1,14 @@
 //! The configuration files of the city's services, as an operator would write them.
 
 use std::io::Write as _;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use data_encoding::HEXLOWER;
+use identity::keys::PublicKey;
 use serde_json::{Value, json};
 
 use crate::build;
@@ -47,7 +49,28 @@ pub fn write(plan: &Plan) -> Result<()> {
     write_toml(&plan.folder("verifier")?, &verifier_config(plan))
 }
 
-fn write_toml(folder: &std::path::Path, config: &Value) -> Result<()> {
+/// Makes a validator's key with its vote guard, as its operator would.
+pub fn validator_key(folder: &Path) -> Result<PublicKey> {
+    let made = run(Command::new(build::binary("chain-node")?).arg("keygen").arg(folder.join("consensus.key")))?;
+    Ok(serde_json::from_value(made.get("key").context("keygen names a key")?.clone())?)
+}
+
+/// Runs one of the city's programs to its end and reads the JSON that it prints.
+pub fn run(command: &mut Command) -> Result<Value> {
+    let output = command.output().with_context(|| format!("starting {}", command.get_program().display()))?;
+    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr).trim());
+    serde_json::from_slice(&output.stdout).context("the program printed something else than JSON")
+}
+
+/// Writes the configuration of a validator that joins a running ledger.
+pub fn write_newcomer(plan: &Plan, validator: &ValidatorPlan) -> Result<()> {
+    let mut config = validator_config(plan, validator);
+    let peers = config.pointer_mut("/network/peers").context("a validator's configuration has peers")?;
+    *peers = json!([]);
+    write_toml(&plan.validator_folder(validator)?, &config)
+}
+
+fn write_toml(folder: &Path, config: &Value) -> Result<()> {
     write_secret(&folder.join("config.toml"), &toml::to_string_pretty(config)?)
 }
 

@@ -33,6 +33,10 @@ pub enum Order {
     Terminate(Vec<String>),
     /// Kills a validator and removes its data: a lost disk. Its key stays.
     Wipe(String),
+    /// Makes one more validator and starts it; whether it becomes one is for the members.
+    Join,
+    /// Ends a validator cleanly, for good: the members let it go.
+    Retire(String),
     /// Which processes run.
     Processes,
 }
@@ -91,6 +95,8 @@ async fn obey(world: &mut World, order: Order) -> Result<()> {
         Order::Resume(names) => world.resume(&names).await,
         Order::Terminate(names) => world.terminate(&names).await,
         Order::Wipe(name) => world.wipe(&name).await,
+        Order::Join => world.join().await,
+        Order::Retire(name) => world.retire(&name).await,
         Order::Processes => Ok(()),
     }
 }

@@ -11,6 +11,7 @@ use clap::Subcommand;
 
 use crate::control::{self, Desk, Order, Running};
 use crate::members::tolerated;
+use crate::membership;
 use crate::observe::{Observer, Writer, now, percentile};
 use crate::plan::Plan;
 use crate::world::World;
@@ -46,6 +47,9 @@ pub enum Drill {
         /// The validator.
         validator: String,
     },
+    /// The departments admit a new validator and let an old one go, while clients write. Needs a city with short epochs
+    /// (`cargo city --epoch-blocks 20 --directory …`).
+    Members,
 }
 
 /// What a drill prints, and whether all was as expected.
@@ -102,6 +106,7 @@ pub async fn run(plan: &Plan, drill: &Drill, say: &(dyn Fn(&str) + Sync)) -> Res
         Drill::SitePartition { cluster } => stage.site_partition(log, cluster.as_deref()).await,
         Drill::KillLeader => stage.kill_leader(log).await,
         Drill::Wipe { validator } => stage.wipe(log, validator).await,
+        Drill::Members => membership::rehearse(plan, &stage.desk, log).await,
     }
 }
 
@@ -110,9 +115,11 @@ pub async fn run(plan: &Plan, drill: &Drill, say: &(dyn Fn(&str) + Sync)) -> Res
 /// # Errors
 /// The first drill's that fails.
 pub async fn rehearse(world: &mut World, drills: &[Drill], say: &(dyn Fn(&str) + Sync)) -> Result<()> {
-    let plan = world.plan().clone();
+    let directory = world.plan().directory().to_owned();
     let all = async {
         for drill in drills {
+            // Anew, for a drill may have changed it.
+            let plan = Plan::open(&directory)?.context("the city has a plan")?;
             run(&plan, drill, say).await?;
         }
         Ok(())

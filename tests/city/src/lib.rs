@@ -20,6 +20,7 @@ pub mod front;
 pub mod ledger_bench;
 pub mod load;
 pub mod members;
+pub mod membership;
 pub mod observe;
 pub mod plan;
 pub mod processes;

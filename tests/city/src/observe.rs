@@ -53,11 +53,18 @@ impl Observer {
 
     /// A node's block at a height.
     pub async fn block(&self, name: &str, height: u64) -> Result<ledger::block::Block> {
+        Ok(self.certified(name, height).await?.0)
+    }
+
+    /// A node's block at a height, with the certificate that it has of its own.
+    pub async fn certified(&self, name: &str, height: u64) -> Result<(ledger::block::Block, Option<Vec<u8>>)> {
         let validator = self.plan.validators.iter().find(|v| v.name == name).with_context(|| format!("no validator {name}"))?;
         let url = format!("{}/v1/blocks/{height}", loopback(validator.ports.main));
         let answer: BlockAnswer = self.http.get(url).send().await?.error_for_status()?.json().await?;
         let bytes = crate::configs::from_base64url(&answer.block)?;
-        identity::canonical::decode(&bytes, ledger::limits::MAX_BLOCK_BYTES).context("the node's block is no block")
+        let block = identity::canonical::decode(&bytes, ledger::limits::MAX_BLOCK_BYTES).context("the node's block is no block")?;
+        let certificate = answer.certificate.as_deref().map(crate::configs::from_base64url).transpose()?;
+        Ok((block, certificate))
     }
 
     /// Waits until a node has finalized a height; says how long it took.

@@ -161,8 +161,39 @@ impl Plan {
         };
         plan.write_keys_and_configs(&ca, &site, size.epoch_blocks, now)?;
         // Last: a directory without it is not a city yet.
-        std::fs::write(plan.directory.join("city.json"), serde_json::to_vec_pretty(&plan)?)?;
+        plan.save()?;
         Ok(plan)
+    }
+
+    /// One more validator for a ledger that runs: folder, key, vote guard and configuration, and a place in the plan. The members have
+    /// yet to admit it. Nobody's address is in its configuration: they dial it at the one that its record will have.
+    pub fn add_validator(&mut self) -> Result<()> {
+        let numbers = self.validators.iter().filter_map(|v| v.name.rsplit_once('-')?.1.parse::<usize>().ok());
+        let number = numbers.max().context("a plan has validators")? + 1;
+        let taken = self.validators.iter().flat_map(|v| [v.peer_port, v.ports.main, v.ports.admin]);
+        let mut ports = FreePorts { next: taken.max().context("a plan has ports")? + 1 };
+        let authority = self.validators.first().context("a plan has validators")?.authority;
+        let name = format!("validator-{number}");
+        let folder = self.folder(&format!("validators/{name}"))?;
+        let key = configs::validator_key(&folder)?;
+        let peer_port = ports.next()?;
+        let ports = Ports { main: ports.next()?, admin: ports.next()? };
+        // A site of its own: wherever else it stood, it might be one too many there.
+        let validator = ValidatorPlan { name, authority, ports, peer_port, key, cluster: format!("site-{number}") };
+        configs::write_newcomer(self, &validator)?;
+        self.validators.push(validator);
+        self.save()
+    }
+
+    /// A validator that the members let go is no longer part of the city; its folder stays.
+    pub fn remove_validator(&mut self, name: &str) -> Result<()> {
+        self.validators.retain(|validator| validator.name != name);
+        self.save()
+    }
+
+    fn save(&self) -> Result<()> {
+        let file = self.directory.join("city.json");
+        std::fs::write(&file, serde_json::to_vec_pretty(self)?).with_context(|| format!("writing {}", file.display()))
     }
 
     fn write_keys_and_configs(

@@ -159,6 +159,19 @@ impl World {
         std::fs::remove_dir_all(&data).with_context(|| format!("removing {}", data.display()))
     }
 
+    /// One more validator, which nobody has admitted yet.
+    pub async fn join(&mut self) -> Result<()> {
+        self.plan.add_validator()?;
+        let name = self.plan.validators.last().context("a validator was added")?.name.clone();
+        self.start(&name).await
+    }
+
+    /// Ends a validator for good.
+    pub async fn retire(&mut self, name: &str) -> Result<()> {
+        self.terminate(&[name.to_owned()]).await?;
+        self.plan.remove_validator(name)
+    }
+
     /// Variables for the environment of the next start of a process.
     pub fn set_environment(&mut self, name: &str, environment: Vec<(String, String)>) {
         self.environments.insert(name.to_owned(), environment);
@@ -261,6 +274,11 @@ impl World {
     }
 }
 
+/// The genesis of a city's ledger.
+pub fn genesis(plan: &Plan) -> Result<Genesis> {
+    Ok(serde_json::from_slice(&std::fs::read(plan.genesis_path())?)?)
+}
+
 /// A client of a city's ledger.
 pub fn chain(plan: &Plan) -> Result<ChainClient> {
     let names: Vec<&str> = plan.validators.iter().map(|v| v.name.as_str()).collect();
@@ -269,11 +287,10 @@ pub fn chain(plan: &Plan) -> Result<ChainClient> {
 
 /// A client that asks only the named validators.
 pub fn chain_of(plan: &Plan, names: &[&str]) -> Result<ChainClient> {
-    let genesis: Genesis = serde_json::from_slice(&std::fs::read(plan.genesis_path())?)?;
     let named = plan.validators.iter().filter(|v| names.contains(&v.name.as_str()));
     let nodes = named.map(|v| Url::parse(&loopback(v.ports.main))).collect::<Result<Vec<_>, _>>()?;
     let http = reqwest::Client::builder().build()?;
-    Ok(ChainClient::new(http, nodes, TrustRoot::from_genesis(genesis)?, Random::from_os_seed(entropy()?)))
+    Ok(ChainClient::new(http, nodes, TrustRoot::from_genesis(genesis(plan)?)?, Random::from_os_seed(entropy()?)))
 }
 
 /// Whether a validator calls itself ready, and what it says.
