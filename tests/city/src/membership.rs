@@ -52,6 +52,7 @@ pub(crate) async fn rehearse(plan: &Plan, desk: &Desk, mut log: Log<'_>) -> Resu
         changed = changes => changed?,
     };
     traffic.seen(&mut log);
+    log.sees(true, &newcomer.longest_block_gap().await?);
     everything_stands(&newcomer, &mut log).await?;
     log.verdict("the departments changed the ledger's validators while it ran, and no client noticed more than a pause")
 }
@@ -135,7 +136,10 @@ async fn admission(plan: &Plan, desk: &Desk, log: &mut Log<'_>) -> Result<City> 
     let took = started.elapsed().as_secs_f64();
     let (first, members) = city.committee(&city.chain(&city.others(&[]))?).await?;
     let key = city.validator.key.as_bytes().to_vec();
-    log.sees(members.contains(&key), &format!("epoch {first} has {} validators, {name} among them, {took:.1} s later", members.len()));
+    log.sees(
+        members.contains(&key),
+        &format!("epoch {first} has {} validators, {name} among them, {took:.1} s later", members.len()),
+    );
     city.wait_for(&format!("{name} signs and leads blocks that become final"), async || {
         let (signers, leaders) = city.at_work(height).await?;
         Ok(signers.contains(&key) && leaders.contains(&key))
@@ -152,7 +156,8 @@ async fn removal(before: &Plan, city: &City, leaver: &ValidatorPlan, desk: &Desk
     log.expects("from the next epoch on it neither votes nor leads, says so itself, and the others go on without it");
     let height = city.decide(&["remove-validator", "--name", name].map(str::to_owned), log).await?;
     let epoch = city.epoch_after(height)?;
-    city.wait_for(&format!("{name} is a validator no more"), async || Ok(city.observer.status(name).await?.role == "standby")).await?;
+    city.wait_for(&format!("{name} is a validator no more"), async || Ok(city.observer.status(name).await?.role == "standby"))
+        .await?;
     let others = city.others(&[name]);
     let chain = city.chain(&others)?;
     city.wait_for("the next epoch", async || Ok(city.committee(&chain).await?.0 >= epoch)).await?;
@@ -265,7 +270,9 @@ impl City {
         };
         let enacted = height(&enacted)?;
         let of = departments.len();
-        let text = format!("{ballots} of {of} departments approved by height {approved}; enacted at height {enacted}, notice {notice} blocks");
+        let text = format!(
+            "{ballots} of {of} departments approved by height {approved}; enacted at height {enacted}, notice {notice} blocks"
+        );
         log.sees(enacted >= approved + notice, &text);
         Ok(enacted)
     }
@@ -329,6 +336,27 @@ impl City {
             signers.extend(ledger::finality::signers(&root, &block.header, &certificate)?.iter().map(|key| key.to_vec()));
         }
         Ok((signers, leaders))
+    }
+
+    /// Between which two blocks the ledger took longest, by its leaders' clocks, and how many turns were given up there.
+    async fn longest_block_gap(&self) -> Result<String> {
+        let witness = self.others(&[]).last().context("nobody is left")?.clone();
+        let mut longest = (0, String::new());
+        let mut before = self.observer.block(&witness, 1).await?.header;
+        for height in 2..=self.observer.status(&witness).await?.height {
+            let header = self.observer.block(&witness, height).await?.header;
+            let gap_ms = header.timestamp_ms.saturating_sub(before.timestamp_ms);
+            if gap_ms > longest.0 {
+                let context = &header.context;
+                let turns = context.view.saturating_sub(context.parent_view + 1);
+                longest = (
+                    gap_ms,
+                    format!("block {height}, at view {} of epoch {}, {turns} turns given up", context.view, context.epoch),
+                );
+            }
+            before = header;
+        }
+        Ok(format!("the longest time between two blocks was {} ms: before {}", longest.0, longest.1))
     }
 
     async fn wait_for(&self, what: &str, so: impl AsyncFn() -> Result<bool>) -> Result<()> {

@@ -62,7 +62,8 @@ impl Observer {
         let url = format!("{}/v1/blocks/{height}", loopback(validator.ports.main));
         let answer: BlockAnswer = self.http.get(url).send().await?.error_for_status()?.json().await?;
         let bytes = crate::configs::from_base64url(&answer.block)?;
-        let block = identity::canonical::decode(&bytes, ledger::limits::MAX_BLOCK_BYTES).context("the node's block is no block")?;
+        let block =
+            identity::canonical::decode(&bytes, ledger::limits::MAX_BLOCK_BYTES).context("the node's block is no block")?;
         let certificate = answer.certificate.as_deref().map(crate::configs::from_base64url).transpose()?;
         Ok((block, certificate))
     }
