@@ -70,21 +70,23 @@ impl City {
 
     /// Like [`Self::prepare`], with a limit on the requests per second of one client.
     pub(crate) async fn prepare_with(validators: usize, requests_per_second: u32) -> Self {
-        Self::prepare_as(validators, requests_per_second, None).await
+        Self::prepare_as(validators, requests_per_second, |genesis| genesis).await
     }
 
     /// Prepares a ledger with epochs of so many blocks.
     pub(crate) async fn prepare_governed(validators: usize, epoch_blocks: u64) -> Self {
         let approval = Fraction { numerator: 2, denominator: 3 };
         let parameters = Parameters { approval, voting_blocks: 100, notice_blocks: 1, placement: Placement::Advisory };
-        Self::prepare_as(validators, 100_000, Some(Governance { epoch_blocks, parameters })).await
+        let governance = Some(Governance { epoch_blocks, parameters });
+        Self::prepare_as(validators, 100_000, |genesis| Genesis { governance, ..genesis }).await
     }
 
-    async fn prepare_as(validators: usize, requests_per_second: u32, governance: Option<Governance>) -> Self {
+    /// With a genesis that is changed before anybody sees it.
+    async fn prepare_as(validators: usize, requests_per_second: u32, change: impl FnOnce(Genesis) -> Genesis) -> Self {
         let alone = ALONE.lock().await;
         let dir = tempfile::tempdir().unwrap();
         let names: Vec<String> = (1..=validators).map(|number| format!("validator-{number}")).collect();
-        let genesis = Genesis { governance, ..genesis(&names) };
+        let genesis = change(genesis(&names));
         fs::write(dir.path().join("genesis.json"), serde_json::to_vec(&genesis).unwrap()).unwrap();
         let ports = free_ports(validators * 3);
         let peers: Vec<String> = names
@@ -122,7 +124,12 @@ impl City {
 
     /// Starts `validators` validators and waits until all serve and a block is final.
     pub(crate) async fn start(validators: usize) -> Self {
-        let mut city = Self::prepare(validators).await;
+        Self::start_of(validators, |genesis| genesis).await
+    }
+
+    /// Like [`Self::start`], with a genesis that is changed before anybody sees it.
+    pub(crate) async fn start_of(validators: usize, change: impl FnOnce(Genesis) -> Genesis) -> Self {
+        let mut city = Self::prepare_as(validators, 100_000, change).await;
         for place in 0..validators {
             city.spawn(place).await;
         }
@@ -226,6 +233,11 @@ impl City {
         let output = timeout(LIMIT, command.args(arguments).kill_on_drop(true).output()).await.expect("it ends").unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         serde_json::from_slice(&output.stdout).unwrap()
+    }
+
+    /// The address of a validator's RPC.
+    pub(crate) fn url(&self, place: usize) -> String {
+        self.nodes[place].url.clone()
     }
 
     /// The folder of a validator: configuration, key, guard and data.

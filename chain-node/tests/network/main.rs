@@ -7,6 +7,7 @@ mod city;
 mod damage;
 mod disk;
 mod finality;
+mod governance;
 mod monitoring;
 mod reads;
 mod recovery;
