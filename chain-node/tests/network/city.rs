@@ -21,7 +21,13 @@ use reqwest::StatusCode;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
-use std::{fs, os::unix::fs::PermissionsExt as _, path::PathBuf, process::Stdio, time::Duration};
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::Duration,
+};
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncBufReadExt as _, BufReader},
@@ -57,9 +63,10 @@ pub(crate) fn key(word: &str) -> SecretKey {
     SecretKey::from_bytes(Algorithm::Ed25519, &Sha256::digest(word).into()).unwrap()
 }
 
-/// The consensus key of a validator: of this run alone, because one key runs once on a machine and tests may run twice on it.
-pub(crate) fn validator_key(name: &str) -> SecretKey {
-    key(&format!("{name} of {}", std::process::id()))
+/// The consensus key of a validator of the city in this folder: no other's, because one key runs once on a machine, and the validators of
+/// the test before may still be ending.
+fn validator_key(name: &str, dir: &Path) -> SecretKey {
+    key(&format!("{name} in {}", dir.display()))
 }
 
 impl City {
@@ -86,7 +93,7 @@ impl City {
         let alone = ALONE.lock().await;
         let dir = tempfile::tempdir().unwrap();
         let names: Vec<String> = (1..=validators).map(|number| format!("validator-{number}")).collect();
-        let genesis = change(genesis(&names));
+        let genesis = change(genesis(&names, dir.path()));
         fs::write(dir.path().join("genesis.json"), serde_json::to_vec(&genesis).unwrap()).unwrap();
         let ports = free_ports(validators * 3);
         let peers: Vec<String> = names
@@ -98,7 +105,7 @@ impl City {
         for (place, name) in names.iter().enumerate() {
             let folder = dir.path().join(name);
             fs::create_dir(&folder).unwrap();
-            let validator = validator_key(name);
+            let validator = validator_key(name, dir.path());
             fs::write(folder.join("key"), HEXLOWER.encode(&*validator.to_bytes())).unwrap();
             fs::set_permissions(folder.join("key"), fs::Permissions::from_mode(0o600)).unwrap();
             chain_node::guard::create(&folder.join("key.guard"), validator.public_key().as_bytes()).unwrap();
@@ -448,7 +455,7 @@ impl City {
     }
 }
 
-fn genesis(names: &[String]) -> Genesis {
+fn genesis(names: &[String], dir: &Path) -> Genesis {
     let public = |word: &str| -> PublicKey { key(word).public_key() };
     Genesis {
         network: "test".parse().unwrap(),
@@ -460,7 +467,7 @@ fn genesis(names: &[String]) -> Genesis {
             .map(|name| Validator {
                 name: name.clone(),
                 authority: "e-government".parse().unwrap(),
-                key: validator_key(name).public_key(),
+                key: validator_key(name, dir).public_key(),
                 cluster: "one".to_owned(),
                 address: None,
             })

@@ -154,8 +154,8 @@ async fn finalized_blocks_come_as_events_and_the_rpc_describes_itself() {
     let description = city.json::<Value>(0, "/openapi.json").await.1;
     let described: Vec<&str> = description["paths"].as_object().unwrap().keys().map(String::as_str).collect();
     assert_eq!(described, ROUTES);
-    let metrics = city.metrics(0).await;
-    assert!(metrics.contains("ledger_finalized_height") && metrics.contains("ledger_progressing 1"), "{metrics}");
+    city.wait_until("a metric of progress", async |city| city.metrics(0).await.contains("ledger_progressing 1")).await;
+    assert!(city.metrics(0).await.contains("ledger_finalized_height"));
 }
 
 /// SEC-C1: one address gets its share of requests and no more.
