@@ -5,23 +5,25 @@
 //! `tar --sort=name --owner=0 --group=0 --numeric-owner -czf data-before-guards.tar.gz .` in the city's folder without its log.
 
 use crate::city::City;
-use ledger::{cell::Subject, receipt::Outcome};
+use ledger::{TrustRoot, cell::Subject, receipt::Outcome};
 use std::{fs, path::Path, process::Command};
 
-/// Puts the fixture's genesis and data into the folder of a prepared city.
-fn unpack(city: &City) {
+/// Puts the fixture's genesis, key and data into the folder of a prepared city.
+fn unpack(city: &mut City) {
     let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/data-before-guards.tar.gz");
     let root = city.folder(0).parent().unwrap().to_owned();
-    let names = ["./genesis.json", "./validator-1/data"];
-    let status = Command::new("tar").arg("-xzf").arg(fixture).arg("-C").arg(root).args(names).status().unwrap();
+    let names = ["./genesis.json", "./validator-1/key", "./validator-1/data"];
+    let status = Command::new("tar").arg("-xzf").arg(fixture).arg("-C").arg(&root).args(names).status().unwrap();
     assert!(status.success());
+    let genesis = fs::read(root.join("genesis.json")).unwrap();
+    city.root = TrustRoot::from_genesis(serde_json::from_slice(&genesis).unwrap()).unwrap();
 }
 
 /// REL-E4: the data folder of the version before vote guards is opened as it is, goes on from its last block, and stays good.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_data_of_the_version_before_guards_goes_on() {
     let mut city = City::prepare(1).await;
-    unpack(&city);
+    unpack(&mut city);
     fs::remove_file(city.folder(0).join("key.guard")).unwrap();
     city.spawn(0).await;
     city.wait_until("the old blocks and a new one", async |city| city.height(0).await > 6).await;
