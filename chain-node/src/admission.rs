@@ -43,11 +43,38 @@ pub enum AdmissionError {
     Signature(#[source] KeyError),
 }
 
-/// Checks a transaction that came from outside, the cheap rules first.
+/// A transaction that keeps every rule but the dearest one: its signature is unchecked.
+pub struct Screened(Candidate);
+
+impl Screened {
+    /// What would wait, to ask whether there is room before anybody pays for the signature.
+    pub fn candidate(&self) -> &Candidate {
+        &self.0
+    }
+
+    /// Checks the signature.
+    ///
+    /// # Errors
+    /// When it does not verify.
+    pub fn verify(self) -> Result<Candidate, AdmissionError> {
+        self.0.transaction.verify_signature().map_err(AdmissionError::Signature)?;
+        Ok(self.0)
+    }
+}
+
+/// Checks a transaction that came from outside by every rule.
 ///
 /// # Errors
 /// When a rule is broken; see [`AdmissionError`].
 pub fn admit(genesis: &Hash, height: u64, transaction: Transaction) -> Result<Candidate, AdmissionError> {
+    screen(genesis, height, transaction)?.verify()
+}
+
+/// Checks a transaction that came from outside by the cheap rules.
+///
+/// # Errors
+/// When a rule is broken; see [`AdmissionError`].
+pub fn screen(genesis: &Hash, height: u64, transaction: Transaction) -> Result<Screened, AdmissionError> {
     let length = canonical::encode(&transaction).len();
     if length > MAX_TRANSACTION_BYTES {
         return Err(AdmissionError::TooLarge { length });
@@ -61,14 +88,8 @@ pub fn admit(genesis: &Hash, height: u64, transaction: Transaction) -> Result<Ca
         return Err(AdmissionError::ExpiryTooFar { expires_at, height });
     }
     transaction.check_bounds().map_err(AdmissionError::IllFormed)?;
-    transaction.verify_signature().map_err(AdmissionError::Signature)?;
-    Ok(Candidate {
-        id: transaction.id().0,
-        sender: quota(&unsigned.sender),
-        expires_at,
-        bytes: length,
-        transaction: Arc::new(transaction),
-    })
+    let (id, sender) = (transaction.id().0, quota(&unsigned.sender));
+    Ok(Screened(Candidate { id, sender, expires_at, bytes: length, transaction: Arc::new(transaction) }))
 }
 
 /// One quota for each key of an identity, authority or party. Not one for all its keys: whether a key is its, only the state knows, and

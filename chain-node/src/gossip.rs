@@ -4,7 +4,7 @@
 //! that a client gave it to sends it again until it is final. What no honest node sends gets its sender cut off.
 
 use crate::{
-    admission::{self, AdmissionError},
+    admission::{self, AdmissionError, Screened},
     engine::types::PublicKey,
     mempool::{Mempool, Origin},
     neighbours::{Answer, Neighbours, Outgoing, Question},
@@ -135,8 +135,12 @@ impl<B: Blocker<PublicKey = PublicKey>> Gossip<B> {
             if self.mempool.knows(&transaction.id().0) {
                 continue;
             }
-            match admission::admit(&self.genesis, self.mempool.finalized_height(), transaction) {
-                // A full pool drops it: its own node sends it again.
+            let screened = admission::screen(&self.genesis, self.mempool.finalized_height(), transaction);
+            // A full pool drops it before anybody pays for its signature: its own node sends it again.
+            if screened.as_ref().is_ok_and(|screened| self.mempool.room_for(screened.candidate()).is_err()) {
+                continue;
+            }
+            match screened.and_then(Screened::verify) {
                 Ok(candidate) => {
                     self.observations.arrived(candidate.id, milliseconds(clock.current()));
                     let _ = self.mempool.insert(candidate, Origin::Peer);

@@ -136,20 +136,11 @@ impl Mempool {
     /// # Errors
     /// When it is expired or a limit is reached.
     pub fn insert(&self, candidate: Candidate, origin: Origin) -> Result<bool, Refusal> {
-        let height = self.finalized_height();
-        if candidate.expires_at <= height {
-            return Err(Refusal::Expired { expired_at: candidate.expires_at, height });
-        }
         let mut pool = self.pool();
         if pool.knows(&candidate.id) {
             return Ok(false);
         }
-        if pool.by_id.len() >= self.limits.transactions || pool.bytes.saturating_add(candidate.bytes) > self.limits.bytes {
-            return Err(Refusal::Full);
-        }
-        if pool.per_sender.get(&candidate.sender).is_some_and(|waiting| waiting.count >= self.limits.per_sender) {
-            return Err(Refusal::SenderFull);
-        }
+        self.room(&pool, &candidate)?;
         let place = pool.queue(&candidate);
         pool.bytes += candidate.bytes;
         pool.by_place.insert(place, candidate.id);
@@ -157,6 +148,28 @@ impl Mempool {
         drop(pool);
         self.changes.send_modify(|version| *version = version.wrapping_add(1));
         Ok(true)
+    }
+
+    /// Whether there is room for it now, so that a sender whose quota is used up costs no signature check.
+    ///
+    /// # Errors
+    /// When it is expired or a limit is reached.
+    pub fn room_for(&self, candidate: &Candidate) -> Result<(), Refusal> {
+        self.room(&self.pool(), candidate)
+    }
+
+    fn room(&self, pool: &Pool, candidate: &Candidate) -> Result<(), Refusal> {
+        let height = self.finalized_height();
+        if candidate.expires_at <= height {
+            return Err(Refusal::Expired { expired_at: candidate.expires_at, height });
+        }
+        if pool.by_id.len() >= self.limits.transactions || pool.bytes.saturating_add(candidate.bytes) > self.limits.bytes {
+            return Err(Refusal::Full);
+        }
+        if pool.per_sender.get(&candidate.sender).is_some_and(|waiting| waiting.count >= self.limits.per_sender) {
+            return Err(Refusal::SenderFull);
+        }
+        Ok(())
     }
 
     /// Whether a transaction waits here or was finalized a while ago.

@@ -444,7 +444,9 @@ impl<E: Environment> Node<E> {
         if self.mempool.knows(&id.0) || self.receipt(&id).await.is_some() {
             return Ok(id);
         }
-        let candidate = admission::admit(&self.genesis_hash, self.mempool.finalized_height(), transaction)?;
+        let screened = admission::screen(&self.genesis_hash, self.mempool.finalized_height(), transaction)?;
+        self.mempool.room_for(screened.candidate())?;
+        let candidate = screened.verify()?;
         let transaction = candidate.transaction.clone();
         self.observations.arrived(id.0, milliseconds(self.clock.current()));
         if self.mempool.insert(candidate, Origin::Local)? {

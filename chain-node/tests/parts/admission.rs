@@ -1,7 +1,7 @@
 //! What a node takes from a client, and what it turns away.
 
 use crate::{GENESIS, secret, transaction, unsigned};
-use chain_node::admission::{AdmissionError, admit};
+use chain_node::admission::{AdmissionError, admit, screen};
 use identity::{Signer as _, keys::KeyError};
 use ledger::{
     limits::MAX_EXPIRY_BLOCKS,
@@ -31,6 +31,14 @@ fn a_signature_of_another_key_or_over_other_bytes_is_refused() {
     let good = transaction("citizen", 1);
     let changed = Transaction { unsigned: unsigned("citizen", 2, 100), ..good };
     assert_eq!(admit(&GENESIS, 0, changed).unwrap_err(), AdmissionError::Signature(KeyError::Signature));
+}
+
+/// SEC-C1: the cheap rules come first, so that whoever floods is turned away before a signature is paid for; no less is checked in the end.
+#[test]
+fn the_signature_is_checked_last_and_is_checked() {
+    let forged = unsigned("citizen", 1, 100).sign(&secret("thief"));
+    let screened = screen(&GENESIS, 0, forged).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(screened.verify().unwrap_err(), AdmissionError::Signature(KeyError::Signature));
 }
 
 #[test]

@@ -111,6 +111,7 @@ fn number_bytes_and_the_share_of_one_sender_are_limited() {
     for number in 0..2 {
         pool.insert(candidate("citizen", number), Origin::Peer).unwrap();
     }
+    assert_eq!(pool.room_for(&candidate("citizen", 2)), Err(Refusal::SenderFull), "before its signature is checked");
     assert_eq!(pool.insert(candidate("citizen", 2), Origin::Peer), Err(Refusal::SenderFull));
     assert_eq!(pool.insert(candidate("other", 0), Origin::Peer), Ok(true));
     pool.finalized(1, [&candidate("citizen", 0).id]);
