@@ -1,13 +1,8 @@
-//! Golden vectors of everything that the ledger hashes or signs: `vectors.txt`, computed outside of Rust.
+//! Golden vectors of everything that the ledger hashes or signs: `objects.txt`, computed outside of Rust.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
+use crate::{RESIDENT, Vectors, edwards, inception, p256};
 
-use std::collections::BTreeMap;
-
-use borsh::{BorshDeserialize, BorshSerialize};
-use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
-use identity::did::Inception;
-use identity::{Algorithm, Commitment, Localized, PublicKey, Signature};
+use identity::{Algorithm, Commitment, Localized, Signature};
 use ledger::block::{Block, Context, Header, Operations, transactions_root};
 use ledger::canonical::{self, Hash, encode};
 use ledger::cell::{Cell, Subject};
@@ -17,48 +12,6 @@ use ledger::records::{
     AllowedData, AttestationRecord, AttestationStatus, AuthorityRecord, IdentityRecord, PartyRecord, Purpose, RecordId,
 };
 use ledger::transaction::{Anchor, Body, NewAttestation, NewReceipt, Sender, StatusChange, Transaction, Unsigned};
-
-const RESIDENT: &str = "urn:yufu:vct:resident-identity:1";
-
-/// The vectors by name. `take` removes one, so that a vector that no test looks at is found.
-struct Vectors(BTreeMap<&'static str, &'static str>);
-
-impl Vectors {
-    fn read() -> Self {
-        let lines = include_str!("vectors.txt").lines().filter(|line| !line.starts_with('#'));
-        Self(lines.map(|line| line.split_once(": ").unwrap()).collect())
-    }
-
-    fn take(&mut self, name: &str) -> &'static str {
-        self.0.remove(name).unwrap_or_else(|| panic!("there is no vector '{name}'"))
-    }
-
-    fn bytes(&mut self, name: &str, bytes: &[u8]) {
-        assert_eq!(HEXLOWER.encode(bytes), self.take(name), "{name}");
-    }
-
-    /// The value has these canonical bytes, and they decode to it.
-    fn value<T: BorshSerialize + BorshDeserialize + PartialEq + std::fmt::Debug>(&mut self, name: &str, value: &T) {
-        self.bytes(name, &encode(value));
-        assert_eq!(&canonical::decode::<T>(&encode(value), 64 * 1024).unwrap(), value, "{name}");
-    }
-}
-
-fn key(hex: &str) -> PublicKey {
-    PublicKey::try_from_slice(&HEXLOWER_PERMISSIVE.decode(hex.as_bytes()).unwrap()).unwrap()
-}
-
-fn edwards() -> PublicKey {
-    key("01a09aa5f47a6759802ff955f8dc2d2a14a5c99d23be97f864127ff9383455a4f0")
-}
-
-fn p256() -> PublicKey {
-    key("02020217e617f0b6443928278f96999e69a23a4f2c152bdf6d6cdf66e5b80282d4ed")
-}
-
-fn inception() -> Inception {
-    Inception { network: "pilot".parse().unwrap(), device: edwards(), recovery_commitment: [0x44; 32] }
-}
 
 fn anchor() -> Anchor {
     let cid = [&[0x01, 0x55, 0x12, 0x20][..], &[3; 32]].concat();
@@ -187,7 +140,7 @@ fn genesis() -> Genesis {
 
 #[test]
 fn everything_hashed_or_signed_has_these_bytes() {
-    let mut vectors = Vectors::read();
+    let mut vectors = Vectors::of(include_str!("objects.txt"));
     for (name, sender) in senders() {
         vectors.value(&format!("sender {name}"), &sender);
     }
@@ -229,7 +182,7 @@ fn everything_hashed_or_signed_has_these_bytes() {
     vectors.value("body of receipt refused", &receipt(Outcome::Refused(Refusal::OtherLedger)));
     assert_eq!(String::from_utf8(serde_json_canonicalizer::to_vec(&genesis()).unwrap()).unwrap(), vectors.take("genesis json"));
     vectors.bytes("genesis hash", &genesis().hash());
-    assert_eq!(vectors.0, BTreeMap::new(), "vectors that nothing was checked against");
+    assert_eq!(vectors.0, std::collections::BTreeMap::new(), "vectors that nothing was checked against");
 }
 
 #[test]

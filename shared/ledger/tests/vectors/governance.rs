@@ -1,14 +1,9 @@
-//! Golden vectors of governance, recovery, batches and evidence: `governance_vectors.txt`, computed outside of Rust.
+//! Golden vectors of governance, recovery, batches and evidence: `governance.txt`, computed outside of Rust.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
+use crate::{RESIDENT, Vectors, edwards, inception, p256};
 
-use std::collections::BTreeMap;
-
-use borsh::{BorshDeserialize, BorshSerialize};
-use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
-use identity::did::Inception;
-use identity::{Algorithm, Localized, PublicKey, Signature};
-use ledger::canonical::{self, encode};
+use identity::{Algorithm, Localized, Signature};
+use ledger::canonical;
 use ledger::cell::Subject;
 use ledger::evidence::{Evidence, Offence, SignedProposal};
 use ledger::genesis::{Genesis, Validator};
@@ -20,50 +15,8 @@ use ledger::receipt::Refusal;
 use ledger::records::{AttestationStatus, AuthorityId, AuthorityRecord, BatchItemRecord, BatchKind, BatchRecord, RecordId};
 use ledger::transaction::{Body, NewBatch, Sender, Transaction, TransactionId, Unsigned};
 
-const RESIDENT: &str = "urn:yufu:vct:resident-identity:1";
-
-/// The vectors by name. `take` removes one, so that a vector that no test looks at is found.
-struct Vectors(BTreeMap<&'static str, &'static str>);
-
-impl Vectors {
-    fn read() -> Self {
-        let lines = include_str!("governance_vectors.txt").lines().filter(|line| !line.starts_with('#'));
-        Self(lines.map(|line| line.split_once(": ").unwrap()).collect())
-    }
-
-    fn take(&mut self, name: &str) -> &'static str {
-        self.0.remove(name).unwrap_or_else(|| panic!("there is no vector '{name}'"))
-    }
-
-    fn bytes(&mut self, name: &str, bytes: &[u8]) {
-        assert_eq!(HEXLOWER.encode(bytes), self.take(name), "{name}");
-    }
-
-    /// The value has these canonical bytes, and they decode to it.
-    fn value<T: BorshSerialize + BorshDeserialize + PartialEq + std::fmt::Debug>(&mut self, name: &str, value: &T) {
-        self.bytes(name, &encode(value));
-        assert_eq!(&canonical::decode::<T>(&encode(value), 64 * 1024).unwrap(), value, "{name}");
-    }
-}
-
-fn key(hex: &str) -> PublicKey {
-    PublicKey::try_from_slice(&HEXLOWER_PERMISSIVE.decode(hex.as_bytes()).unwrap()).unwrap()
-}
-
-fn edwards() -> PublicKey {
-    key("01a09aa5f47a6759802ff955f8dc2d2a14a5c99d23be97f864127ff9383455a4f0")
-}
-
-fn p256() -> PublicKey {
-    key("02020217e617f0b6443928278f96999e69a23a4f2c152bdf6d6cdf66e5b80282d4ed")
-}
-
 fn police() -> AuthorityId {
     "police".parse().unwrap()
-}
-
-fn inception() -> Inception {
-    Inception { network: "pilot".parse().unwrap(), device: edwards(), recovery_commitment: [0x44; 32] }
 }
 
 fn authority(accredited_types: &[&str]) -> AuthorityRecord {
@@ -229,7 +182,7 @@ fn refusals(vectors: &mut Vectors) {
 
 #[test]
 fn everything_hashed_or_signed_for_governance_has_these_bytes() {
-    let mut vectors = Vectors::read();
+    let mut vectors = Vectors::of(include_str!("governance.txt"));
     for (name, sender, body) in kinds() {
         vectors.value(&format!("body {name}"), &body);
         let unsigned = Unsigned { genesis: [0x77; 32], sender, sequence: 0x0102_0304_0506_0708, expiry_height: 20_000, body };
@@ -269,5 +222,5 @@ fn everything_hashed_or_signed_for_governance_has_these_bytes() {
     let json = String::from_utf8(serde_json_canonicalizer::to_vec(&genesis).unwrap()).unwrap();
     assert_eq!(json, vectors.take("governed genesis json"));
     vectors.bytes("governed genesis hash", &genesis.hash());
-    assert_eq!(vectors.0, BTreeMap::new(), "vectors that nothing was checked against");
+    assert_eq!(vectors.0, std::collections::BTreeMap::new(), "vectors that nothing was checked against");
 }
