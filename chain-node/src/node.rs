@@ -195,6 +195,7 @@ where
         epochs: epochs.clone(),
         application: application.clone(),
         mempool: mempool.clone(),
+        peers: peers.clone(),
         timing: timing(&parts.consensus),
         sync_patience: protection.sync_patience,
         partition: parts.partition,

@@ -1,10 +1,24 @@
-//! Messages of the next epoch that came before this node entered it.
+//! What an engine hears first: who is here, and messages of its epoch that came before this node entered it.
 //!
 //! The validators finalize the last block of an epoch within a few milliseconds of each other. What the quicker ones send
 //! meanwhile is kept, within bounds, and delivered first; else their votes would be lost and the first leader's turn with them.
+//!
+//! An engine begins with no memory of who spoke. As soon as it has heard a quorum it gives up the turns of leaders that it has not heard
+//! yet, and when some do so and some do not, a turn waits for its last timeout. So it is told who is here, by [`Early::greet`].
 
-use super::types::PublicKey;
+use super::types::{Digest, PublicKey, Scheme};
+use bytes::Bytes;
+use commonware_codec::{DecodeExt as _, Encode as _, FixedSize as _};
+use commonware_consensus::{
+    simplex::types::{Nullify, Vote},
+    types::{Epoch, Round, View},
+};
+use commonware_cryptography::{
+    certificate::{Attestation, Scheme as _},
+    ed25519::Signature,
+};
 use commonware_p2p::{Message, Receiver};
+use commonware_utils::Participant;
 use std::{collections::BTreeMap, collections::VecDeque, num::NonZeroUsize};
 
 /// Messages kept of one peer and channel.
@@ -24,6 +38,17 @@ impl Early {
         if *count < OF_ONE_PEER {
             *count += 1;
             self.messages.push_back(message);
+        }
+    }
+
+    /// Makes the engine of an epoch take these validators for alive, as if each had just spoken: with a vote on view 0, which is
+    /// before every view. The engine notes its sender, and drops it before its signature, which is none, would be checked.
+    pub(super) fn greet(&mut self, epoch: u64, scheme: &Scheme, here: impl Fn(&PublicKey) -> bool) {
+        let nobody = Signature::decode(Bytes::from_static(&[0; Signature::SIZE])).expect("any bytes read as a signature");
+        for (index, key) in scheme.participants().iter().enumerate().filter(|(_, key)| here(key)) {
+            let attestation = Attestation { signer: Participant::from_usize(index), signature: nobody.clone().into() };
+            let word = Nullify::<Scheme> { round: Round::new(Epoch::new(epoch), View::zero()), attestation };
+            self.messages.push_front((key.clone(), Vote::<Scheme, Digest>::Nullify(word).encode().into()));
         }
     }
 }

@@ -27,6 +27,7 @@ use self::{
     application::Application,
     block::Block,
     consensus::{Consensus, FETCH_RETRY, FETCH_TIMEOUT},
+    early::{Early, Resumed},
     epochs::{Epochs, Schemes},
     limits::{MAILBOX, SYNC_BATCH},
     network::{Directory, Links},
@@ -34,7 +35,7 @@ use self::{
     pacing::{Pace, Paced},
     types::{Environment, Marshal, PublicKey, State, Stateful},
 };
-use crate::mempool::Mempool;
+use crate::{mempool::Mempool, peers::Peers};
 use commonware_broadcast::buffered;
 use commonware_consensus::{
     Reporters,
@@ -74,6 +75,8 @@ pub struct Node {
     pub application: Application,
     /// Transactions that wait.
     pub mempool: Arc<Mempool>,
+    /// Who is heard.
+    pub peers: Arc<Peers>,
     /// Pacing and timeouts.
     pub timing: Timing,
     /// How long a node without data asks for a state to begin with; a node that replays the ledger does not ask.
@@ -169,8 +172,15 @@ where
     let consensus = Consensus { genesis: hash, automaton, blocker, timing, prefix, cache, accusations };
     let links = consensus::Links { votes: channels.votes, certificates: channels.certificates, requests: channels.resolver };
     let consensus = if epochs.governed() {
-        let parts =
-            orchestrator::Parts { epochs, marshal: marshal.clone(), consensus, directory, blocks, genesis: genesis.digest() };
+        let parts = orchestrator::Parts {
+            epochs,
+            marshal: marshal.clone(),
+            consensus,
+            directory,
+            peers: node.peers,
+            blocks,
+            genesis: genesis.digest(),
+        };
         let orchestrator = Orchestrator::new(context.child("epochs"), parts, links);
         let state = stateful.clone();
         context.child("orchestrator").spawn(|_| async move {
@@ -180,6 +190,10 @@ where
         })
     } else {
         let scheme = epochs.scheme(0).expect("the genesis names the members of the only epoch");
+        let mut early = Early::default();
+        early.greet(0, &scheme, |_| true);
+        let consensus::Links { votes: (sender, receiver), certificates, requests } = links;
+        let links = consensus::Links { votes: (sender, Resumed::new(early, receiver)), certificates, requests };
         consensus.start(context.child("simplex"), 0, scheme, Floor::Genesis(genesis.digest()), links)
     };
     Engine { consensus, marshal, state: stateful }

@@ -13,7 +13,7 @@ use super::{
     network::Directory,
     types::{Digest, Environment, Marshal, PublicKey},
 };
-use crate::engine::block::Block;
+use crate::{engine::block::Block, peers::Peers};
 use commonware_actor::Feedback;
 use commonware_consensus::{Heightable as _, Reporter, marshal::Update, simplex::config::Floor, types::Height};
 use commonware_cryptography::Digestible as _;
@@ -108,6 +108,7 @@ pub(super) struct Parts<E: Environment, B, D> {
     pub(super) marshal: Marshal,
     pub(super) consensus: Consensus<E, B>,
     pub(super) directory: D,
+    pub(super) peers: Arc<Peers>,
     pub(super) blocks: Blocks,
     /// The digest of the block at height 0.
     pub(super) genesis: Digest,
@@ -214,14 +215,16 @@ where
             let boundary = self.parts.epochs.boundary(epoch).expect("a boundary is stored before its block is acknowledged");
             Digest::from(boundary.header.digest())
         };
-        self.enter(epoch, root).await
+        // A node that starts has heard nobody: nobody is absent before the engine has waited for them once.
+        self.enter(epoch, root, |_| true).await
     }
 
-    /// Starts the engine of an epoch whose first block builds on `root`. None when the network has stopped.
-    async fn enter(&mut self, epoch: u64, root: Digest) -> Option<Active> {
+    /// Starts the engine of an epoch whose first block builds on `root`, with those who are `here`. None when the network has stopped.
+    async fn enter(&mut self, epoch: u64, root: Digest, here: impl Fn(&PublicKey) -> bool) -> Option<Active> {
         let scheme = self.parts.epochs.scheme(epoch).expect("the members of an epoch are stored before it begins");
         self.parts.epochs.enter(epoch);
         self.admit();
+        self.votes.early.greet(epoch, &scheme, here);
         let links = Links {
             votes: self.votes.register(epoch).await?,
             certificates: self.certificates.register(epoch).await?,
@@ -279,7 +282,8 @@ where
                 return false;
             },
         }
-        let Some(entered) = self.enter(next, digest).await else {
+        let (peers, now) = (self.parts.peers.clone(), self.context.current());
+        let Some(entered) = self.enter(next, digest, |peer| peers.is_here(peer, now)).await else {
             return false;
         };
         let left = std::mem::replace(active, entered).epoch;

@@ -134,7 +134,9 @@ async fn admission(plan: &Plan, desk: &Desk, log: &mut Log<'_>) -> Result<City> 
     })
     .await?;
     let took = started.elapsed().as_secs_f64();
-    let (first, members) = city.committee(&city.chain(&city.others(&[]))?).await?;
+    let chain = city.chain(&city.others(&[]))?;
+    city.wait_for("a proof of the next epoch", async || Ok(city.committee(&chain).await?.0 >= epoch)).await?;
+    let (first, members) = city.committee(&chain).await?;
     let key = city.validator.key.as_bytes().to_vec();
     log.sees(
         members.contains(&key),
