@@ -16,7 +16,7 @@ use super::{
 use crate::{engine::block::Block, peers::Peers};
 use commonware_actor::Feedback;
 use commonware_consensus::{Heightable as _, Reporter, marshal::Update, simplex::config::Floor, types::Height};
-use commonware_cryptography::Digestible as _;
+use commonware_cryptography::{Digestible as _, certificate::Scheme as _};
 use commonware_macros::select;
 use commonware_p2p::{
     Blocker, Channel, Message, Receiver, Sender,
@@ -282,8 +282,11 @@ where
                 return false;
             },
         }
+        // Who was not a member yet may still be catching up: its first turn is left out by all, and not by some of them.
+        let members = self.parts.epochs.scheme(active.epoch).expect("this node is in this epoch");
         let (peers, now) = (self.parts.peers.clone(), self.context.current());
-        let Some(entered) = self.enter(next, digest, |peer| peers.is_here(peer, now)).await else {
+        let here = |peer: &PublicKey| members.participants().position(peer).is_some() && peers.is_here(peer, now);
+        let Some(entered) = self.enter(next, digest, here).await else {
             return false;
         };
         let left = std::mem::replace(active, entered).epoch;
