@@ -103,6 +103,41 @@ fn what_a_browser_needs_has_nothing_that_a_browser_has_not() {
     }
 }
 
+/// What of the engine stays behind its border, and what the node also uses outside: the runtime that everything runs on, its sockets, and
+/// the encoding and the keys that its peers are named by.
+const ENGINE: &[&str] = &["actor", "broadcast", "consensus", "glue", "parallel", "resolver", "storage", "stream"];
+const ENGINE_FOLDER: &str = "chain-node/src/engine/";
+/// Besides: the simulation, which plays validators against each other, and what tests or measures the engine itself.
+const ENGINE_USERS: &[&str] =
+    &["chain-node/simulation/", "chain-node/tests/", "chain-node/examples/", "shared/ledger/tests/", "shared/ledger/benches/"];
+
+/// X051, Z018: consensus can be replaced: votes, certificates, ordering and authenticated storage of the engine are known to one folder, and
+/// no other crate, wallets and services above all, knows the engine at all.
+#[test]
+fn the_engine_stays_behind_its_border() {
+    let mut inside = 0;
+    for path in tracked().iter().filter(|p| p.ends_with(".rs")) {
+        let allowed = path.starts_with(ENGINE_FOLDER);
+        if ENGINE_USERS.iter().any(|user| path.starts_with(user)) || path == "tests/tidy.rs" {
+            continue;
+        }
+        let text = read(path);
+        let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+        for line in code.filter(|line| line.contains("commonware_")) {
+            let named = ENGINE.iter().find(|name| line.contains(&format!("commonware_{name}")));
+            assert!(path.starts_with("chain-node/"), "{path} must not know the engine: {line}");
+            assert!(allowed || named.is_none(), "{path} must not know commonware_{}", named.unwrap_or(&""));
+            inside += usize::from(allowed && named.is_some());
+        }
+    }
+    assert!(inside > 20, "the border is where the engine is used: {inside}");
+    for (name, manifest) in manifests() {
+        let engine = dependencies(&manifest).into_iter().find(|dependency| dependency.starts_with("commonware"));
+        let may = ["chain-node", "chain-simulation"].contains(&name.as_str());
+        assert!(may || engine.is_none(), "{name} must not depend on {}", engine.unwrap_or_default());
+    }
+}
+
 #[test]
 fn the_wallets_app_sees_the_core_and_only_one_file_may_import_tauri() {
     let manifests = manifests();
@@ -195,13 +230,16 @@ fn the_top_level_has_only_the_folders_of_the_design() {
 /// `tests/rows.txt` lists the requirement, fault and attack rows that Yufu claims; each must be named by a test's comment.
 #[test]
 fn every_claimed_row_is_named_by_a_test() {
-    let mut named = String::new();
+    let mut named = BTreeSet::new();
     for path in tracked().iter().filter(|p| p.ends_with(".rs") || p.ends_with(".mjs")) {
-        named.push_str(&read(path));
+        let text = read(path);
+        let comments = text.lines().map(str::trim_start).filter(|line| line.starts_with("//"));
+        let words = comments.flat_map(|line| line.split(|c: char| !c.is_ascii_alphanumeric() && c != '-'));
+        named.extend(words.map(str::to_owned));
     }
     for row in
         read("tests/rows.txt").lines().filter_map(|line| line.split_whitespace().next()).filter(|row| !row.starts_with('#'))
     {
-        assert!(named.contains(row), "no test names {row}");
+        assert!(named.contains(row), "no comment of a test names {row}");
     }
 }

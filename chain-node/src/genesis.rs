@@ -3,14 +3,14 @@
 //! Refuses a genesis that no ledger could start from. Who the validators and authorities are is agreed outside.
 
 use crate::engine::{
+    application::no_operations,
     block::Block,
-    types::{Databases, Environment, PublicKey},
+    types::{Environment, PublicKey},
 };
 use commonware_codec::{Copying, DecodeExt as _};
-use commonware_glue::stateful::db::DatabaseSet;
 use identity::{Algorithm, UnixSeconds};
 use ledger::{
-    block::{Context, Header, Operations, transactions_root},
+    block::{Context, Header, transactions_root},
     genesis::Genesis,
 };
 use std::{
@@ -91,7 +91,6 @@ impl Checked {
 
     /// The block at height 0. Its state is empty: the records of the genesis are written by the first block.
     pub fn block<E: Environment>(&self) -> Block {
-        let empty = <Databases<E> as DatabaseSet<E>>::initial_sync_targets();
         let leader = self.keys.first().expect("a checked genesis has a validator");
         let header = Header {
             genesis: self.genesis.hash(),
@@ -106,7 +105,7 @@ impl Checked {
             timestamp_ms: self.started_at_ms,
             transactions_root: transactions_root(&[]),
             state_root: [0; 32],
-            operations: Operations { root: empty.root.0, start: *empty.range.start(), end: *empty.range.end() },
+            operations: no_operations::<E>(),
         };
         Block::new(ledger::block::Block { header, transactions: Vec::new() }).expect("an empty block is within its bounds")
     }

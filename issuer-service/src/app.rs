@@ -163,7 +163,12 @@ impl Issuer {
         use identity::Signer as _;
         let id = self.config.authority.id;
         let record = self.ledger.authority().await.map_err(|e| service_kit::problem::chain(&e))?;
-        let Some(record) = record else { return Err(format!("the ledger knows no authority '{id}'")) };
+        let Some((cell, record)) = record else { return Err(format!("the ledger knows no authority '{id}'")) };
+        if !cell.is_in_force() {
+            return Err(format!(
+                "'{id}' is suspended on the ledger; nothing that it attests counts until the members restore it"
+            ));
+        }
         if !record.credential_keys.contains(&self.keys.credential.public_key()) {
             return Err(format!("the credential key is not one of '{id}' on the ledger"));
         }
@@ -175,7 +180,7 @@ impl Issuer {
         }
         let missing = self.config.attestations.iter().find(|a| !record.accredited_types.contains(&a.attestation_type));
         match missing {
-            Some(attestation) => Err(format!("'{id}' is not accredited for {}, or is suspended", attestation.attestation_type)),
+            Some(attestation) => Err(format!("'{id}' is not accredited for {}", attestation.attestation_type)),
             None => Ok(()),
         }
     }

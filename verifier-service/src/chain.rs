@@ -28,10 +28,19 @@ pub struct Attested {
     pub record: AttestationRecord,
 }
 
+/// An authority as it stands on the ledger.
+#[derive(Clone, Debug)]
+pub struct Standing {
+    /// The members have suspended it: nothing that it signed counts until they restore it.
+    pub suspended: bool,
+    /// The record.
+    pub record: AuthorityRecord,
+}
+
 /// What is asked of the ledger.
 pub trait Chain: Send + Sync + 'static {
-    /// An authority as it is in force: accredited for nothing while it is suspended. `None` when there is none of this id.
-    fn authority<'a>(&'a self, id: &'a AuthorityId) -> BoxFuture<'a, Result<Option<AuthorityRecord>, ChainError>>;
+    /// An authority; `None` when there is none of this id.
+    fn authority<'a>(&'a self, id: &'a AuthorityId) -> BoxFuture<'a, Result<Option<Standing>, ChainError>>;
 
     /// An attestation; `None` when there is none of this id.
     fn attestation<'a>(&'a self, id: &'a RecordId) -> BoxFuture<'a, Result<Option<Attested>, ChainError>>;

@@ -5,10 +5,10 @@ use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use identity::keys::{SecretKey, Signer as _};
 use ledger::receipt::Receipt;
-use ledger::records::{AttestationStatus, AuthorityId, AuthorityRecord, PartyId, PartyRecord, RecordId};
+use ledger::records::{AttestationStatus, AuthorityId, PartyId, PartyRecord, RecordId};
 use ledger::transaction::{Body, NewReceipt, Sender, Transaction};
 
-use crate::chain::{Attested, Chain, ChainError};
+use crate::chain::{Attested, Chain, ChainError, Standing};
 
 /// The ledger through its nodes.
 pub struct Ledger {
@@ -57,9 +57,12 @@ fn status(byte: u8) -> AttestationStatus {
 }
 
 impl Chain for Ledger {
-    fn authority<'a>(&'a self, id: &'a AuthorityId) -> BoxFuture<'a, Result<Option<AuthorityRecord>, ChainError>> {
-        // A suspended authority is accredited for nothing, and its credentials are refused for that.
-        async { Ok(self.fresh(self.client.authority(id).await)?.map(|(cell, record)| record.as_in_force(&cell))) }.boxed()
+    fn authority<'a>(&'a self, id: &'a AuthorityId) -> BoxFuture<'a, Result<Option<Standing>, ChainError>> {
+        async {
+            let found = self.fresh(self.client.authority(id).await)?;
+            Ok(found.map(|(cell, record)| Standing { suspended: !cell.is_in_force(), record }))
+        }
+        .boxed()
     }
 
     fn attestation<'a>(&'a self, id: &'a RecordId) -> BoxFuture<'a, Result<Option<Attested>, ChainError>> {

@@ -214,6 +214,12 @@ pub(super) async fn included(parent: Digested<Block>, ancestry: impl Ancestry<Bl
     included
 }
 
+/// The operations of a state that holds nothing yet: what the block at height 0 commits to.
+pub fn no_operations<E: Environment>() -> Operations {
+    let empty = <Databases<E> as DatabaseSet<E>>::initial_sync_targets();
+    Operations { root: empty.root.0, start: *empty.range.start(), end: *empty.range.end() }
+}
+
 fn operations<E: Environment>(merkleized: &Merkleized<E>) -> Operations {
     Operations { root: merkleized.ops_root().0, start: *merkleized.sync_boundary(), end: *merkleized.bounds().tip.size }
 }

@@ -88,11 +88,10 @@ impl Ledger for ChainLedger {
         })
     }
 
-    fn authority(&self) -> LedgerFuture<'_, Option<AuthorityRecord>> {
+    fn authority(&self) -> LedgerFuture<'_, Option<(Cell, AuthorityRecord)>> {
         Box::pin(async move {
             let answer = self.client.authority(&self.authority).await.map_err(away)?;
-            // A suspended department is accredited for nothing.
-            self.fresh(answer.map(|value| value.map(|(cell, record)| (cell, record.as_in_force(&cell)))))
+            self.fresh(answer.map(|value| value.map(|(cell, record)| (cell, (cell, record)))))
         })
     }
 

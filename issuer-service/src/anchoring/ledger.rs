@@ -5,6 +5,7 @@
 use futures::future::BoxFuture;
 use identity::canonical::Hash;
 use identity::did::{IdentityId, Network};
+use ledger::cell::Cell;
 use ledger::receipt::{Outcome, Receipt};
 use ledger::records::{AttestationRecord, AttestationStatus, AuthorityRecord, IdentityRecord, RecordId};
 use ledger::transaction::{Anchor, Body, Transaction, TransactionId};
@@ -40,8 +41,8 @@ pub trait Ledger: Send + Sync + 'static {
     /// An anchor.
     fn anchor(&self, id: RecordId) -> LedgerFuture<'_, Option<Anchor>>;
 
-    /// This department's record.
-    fn authority(&self) -> LedgerFuture<'_, Option<AuthorityRecord>>;
+    /// This department as it stands: its record, and the cell that says whether it is in force.
+    fn authority(&self) -> LedgerFuture<'_, Option<(Cell, AuthorityRecord)>>;
 
     /// An attestation and its status.
     fn attestation(&self, id: RecordId) -> LedgerFuture<'_, Option<(AttestationStatus, AttestationRecord)>>;

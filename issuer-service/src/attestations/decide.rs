@@ -31,6 +31,9 @@ pub async fn attest(app: &Issuer, staff: &Staff, id: &str, channel: Option<Chann
     let document = document(app, &request, attestation).await?;
     let comparison = register::compare(&app.registers, attestation, &document.claims);
     let channel = rules::may_attest(&request.decision, channel, comparison.summary).map_err(ApiError::from)?;
+    let authority = app.ledger.authority().await?;
+    let entitled = rules::is_entitled(authority.as_ref(), &attestation.attestation_type);
+    entitled.map_err(|error| ApiError::from(DecisionError::from(error)))?;
     let now = app.now();
     let offer = app.desk().new_offer(Some(id), attestation, &document.credential_claims())?;
 

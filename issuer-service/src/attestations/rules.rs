@@ -2,9 +2,37 @@
 //!
 //! One clerk decides alone here; that two pairs of eyes are needed for some types is a later issue, and nothing here claims it.
 
+use ledger::cell::Cell;
+use ledger::records::AuthorityRecord;
 use service_kit::{ApiError, Slug};
 
 use crate::requests::store::Decision;
+
+/// Why the department may not attest a type now: the ledger would refuse the record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotEntitled {
+    /// The members suspended it.
+    #[error(
+        "the department is suspended on the ledger: nothing that it attests counts until the members restore it; then ask again"
+    )]
+    Suspended,
+    /// The ledger does not know it, or another department attests the type.
+    #[error("the department is not accredited for this type on the ledger")]
+    NotAccredited,
+}
+
+/// Whether the department, as it stands on the ledger, may attest a type.
+///
+/// # Errors
+/// See [`NotEntitled`].
+pub fn is_entitled(authority: Option<&(Cell, AuthorityRecord)>, attestation_type: &str) -> Result<(), NotEntitled> {
+    let (cell, record) = authority.ok_or(NotEntitled::NotAccredited)?;
+    if !cell.is_in_force() {
+        return Err(NotEntitled::Suspended);
+    }
+    let accredited = record.accredited_types.iter().any(|name| name == attestation_type);
+    if accredited { Ok(()) } else { Err(NotEntitled::NotAccredited) }
+}
 
 /// How a document was verified (X058).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,13 +109,18 @@ pub enum DecisionError {
     /// No reason, or one that is too long.
     #[error("a reason of 1 to {MAX_REASON_CHARS} characters is needed")]
     Reason,
+    /// The ledger would refuse the record.
+    #[error(transparent)]
+    NotEntitled(#[from] NotEntitled),
 }
 
 impl From<DecisionError> for ApiError {
     fn from(error: DecisionError) -> Self {
         let slug = match error {
             DecisionError::Decided | DecisionError::Waiting => Slug::Conflict,
-            DecisionError::RegisterDiffers | DecisionError::NoChannel | DecisionError::Reason => Slug::Refused,
+            DecisionError::RegisterDiffers | DecisionError::NoChannel | DecisionError::Reason | DecisionError::NotEntitled(_) => {
+                Slug::Refused
+            }
         };
         Self::new(slug).detail(error.to_string())
     }

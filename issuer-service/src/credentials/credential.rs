@@ -28,6 +28,7 @@ use super::proof::{self, Proof, ProofError};
 use super::store::{self, Issuance, Progress};
 use crate::anchoring::outbox::{self, Purpose};
 use crate::app::Issuer;
+use crate::attestations::rules::is_entitled;
 use crate::config::AttestationConfig;
 use crate::failure::Failure;
 use crate::offers::{OAuthFailure, store as offers};
@@ -157,6 +158,10 @@ async fn begin(
     if offer.dataset_sealed.is_empty() {
         return Err(OAuthFailure::bad("credential_request_denied", "the offer has ended"));
     }
+    // What the ledger would refuse is not signed, and the offer stays for when it would not.
+    let authority = app.ledger.authority().await.map_err(Failure::from)?;
+    is_entitled(authority.as_ref(), &attestation.attestation_type)
+        .map_err(|error| OAuthFailure::bad("credential_request_denied", error.to_string()))?;
     let made = make_copies(app, offer, attestation, proofs).await?;
     let body = Body::RecordAttestations(made.records);
     let transaction_to_send = app.ledger.prepare(body).await.map_err(Failure::from)?;

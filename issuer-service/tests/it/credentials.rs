@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::support::wallet_tools::{ISSUER, LOCK, credential_request, credentials, proof};
-use crate::support::{Answer, CIVIL_TYPE, NOW, TYPE, WalletKeys, World, claims};
+use crate::support::{Answer, CIVIL_TYPE, Citizen, Clerk, NOW, TYPE, WalletKeys, World, claims};
 
 fn verify(world: &World, credential: &str) -> VerifiedCredential {
     let sd_jwt = SdJwt::parse(credential).unwrap();
@@ -296,6 +296,36 @@ async fn a_type_without_accreditation_is_denied() {
     request["credential_configuration_id"] = json!("marital-status");
     refused(&world.credential(&token, &request).await, "credential_request_denied");
     refused(&world.credential(&token, &request).await, "credential_request_denied");
+}
+
+/// Z014, Z020: a department that the members have suspended says so to its operator, to the clerk and to the wallet, and signs nothing for
+/// the ledger to refuse; what it offered can be had once it is restored.
+#[tokio::test]
+async fn a_suspended_department_says_so_and_attests_nothing_until_it_is_restored() {
+    let world = World::new().await;
+    let (id, _) = Citizen::new(&world).ask(&world).await;
+    let clerk = Clerk::sign_in(&world).await;
+    let attest = format!("/console/requests/{id}/attest");
+    let token = world.access_token().await;
+    let request = credential_request(&WalletKeys::new(1).proofs(&world.nonce().await));
+
+    world.ledger.suspend(true);
+    let answer = world.credential(&token, &request).await;
+    refused(&answer, "credential_request_denied");
+    let sentence = answer.json()["error_description"].as_str().unwrap().to_owned();
+    assert!(sentence.contains("suspended on the ledger") && sentence.contains("ask again"), "{sentence}");
+    let page = clerk.post(&world, &attest, &[("channel", "register")]).await;
+    assert!(page.status == 422 && page.text().contains("suspended on the ledger"), "{}", page.text());
+    assert!(world.ledger.sent.lock().unwrap().is_empty(), "nothing was sent");
+    let ready = world.app.check_authority().await.unwrap_err();
+    assert!(ready.contains("suspended on the ledger"), "{ready}");
+
+    world.ledger.suspend(false);
+    let ready = world.app.check_authority().await.unwrap_err();
+    assert!(ready.contains(CIVIL_TYPE) && !ready.contains("suspended"), "{ready}");
+    let answer = world.credential(&token, &request).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert_eq!(clerk.post(&world, &attest, &[("channel", "register")]).await.status, 303);
 }
 
 /// After the token's end the response is gone from the database.

@@ -7,8 +7,6 @@ use identity::{Commitment, Localized, UnixSeconds};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::cell::Cell;
-
 /// A random 32-byte id of an anchor, attestation or receipt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -121,14 +119,6 @@ pub struct AuthorityRecord {
     pub accredited_types: Vec<String>,
     /// Whether it may register websites and counters.
     pub may_sponsor: bool,
-}
-
-impl AuthorityRecord {
-    /// What the authority may do now, its cell considered: a suspended one is accredited for nothing and sponsors nobody.
-    #[must_use]
-    pub fn as_in_force(self, cell: &Cell) -> Self {
-        if cell.is_in_force() { self } else { Self { accredited_types: Vec::new(), may_sponsor: false, ..self } }
-    }
 }
 
 /// An attestation as the ledger holds it: nothing in it names a person or links two of them.

@@ -2,15 +2,18 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
-use identity::{Commitment, Localized};
+use identity::canonical;
+use identity::{Algorithm, Commitment, SecretKey, Signer as _};
 use ledger::batch::{
     CountError, ItemError, Leaves, attestation_leaf, item_status, receipt_leaf, verify_attestation, verify_receipt,
 };
 use ledger::cell::Cell;
-use ledger::limits::MAX_BATCH_ITEMS;
+use ledger::limits::{MAX_BATCH_ITEMS, MAX_BLOCK_BYTES, MAX_BLOCK_TRANSACTIONS};
 use ledger::merkle::{Inclusion, InclusionError};
-use ledger::records::{AttestationRecord, AttestationStatus, AuthorityRecord, BatchKind, BatchRecord, RecordId};
+use ledger::records::{AttestationRecord, AttestationStatus, BatchKind, BatchRecord, RecordId};
+use ledger::transaction::{Body, NewBatch, Sender, Unsigned};
 use proptest::prelude::*;
+use sha2::{Digest as _, Sha256};
 
 const BATCH: RecordId = RecordId([7; 32]);
 
@@ -47,7 +50,7 @@ fn leaves_have_these_bytes() {
     assert_eq!(hex(attestation_leaf(BATCH, 1, &record(5))), "6a9558ff2362f2186ebff9d85c88a609b46149d5882d826659d1f18617dd7b93");
 }
 
-/// Hazard 21: an item of a batch is proved on its own, with a path and the batch's record, and without its neighbours.
+/// Hazard-21: an item of a batch is proved on its own, with a path and the batch's record, and without its neighbours.
 #[test]
 fn every_item_is_shown_at_its_place_and_nowhere_else() {
     for count in [1_u8, 2, 3, 7, 8, 33] {
@@ -68,6 +71,41 @@ fn every_item_is_shown_at_its_place_and_nowhere_else() {
         }
         assert_eq!(of_records.prove(u32::from(count)), None);
     }
+}
+
+/// Hazard-21: the arithmetic of a city of five million whose people make sixteen requests a day, as Estonia's do: one transaction for each
+/// request would be more than a ledger takes; one batch for each gateway and block is a small part of a block, and every receipt of it is
+/// shown with a short path.
+#[test]
+fn a_citys_requests_are_a_small_part_of_each_block_when_each_gateway_records_one_batch() {
+    const REQUESTS_PER_SECOND: usize = 5_000_000 * 16 / 86_400;
+    const BUSIEST: usize = 5 * REQUESTS_PER_SECOND;
+    const GATEWAYS: usize = 40;
+    // With blocks a second apart.
+    const BATCH_ITEMS: usize = BUSIEST.div_ceil(GATEWAYS);
+    assert!(REQUESTS_PER_SECOND > 900, "{REQUESTS_PER_SECOND}");
+    assert!(BUSIEST > MAX_BLOCK_TRANSACTIONS, "one by one they do not even fit into the blocks");
+
+    let commitment = |number: usize| Commitment(Sha256::digest(number.to_be_bytes()).into());
+    let commitments: Vec<Commitment> = (0..BATCH_ITEMS).map(commitment).collect();
+    let leaves = Leaves::of_receipts(BATCH, &commitments).unwrap();
+    let key = SecretKey::from_bytes(Algorithm::Ed25519, &[1; 32]).unwrap();
+    let sender = Sender::Party { party: "gateway-1".parse().unwrap(), key: key.public_key() };
+    let batch = NewBatch { id: BATCH, kind: BatchKind::Receipts, root: leaves.root(), count: leaves.count() };
+    let unsigned = Unsigned { genesis: [1; 32], sender, sequence: 1, expiry_height: 100, body: Body::RecordBatch(batch) };
+    let bytes = canonical::encode(&unsigned.sign(&key)).len();
+    assert!(GATEWAYS * 20 <= MAX_BLOCK_TRANSACTIONS, "a twentieth of the transactions of a block");
+    assert!(GATEWAYS * bytes * 100 <= MAX_BLOCK_BYTES, "a hundredth of its bytes: {bytes} for each batch");
+
+    let depth = usize::try_from(BATCH_ITEMS.next_power_of_two().ilog2()).unwrap();
+    let recorded = receipts(&leaves);
+    for (index, commitment) in (0..).zip(&commitments) {
+        let inclusion = leaves.prove(index).unwrap();
+        assert_eq!(verify_receipt(BATCH, &recorded, commitment, &inclusion), Ok(()));
+        assert!(inclusion.to_bytes().len() <= 32 * depth + 16, "{} bytes at {index}", inclusion.to_bytes().len());
+    }
+    // A gateway that could not reach the ledger for an hour still records what it did as one batch.
+    assert!(3_600 * BATCH_ITEMS <= usize::try_from(MAX_BATCH_ITEMS).unwrap());
 }
 
 #[test]
@@ -130,26 +168,6 @@ fn an_item_is_active_until_the_ledger_says_otherwise() {
         assert_eq!(item_status(Some(&cell(status as u8))), Ok(status));
     }
     assert_eq!(item_status(Some(&cell(9))), Err(ItemError::Status));
-}
-
-/// A suspended authority keeps its record, and may do nothing that others rely on.
-#[test]
-fn a_suspended_authority_is_accredited_for_nothing_and_sponsors_nobody() {
-    let cell = |status| Cell { version: 1, status, created_height: 1, updated_height: 1, body: [0; 32] };
-    let record = AuthorityRecord {
-        id: "police".parse().unwrap(),
-        name: Localized::new("公安局", "Public security"),
-        ledger_keys: Vec::new(),
-        credential_keys: Vec::new(),
-        reader_key: None,
-        issuer_url: None,
-        accredited_types: vec!["urn:yufu:vct:resident-identity:1".to_owned()],
-        may_sponsor: true,
-    };
-    assert_eq!(record.clone().as_in_force(&cell(0)), record);
-    let suspended = record.clone().as_in_force(&cell(1));
-    assert!(suspended.accredited_types.is_empty() && !suspended.may_sponsor);
-    assert_eq!(AuthorityRecord { accredited_types: record.accredited_types.clone(), may_sponsor: true, ..suspended }, record);
 }
 
 proptest! {

@@ -243,12 +243,11 @@ async fn check_credential(app: &App, presented: &Presented) -> Result<AuthorityR
     let chain = &app.parts.chain;
     let (authority, attested) = futures::try_join!(chain.authority(&presented.authority), chain.attestation(&presented.record))?;
     let now = app.now();
-    rules::check_ledger(presented, authority.as_ref(), attested.as_ref(), now)?;
-    let authority = authority.ok_or(super::Refusal::AuthorityUnknown.because("authority-unknown"))?;
-    let reference = rules::status_reference(presented, &authority)?;
-    let status = app.statuses.status(reference, &authority, &app.parts.anchors, now).await?;
+    let authority = rules::check_ledger(presented, authority.as_ref(), attested.as_ref(), now)?;
+    let reference = rules::status_reference(presented, authority)?;
+    let status = app.statuses.status(reference, authority, &app.parts.anchors, now).await?;
     rules::check_status(status)?;
-    Ok(authority)
+    Ok(authority.clone())
 }
 
 /// Uses the request up: once, whoever races. Then the receipt goes to the ledger.

@@ -61,6 +61,8 @@ refusals! {
     IssuerKeyUnknown = "issuer-key-unknown", "签发凭证的密钥不属于该部门。请重新领取凭证。", "The key that signed the credential is not the department's. Get the credential again.";
     /// The authority is not accredited for the type.
     NotAccredited = "issuer-not-accredited", "该部门无权签发此类凭证。请向主管部门领取。", "The department is not accredited for this kind of credential. Get it from the department in charge.";
+    /// The members of the ledger have suspended the authority.
+    IssuerSuspended = "issuer-suspended", "签发部门目前被暂停，其凭证暂不能使用。请稍后再试，或向主管部门查询。", "The issuing department is suspended, so its credentials cannot be used for now. Try later, or ask the department in charge.";
     /// There is no attestation record.
     RecordUnknown = "record-unknown", "账本上没有这份凭证的记录。请重新领取凭证。", "The ledger has no record of this credential. Get the credential again.";
     /// The record is of another authority or another type, or its commitment does not open to this credential.

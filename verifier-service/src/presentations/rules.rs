@@ -22,7 +22,7 @@ use sha2::{Digest, Sha256};
 use wire::oid4vp::{CONSENT_CLAIM, MATCH_CODE_CLAIM};
 
 use super::refusal::{Refusal, Refused};
-use crate::chain::Attested;
+use crate::chain::{Attested, Standing};
 use crate::logins::{Channel, MatchCodePolicy};
 use crate::policies::Policy;
 
@@ -133,13 +133,16 @@ fn is_hash(text: &str) -> bool {
 /// What the ledger says about a presentation, in the checks' order. Gives the authority.
 pub fn check_ledger<'f>(
     presented: &Presented,
-    authority: Option<&'f AuthorityRecord>,
+    authority: Option<&'f Standing>,
     attested: Option<&Attested>,
     now: UnixSeconds,
 ) -> Result<&'f AuthorityRecord, Refused> {
-    let authority = authority.ok_or(Refusal::AuthorityUnknown)?;
+    let Standing { suspended, record: authority } = authority.ok_or(Refusal::AuthorityUnknown)?;
     if !authority.credential_keys.contains(&presented.issuer_key) {
         return Err(Refusal::IssuerKeyUnknown.into());
+    }
+    if *suspended {
+        return Err(Refusal::IssuerSuspended.into());
     }
     let vct = &presented.credential.vct;
     if !authority.accredited_types.contains(vct) {

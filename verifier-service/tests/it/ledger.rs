@@ -1,6 +1,6 @@
 //! A ledger in memory: the real records and transactions, without consensus.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -12,7 +12,7 @@ use ledger::receipt::{Outcome, Receipt};
 use ledger::records::{AttestationRecord, AttestationStatus, AuthorityId, AuthorityRecord, PartyId, PartyRecord, RecordId};
 use ledger::transaction::{Body, NewReceipt, Sender, Transaction, TransactionId, Unsigned};
 use tokio::sync::Notify;
-use verifier_service::chain::{Attested, Chain, ChainError};
+use verifier_service::chain::{Attested, Chain, ChainError, Standing};
 
 /// A write that waits, and whoever waits for it to wait.
 #[derive(Clone, Default)]
@@ -34,6 +34,8 @@ impl Pause {
 #[derive(Default)]
 pub(crate) struct State {
     pub(crate) authorities: BTreeMap<AuthorityId, AuthorityRecord>,
+    /// Those that the members have suspended.
+    pub(crate) suspended: BTreeSet<AuthorityId>,
     pub(crate) attestations: BTreeMap<RecordId, Attested>,
     pub(crate) party: Option<PartyRecord>,
     pub(crate) receipts: BTreeMap<RecordId, NewReceipt>,
@@ -91,8 +93,12 @@ impl Ledger {
 }
 
 impl Chain for Ledger {
-    fn authority<'a>(&'a self, id: &'a AuthorityId) -> BoxFuture<'a, Result<Option<AuthorityRecord>, ChainError>> {
-        async { self.read(|state| state.authorities.get(id).cloned()) }.boxed()
+    fn authority<'a>(&'a self, id: &'a AuthorityId) -> BoxFuture<'a, Result<Option<Standing>, ChainError>> {
+        let standing = |state: &State| {
+            let record = state.authorities.get(id)?.clone();
+            Some(Standing { suspended: state.suspended.contains(id), record })
+        };
+        async move { self.read(standing) }.boxed()
     }
 
     fn attestation<'a>(&'a self, id: &'a RecordId) -> BoxFuture<'a, Result<Option<Attested>, ChainError>> {

@@ -197,6 +197,18 @@ async fn an_issuer_that_is_not_accredited_for_the_type() {
     refused_answer(&city, &held, &Answering::default(), Refusal::NotAccredited).await;
 }
 
+/// Z014, Z020: a department that the members have suspended: what it signed before does not count either, until they restore it.
+#[tokio::test]
+async fn an_issuer_that_is_suspended() {
+    let city = City::new().await;
+    let held = city.issue(&p256(0x41));
+    city.ledger.state.lock().unwrap().suspended.insert("public-security".parse().unwrap());
+    refused_answer(&city, &held, &Answering::default(), Refusal::IssuerSuspended).await;
+    city.ledger.state.lock().unwrap().suspended.clear();
+    let restored = begin(&city, "same_device_link").await;
+    assert_eq!(restored.request.answer(&city.app, &held, &Answering::default()).await.status, 200);
+}
+
 #[tokio::test]
 async fn an_authority_that_the_ledger_does_not_know() {
     refused_credential(Issue { authority: "ministry-of-magic", ..Issue::default() }, Refusal::AuthorityUnknown).await;
@@ -480,7 +492,7 @@ async fn a_vp_token_of_another_shape() {
     }
 }
 
-/// SEC-P7: the sponsor narrows the purpose while the request is open.
+/// I059, SEC-P7: the sponsor narrows the purpose while the request is open.
 #[tokio::test]
 async fn a_purpose_that_is_no_longer_registered() {
     let city = City::new().await;

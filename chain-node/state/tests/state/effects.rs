@@ -138,6 +138,7 @@ fn whoever_knows_the_secret_breaks_the_lock_even_of_a_suspended_attestation() {
     }
 }
 
+/// I054: the control data of a website, what it may ask for, is created and updated in blocks.
 #[test]
 fn parties_are_registered_with_their_client_identifier_and_get_other_purposes() {
     let mut ledger = Ledger::new();

@@ -4,10 +4,12 @@
 
 mod city;
 mod compatibility;
+mod contracts;
 mod effects;
 mod governed_properties;
 mod ledger_in_memory;
 mod members;
+mod ownership;
 mod properties;
 mod refusals;
 mod registers;

@@ -98,7 +98,7 @@ fn what_no_longer_fits_when_it_is_enacted_changes_nothing() {
     assert_eq!(ledger.refused(member(0), member_key(0), Body::Enact { proposal: late }), Refusal::Suspended);
 }
 
-/// N054, Hazard 16: a member goes when it likes; who it was stays known, and its key never comes back.
+/// N054, Hazard-16: a member goes when it likes; who it was stays known, and its key never comes back.
 #[test]
 fn a_member_leaves_without_asking_and_its_key_never_returns() {
     let mut ledger = Ledger::governed(2);

@@ -148,7 +148,7 @@ fn check_state(ledger: &Ledger) {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// SEC-C5 among others: see `check_step`.
+    /// Z079, N003, I057, SEC-C5 among others: nobody changes or deletes what is not theirs to change: see `check_step`.
     #[test]
     fn a_transaction_changes_only_what_it_touches_and_a_refused_one_nothing(
         transactions in prop::collection::vec(transaction(), 1..40)

@@ -25,7 +25,7 @@ fn a_transaction_for_another_genesis_is_refused() {
     assert_eq!(first.submit(&transaction).outcome, Outcome::Applied);
 }
 
-/// SEC-C2: putting the other genesis hash in makes the signature worthless.
+/// I010 (non-repudiation), SEC-C2: who signed has signed everything that counts. Putting the other genesis hash in makes the signature worthless.
 #[test]
 fn a_signature_covers_genesis_sender_sequence_expiry_and_body() {
     let mut ledger = Ledger::new();
@@ -118,6 +118,7 @@ fn the_number_of_devices_has_its_bounds() {
     assert_eq!(ledger.refused(device(id, 2), 2, Body::AddDevice(public(30))), Refusal::DeviceBound);
 }
 
+/// Z020: who may ask for what is decided by the ledger itself, for every kind of request and of sender.
 #[test]
 fn each_kind_is_for_its_kinds_of_sender_only() {
     let mut ledger = Ledger::new();
@@ -175,7 +176,7 @@ fn an_anchor_is_not_rewritten_not_even_by_whoever_made_it() {
     }
 }
 
-/// SEC-C5: the date of a record is the block's; nothing that a sender writes can change it.
+/// N003, SEC-C5: the date of a record is the block's; nothing that a sender writes can change it.
 #[test]
 fn an_anchor_cannot_be_back_dated() {
     let mut ledger = Ledger::new();
@@ -186,6 +187,7 @@ fn an_anchor_cannot_be_back_dated() {
     assert_eq!((cell.created_height, cell.updated_height), (91, 91));
 }
 
+/// Z079: what was done stays as it was recorded, also for who recorded it.
 #[test]
 fn a_receipt_is_not_rewritten() {
     let mut ledger = Ledger::new();
@@ -193,6 +195,7 @@ fn a_receipt_is_not_rewritten() {
     assert_eq!(ledger.refused(tax(), TAX, Body::RecordReceipts(vec![new_receipt(2), new_receipt(1)])), Refusal::AlreadyExists);
 }
 
+/// Z020: rights are records on the ledger: an accreditation is for a department and a type.
 #[test]
 fn an_authority_attests_only_in_its_own_name_and_only_what_it_is_accredited_for() {
     let mut ledger = Ledger::new();
@@ -208,6 +211,7 @@ fn an_authority_attests_only_in_its_own_name_and_only_what_it_is_accredited_for(
     assert_eq!(ledger.refused(police(), POLICE, record(good)), Refusal::AlreadyExists);
 }
 
+/// I057: an update is checked against what is there: who may change it, into what, and whether it is final.
 #[test]
 fn only_the_issuer_changes_a_status_and_a_final_one_stays() {
     let mut ledger = Ledger::new();

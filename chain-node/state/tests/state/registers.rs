@@ -20,7 +20,7 @@ fn types(ledger: &Ledger, id: &str) -> Vec<String> {
     ledger.record::<AuthorityRecord>(&Subject::Authority(id.parse().unwrap())).unwrap().1.accredited_types
 }
 
-/// Z025, X008: the register of accreditations: one type of data, one authority, and the authority's record is in step.
+/// Z025, X008, I054: the register of accreditations: one type of data, one authority, and the authority's record is in step.
 #[test]
 fn one_type_has_one_authority_whoever_it_is() {
     let mut ledger = Ledger::governed(4);
@@ -100,7 +100,7 @@ fn the_recovery_key_makes_one_device_the_only_one_and_is_used_up() {
     assert_eq!(ledger.refused(key(43), 43, rotate(44)), Refusal::Deactivated);
 }
 
-/// Z014: a party is suspended and restored by its sponsor; meanwhile nothing that it signs counts, and new purposes do not change that.
+/// Z014, I059: a party is suspended and restored by its sponsor; meanwhile nothing that it signs counts, and new purposes do not change that.
 #[test]
 fn a_party_is_suspended_and_restored_by_its_sponsor() {
     let mut ledger = Ledger::governed(4);
@@ -176,18 +176,18 @@ fn the_status_of_one_item_is_set_by_who_recorded_the_batch() {
 }
 
 /// The bytes of a vote as the engine signs them, written out by hand: the numbers are below 128, so that each is its own varint.
-fn vote(ledger: &Ledger, key: u8, suffix: &str, message: &[u8]) -> [u8; 64] {
+pub(crate) fn vote(ledger: &Ledger, key: u8, suffix: &str, message: &[u8]) -> [u8; 64] {
     let namespace = [b"yufu-consensus-v1".as_slice(), &ledger.genesis.hash(), suffix.as_bytes()].concat();
     let length = u8::try_from(namespace.len()).unwrap();
     consensus(key).sign(&[&[length][..], &namespace, message].concat()).bytes
 }
 
-fn proposal(ledger: &Ledger, key: u8, suffix: &str, payload: u8) -> SignedProposal {
+pub(crate) fn proposal(ledger: &Ledger, key: u8, suffix: &str, payload: u8) -> SignedProposal {
     let message = [&[2, 5, 4][..], &[payload; 32]].concat();
     SignedProposal { parent_view: 4, payload: [payload; 32], signature: vote(ledger, key, suffix, &message) }
 }
 
-fn evidence(key: u8, offence: Offence) -> Evidence {
+pub(crate) fn evidence(key: u8, offence: Offence) -> Evidence {
     Evidence { validator: consensus_bytes(key), epoch: 2, view: 5, offence }
 }
 

@@ -168,7 +168,7 @@ fn the_ballot_of_a_member_that_left_does_not_count() {
     assert_eq!(other.stage(proposal), Stage::Open, "one of three counts, not two");
 }
 
-/// N019, I037: parameters change by a vote; what no ledger could work with is refused when it is proposed.
+/// N019, I037, I054, Z018: parameters change by a vote; what no ledger could work with is refused when it is proposed.
 #[test]
 fn parameters_change_by_a_vote_and_hold_from_then_on() {
     let mut ledger = Ledger::governed(3);

@@ -82,6 +82,15 @@ impl FakeLedger {
         self.chain.lock().unwrap().0 += blocks;
     }
 
+    /// The department as it stands once the members have suspended it, or restored it.
+    pub(crate) fn suspend(&self, suspended: bool) {
+        let key = Subject::Authority(self.authority).key();
+        let mut chain = self.chain.lock().unwrap();
+        let (cell, body) = chain.1.get(&key).unwrap().unwrap();
+        let (cell, body) = (Cell { status: u8::from(suspended), ..*cell }, body.into());
+        chain.1.insert(key, cell, body).unwrap();
+    }
+
     /// Signs and applies a transaction of somebody else.
     pub(crate) fn send(&self, sender: Sender, key: &SecretKey, body: Body) -> Receipt {
         let receipt = self.block(&self.unsigned(sender, body).sign(key));
@@ -123,8 +132,8 @@ impl Ledger for FakeLedger {
         Box::pin(async move { self.read(|| self.record(&Subject::Anchor(id)).map(|(_, record)| record)) })
     }
 
-    fn authority(&self) -> LedgerFuture<'_, Option<AuthorityRecord>> {
-        Box::pin(async move { self.read(|| self.record(&Subject::Authority(self.authority)).map(|(_, record)| record)) })
+    fn authority(&self) -> LedgerFuture<'_, Option<(Cell, AuthorityRecord)>> {
+        Box::pin(async move { self.read(|| self.record(&Subject::Authority(self.authority))) })
     }
 
     fn attestation(&self, id: RecordId) -> LedgerFuture<'_, Option<(AttestationStatus, AttestationRecord)>> {

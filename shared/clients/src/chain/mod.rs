@@ -182,7 +182,7 @@ impl ChainClient {
     }
 
     /// The newest version of a record, proved, and what a node tells of the versions before `before` (or of all), newest first, at most
-    /// `limit`: at most 100. Only the newest can be proved, and is held to the proof; an older one is the node's word. Whoever
+    /// `limit`: at most 100. Only the newest can be proved: it must be there, and is held to the proof; an older one is the node's word. Whoever
     /// relies on one looks at the transactions that it names ([`Self::transaction`]): who wrote it, signed, in a final block.
     ///
     /// # Errors
@@ -215,6 +215,9 @@ impl ChainClient {
             url.query_pairs_mut().append_pair("before", &before.to_string());
         }
         let history: History = http::json(&node.host, self.http.get(url), "the history of a record").await?;
+        // The newest version is proved, so a page that should have it and has neither it nor a newer one hides it or is behind.
+        let newest_is_due = limit > 0 && before.is_none_or(|before| before > newest.version);
+        let is_behind = newest_is_due && history.versions.iter().all(|version| version.version < newest.version);
         let descends = history.versions.is_sorted_by(|one, next| one.version > next.version);
         let in_bounds = |version: &RecordVersion| before.is_none_or(|before| version.version < before) && version.version > 0;
         let is_newest = |version: &RecordVersion| {
@@ -228,7 +231,7 @@ impl ChainClient {
                 && version.created_height == newest.created_height
                 && (version.version != newest.version || is_newest(version))
         };
-        if descends && history.versions.len() <= usize::from(limit) && history.versions.iter().all(fits) {
+        if descends && !is_behind && history.versions.len() <= usize::from(limit) && history.versions.iter().all(fits) {
             Ok(history.versions)
         } else {
             Err(ChainError::Undecodable { host: node.host.clone(), field: "history" })

@@ -135,7 +135,7 @@ fn identity(city: &City, device: &PublicKey) -> Did {
     did
 }
 
-fn signed_by_did(city: &City, did: &Did, device: &SecretKey, kid: &str) -> String {
+fn signed_by_did(city: &City, did: &impl std::fmt::Display, device: &SecretKey, kid: &str) -> String {
     let client_id = format!("decentralized_identifier:{did}");
     let mut claims = city.site.claims(&["family_name"]);
     claims["client_id"] = client_id.clone().into();
@@ -181,6 +181,37 @@ async fn an_identity_may_ask_and_is_shown_as_unverified() {
     }
     city.ledger.remove(&Subject::Identity(did.id));
     assert_eq!(wallet.open(&signed_by_did(&city, &did, &device, &kid)).await.unwrap_err().slug(), "request-client-id");
+}
+
+/// SEC-F2: a DID of another method is neither fetched nor decoded nor followed, whatever hangs on it: a document on a server, ten thousand
+/// keys or a controller of a controller in its own name. A link that is too long for a name is not read at all.
+#[tokio::test]
+async fn a_did_of_another_method_is_refused_without_looking_anywhere() {
+    let city = City::new().await;
+    let wallet = city.wallet_with_credential().await;
+    let device = p256(61);
+    let server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    server.set_nonblocking(true).unwrap();
+    let port = server.local_addr().unwrap().port();
+    let name = |value: Value| base64::Engine::encode(&base64::engine::general_purpose::URL_SAFE_NO_PAD, value.to_string());
+    let many_keys = name(json!({ "keys": vec!["k"; 500] }));
+    let within = name(json!({ "controller": format!("did:jwk:{}", name(json!({ "controller": "did:jwk:e30" }))) }));
+    for did in [
+        format!("did:web:127.0.0.1%3A{port}"),
+        format!("did:web:127.0.0.1%3A{port}:deep:er"),
+        format!("did:webvh:abc:127.0.0.1%3A{port}"),
+        format!("did:jwk:{many_keys}"),
+        format!("did:peer:2.{within}"),
+        "did:key:zDnaerx9CtbPJ1q36T5Ln5wYt3MQYeGRG5ehnPAmxcf5mDZpv".to_owned(),
+        format!("did:yufu:test:{}", "a".repeat(2_000)),
+    ] {
+        let refused = wallet.open(&signed_by_did(&city, &did, &device, &format!("{did}#0"))).await.unwrap_err();
+        assert_eq!(refused.slug(), "request-client-id", "{did}");
+    }
+    assert!(server.accept().is_err(), "nobody came for a document");
+    let bomb = format!("did:jwk:{}", name(json!({ "keys": vec!["k"; 10_000] })));
+    let refused = wallet.open(&signed_by_did(&city, &bomb, &device, &format!("{bomb}#0"))).await.unwrap_err();
+    assert!(matches!(refused, WalletError::Scan(_)), "{refused:?}");
 }
 
 /// The parameters of an honest request that nobody signed.
