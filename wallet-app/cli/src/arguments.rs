@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use identity::{Did, PublicKey};
 use url::Url;
 use wallet_core::{Language, WalletConfig};
 
@@ -146,7 +147,31 @@ pub(crate) enum Command {
         yes: bool,
     },
     /// What happened: claim names, never values.
-    History,
+    History {
+        /// Write history, receipts and statements as JSON into this file.
+        #[arg(long)]
+        export: Option<PathBuf>,
+    },
+    /// Take a consent back.
+    Withdraw {
+        /// The consent's id, as the history has it.
+        consent: String,
+    },
+    /// Ask a site to delete what it was shown.
+    AskDeletion {
+        /// The consent's id, as the history has it.
+        consent: String,
+    },
+    /// Report a site to the department that answers for it.
+    Report {
+        /// The consent's id, or the site's origin as the history has it.
+        about: String,
+        /// Why.
+        #[arg(long)]
+        reason: String,
+    },
+    /// List withdrawals, wishes for deletion, and reports.
+    Statements,
     /// Check every receipt against the ledger.
     Receipts {
         /// Show what was found before, without the ledger.
@@ -163,12 +188,120 @@ pub(crate) enum Command {
     /// Print the DID.
     Did,
     /// List the identity's devices, as the ledger has them.
-    Devices,
+    Devices {
+        /// Show what was proven last, without the ledger.
+        #[arg(long)]
+        offline: bool,
+    },
+    /// On a new device: show the link and code for `add-device`, then join by the answer.
+    Join(JoinArguments),
+    /// Add a new device to the identity, by the link and code that it shows.
+    AddDevice {
+        /// The new device's link, or a picture of its QR code.
+        link: String,
+        /// The code that the new device shows; without it the wallet asks.
+        #[arg(long)]
+        code: Option<String>,
+    },
+    /// Remove a device from the identity; it is dead from the next block on.
+    RemoveDevice {
+        /// The device's key, as `devices` lists it.
+        key: PublicKey,
+        /// Do not ask.
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Prepare for the loss of this device.
+    Recovery {
+        #[command(subcommand)]
+        command: RecoveryCommand,
+    },
+    /// Take an identity over on this device, by words or guardians' cards; goes on where an earlier try stopped.
+    Recover(RecoverArguments),
     /// Work with SD-JWTs; needs no wallet.
     SdJwt {
         #[command(subcommand)]
         command: SdJwtCommand,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RecoveryCommand {
+    /// What was prepared, and what is still to be done.
+    Status,
+    /// Show the 24 words.
+    Words,
+    /// Make cards for three guardians, any two of whom recover the identity.
+    Cards,
+    /// Write a backup, sealed under the words.
+    Backup {
+        /// The file.
+        file: PathBuf,
+    },
+    /// Try out words or cards, and a backup; changes nothing.
+    Rehearse {
+        #[command(flatten)]
+        secret: SecretArguments,
+        /// The backup file.
+        #[arg(long)]
+        backup: Option<PathBuf>,
+    },
+    /// Replace the secret: old words, cards and backups recover nothing any more.
+    Rotate {
+        /// Do not ask.
+        #[arg(long)]
+        yes: bool,
+    },
+    /// List credentials of the other device that are still to be asked for again.
+    Moved,
+    /// Ask issuers for them that give new ones without a new offer.
+    Rebind,
+    /// Kill the copies of one on the lost device.
+    KillOld {
+        /// Its id.
+        id: String,
+        /// Do not ask.
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Take one off the list.
+    Forget {
+        /// Its id.
+        id: String,
+    },
+}
+
+/// The recovery secret: never on the command line itself.
+#[derive(Debug, Args)]
+pub(crate) struct SecretArguments {
+    /// A file with the 24 words; without it and without cards the wallet asks.
+    #[arg(long, conflicts_with = "cards")]
+    pub(crate) words_file: Option<PathBuf>,
+    /// A guardian's card: a file with the text of its QR code, or a picture of it; may be given several times.
+    #[arg(long = "card")]
+    pub(crate) cards: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RecoverArguments {
+    #[command(flatten)]
+    pub(crate) create: CreateArguments,
+    #[command(flatten)]
+    pub(crate) secret: SecretArguments,
+    /// The backup file.
+    #[arg(long)]
+    pub(crate) backup: Option<PathBuf>,
+    /// The identity, where there is neither a backup nor a card.
+    #[arg(long, conflicts_with = "backup")]
+    pub(crate) did: Option<Did>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct JoinArguments {
+    /// The answer of the first device; without it the link and code are shown.
+    pub(crate) welcome: Option<String>,
+    #[command(flatten)]
+    pub(crate) create: CreateArguments,
 }
 
 #[derive(Debug, Subcommand)]

@@ -4,6 +4,7 @@ use std::io::{BufRead as _, IsTerminal as _, Write as _};
 use std::path::Path;
 
 use wallet_core::Passphrase;
+use zeroize::Zeroizing;
 
 use crate::failure::Failure;
 use crate::print::Printer;
@@ -37,6 +38,20 @@ pub(crate) fn new_passphrase(file: Option<&Path>, printer: &Printer) -> Result<P
 /// A PIN by prompt.
 pub(crate) fn pin(printer: &Printer) -> Result<String, Failure> {
     hidden(printer.say("办事人员给您的 PIN：", "The PIN from the clerk: ")).map(|pin| pin.trim().to_owned())
+}
+
+/// The 24 words by prompt.
+pub(crate) fn words(printer: &Printer) -> Result<Zeroizing<String>, Failure> {
+    hidden(printer.say("24 个恢复词：", "The 24 words: ")).map(Zeroizing::new)
+}
+
+/// A small text file.
+pub(crate) fn small_file(path: &Path, max_bytes: u64) -> Result<Zeroizing<String>, Failure> {
+    let failed = |source| Failure::File { path: path.to_owned(), source };
+    let mut text = Zeroizing::new(String::new());
+    let file = std::fs::File::open(path).map_err(failed)?;
+    std::io::Read::read_to_string(&mut std::io::Read::take(file, max_bytes), &mut text).map_err(failed)?;
+    Ok(text)
 }
 
 /// A question with yes or no; no is what an empty line says.

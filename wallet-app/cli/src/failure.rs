@@ -1,5 +1,7 @@
 //! What ends a command early, and the exit code that says so.
 
+use std::path::PathBuf;
+
 use wallet_core::error::Explained;
 use wallet_core::vault::VaultError;
 use wallet_core::{Side, WalletError};
@@ -15,6 +17,15 @@ pub(crate) enum Failure {
     NobodyToAsk,
     /// The passphrase file cannot be read.
     PassphraseFile(std::io::Error),
+    /// A file cannot be read or written.
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Words alone do not say which identity they recover.
+    NobodyNamed,
     /// The two passphrases differ.
     PassphrasesDiffer,
     /// There is neither `wallet.toml` nor the arguments that make one.
@@ -34,11 +45,14 @@ impl From<WalletError> for Failure {
 }
 
 /// Slugs of failures after which the same command may succeed.
-const AWAY: [&str; 9] = [
+const AWAY: [&str; 12] = [
     "unreachable",
     "timed-out",
     "ledger-unreachable",
     "ledger-not-final",
+    "ledger-silent",
+    "ledger-following",
+    "waited-too-long",
     "attestation-not-final",
     "response-not-delivered",
     "blob-store-unavailable",
@@ -55,6 +69,8 @@ impl Failure {
             Self::Wallet(error) if AWAY.contains(&error.slug()) => 5,
             Self::Wallet(_)
             | Self::PassphraseFile(_)
+            | Self::File { .. }
+            | Self::NobodyNamed
             | Self::PassphrasesDiffer
             | Self::NoConfiguration
             | Self::NothingToReceive
@@ -78,6 +94,16 @@ impl Failure {
                 "passphrase-file",
                 format!("无法读取口令文件（{error}）。请检查路径和权限。"),
                 format!("The passphrase file cannot be read ({error}). Check its path and permissions."),
+            ),
+            Self::File { path, source } => (
+                "file",
+                format!("无法读写文件 {}（{source}）。请检查路径、权限和磁盘空间。", path.display()),
+                format!("The file {} cannot be read or written ({source}). Check path, permissions and disk space.", path.display()),
+            ),
+            Self::NobodyNamed => (
+                "identity-not-named",
+                "只有恢复词时，还需要身份标识（--did）或备份文件（--backup）。身份标识抄在恢复词旁边，恢复卡上也有。".to_owned(),
+                "Words alone do not say which identity they recover. Give --did or --backup; the DID stands beside the words and on every card.".to_owned(),
             ),
             Self::PassphrasesDiffer => (
                 "passphrases-differ",

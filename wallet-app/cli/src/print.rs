@@ -3,8 +3,10 @@
 use std::io::Write as _;
 
 use identity::Localized;
+use qrcode::render::unicode::Dense1x2;
+use qrcode::{EcLevel, QrCode};
 use serde::Serialize;
-use wallet_core::Language;
+use wallet_core::{Language, Slow};
 
 use crate::failure::Failure;
 
@@ -52,6 +54,14 @@ impl Printer {
         }
     }
 
+    /// Says on stderr that something takes longer than usual. Programs do not hear it.
+    pub(crate) fn slow(&self, slow: &Slow) {
+        if !self.json {
+            // Whoever closed stderr does not want to know.
+            let _ = writeln!(std::io::stderr(), "{}", self.of(&slow.sentence));
+        }
+    }
+
     /// Prints why a command ended early, on stderr.
     pub(crate) fn failure(&self, failure: &Failure) {
         let explained = failure.explain();
@@ -70,4 +80,11 @@ impl Printer {
 /// A line on stdout. A reader that went away ends the output, not the command: what was done is done.
 fn line(text: &str) {
     let _ = writeln!(std::io::stdout(), "{text}");
+}
+
+/// A QR code for a terminal, by half blocks; nothing where the text is too long for one.
+pub(crate) fn qr(text: &str) -> Vec<String> {
+    let Ok(code) = QrCode::with_error_correction_level(text, EcLevel::L) else { return Vec::new() };
+    let drawn = code.render::<Dense1x2>().dark_color(Dense1x2::Light).light_color(Dense1x2::Dark).build();
+    drawn.lines().map(str::to_owned).collect()
 }

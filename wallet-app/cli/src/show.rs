@@ -87,12 +87,8 @@ pub(crate) fn credential(credential: &CredentialView, printer: &Printer) -> Vec<
         Language::En => format!("    unused single-use copies: {left} of {all}"),
     });
     let status = labels::status(credential.status);
-    if let Some(as_of) = &credential.as_of {
-        lines.push(match printer.language {
-            Language::Zh => format!("    账本状态：{}，截至第 {} 个区块", status.zh, as_of.height),
-            Language::En => format!("    status on the ledger: {} as of block {}", status.en, as_of.height),
-        });
-    }
+    let status = format!("    {}{}", printer.say("账本状态：", "status on the ledger: "), printer.of(&status));
+    lines.push(credential.freshness.iter().fold(status, |line, freshness| format!("{line}  ({})", printer.of(freshness))));
     lines
 }
 
@@ -196,10 +192,7 @@ pub(crate) fn outcome(outcome: &Outcome, printer: &Printer) -> Vec<String> {
 /// A receipt.
 pub(crate) fn receipt(receipt: &ReceiptView, printer: &Printer) -> Vec<String> {
     let claims: Vec<String> = receipt.claims.iter().map(|claim| printer.of(&labels::claim(claim)).to_owned()).collect();
-    let as_of = receipt.as_of.map_or_else(String::new, |as_of| match printer.language {
-        Language::Zh => format!("，截至第 {} 个区块", as_of.height),
-        Language::En => format!(" as of block {}", as_of.height),
-    });
+    let as_of = receipt.freshness.as_ref().map_or_else(String::new, |freshness| format!("  ({})", printer.of(freshness)));
     vec![
         format!("{}  {}  {}", moment(receipt.at), printer.of(&receipt.name), claims.join(printer.say("、", ", "))),
         format!("    {}{} — {}{as_of}", printer.say("回执 ", "receipt "), receipt.receipt, printer.of(&receipt.verdict.name())),

@@ -244,3 +244,91 @@ fn a_wallet_killed_while_it_is_made_is_whole_or_not_there() {
         }
     }
 }
+
+/// A new device needs no ledger to show its link and code: they are on the disk before, and the same key is shown again.
+#[test]
+fn a_new_device_shows_its_link_and_code_without_a_ledger() {
+    let place = Place::new();
+    place.write_trust();
+    let join = |extra: &[&str]| {
+        let mut arguments = vec!["join", "--json"];
+        arguments.extend(extra);
+        place.run(&arguments)
+    };
+    let made = ["--node", "http://127.0.0.1:9", "--genesis", "genesis.json", "--trust-anchors", "root.pem"];
+    let shown = |output: Output| -> Value { serde_json::from_slice(&output.stdout).unwrap() };
+    let (first, again) = (shown(join(&made)), shown(join(&[])));
+    let key = |shown: &Value| shown["link"].as_str().unwrap().split("key=").nth(1).unwrap().split('&').next().unwrap().to_owned();
+    assert_eq!(key(&first), key(&again));
+    assert_ne!(first["code"], again["code"]);
+    assert_eq!(first["code"].as_str().unwrap().replace(' ', "").len(), 8);
+    let refused = join(&["yufu-device://welcome?did=nobody"]);
+    assert_eq!((code(&refused), error(&refused).as_str()), (1, "device-link-malformed"));
+    // Without an identity there is nothing to add to, to remove from, or to prepare.
+    let link = first["link"].as_str().unwrap();
+    for arguments in
+        [&["add-device", link, "--code", "1", "--json"][..], &["devices", "--json"], &["recovery", "words", "--json"]]
+    {
+        let refused = place.run(arguments);
+        assert_eq!((code(&refused), error(&refused).as_str()), (1, "identity-not-created"), "{arguments:?}");
+    }
+}
+
+/// Words never stand on the command line; wrong ones are told apart, and words alone do not say whose they are.
+#[test]
+fn recovery_says_what_is_wrong_with_the_words() {
+    let place = Place::new();
+    place.write_trust();
+    let recover = |extra: &[&str]| {
+        let mut arguments =
+            vec!["recover", "--json", "--node", "http://127.0.0.1:9", "--genesis", "genesis.json", "--trust-anchors", "root.pem"];
+        arguments.extend(extra);
+        place.run(&arguments)
+    };
+    let words = format!("{}art", "abandon ".repeat(23));
+    place.write("few", b"abandon abandon");
+    place.write("misspelt", words.replacen("abandon", "abandom", 1).as_bytes());
+    place.write("swapped", words.replace("art", "zoo").as_bytes());
+    place.write("words", words.as_bytes());
+    place.write("not-a-backup", b"something else");
+    for (arguments, slug) in [
+        (&["--words-file", "few"][..], "recovery-word-count"),
+        (&["--words-file", "misspelt"], "recovery-word-unknown"),
+        (&["--words-file", "swapped"], "recovery-words-wrong"),
+        (&["--words-file", "words"], "identity-not-named"),
+        (&["--words-file", "words", "--backup", "not-a-backup"], "backup-unknown-file"),
+        (&["--words-file", "words", "--backup", "nowhere"], "file"),
+        (&["--card", "words"], "recovery-card-malformed"),
+        (&["--words-file", "nowhere"], "file"),
+    ] {
+        let refused = recover(arguments);
+        assert_eq!((code(&refused), error(&refused).as_str()), (1, slug), "{arguments:?}");
+    }
+    // Nobody to ask for the words.
+    let refused = recover(&[]);
+    assert_eq!((code(&refused), error(&refused).as_str()), (3, "nobody-to-ask"));
+    // With the identity named it is the ledger that is away.
+    let did = format!("did:yufu:test:{}", "a".repeat(52));
+    let refused = recover(&["--words-file", "words", "--did", &did]);
+    assert_eq!((code(&refused), error(&refused).as_str()), (5, "ledger-unreachable"));
+}
+
+/// The history goes into a file as JSON; statements about what it does not know are refused.
+#[test]
+fn the_history_is_exported() {
+    let place = Place::new();
+    place.write_trust();
+    assert_eq!(code(&place.create(9).output().unwrap()), 5, "no ledger");
+    let done = place.run(&["history", "--export", "history.json", "--json"]);
+    assert_eq!(code(&done), 0, "{}", String::from_utf8_lossy(&done.stderr));
+    let exported: Value = serde_json::from_slice(&std::fs::read(place.path("history.json")).unwrap()).unwrap();
+    assert_eq!((exported["format"].as_str(), exported["network"].as_str()), (Some("yufu-wallet-history/1"), Some("test")));
+    for arguments in
+        [&["withdraw", "x", "--json"][..], &["ask-deletion", "x", "--json"], &["report", "x", "--reason", "y", "--json"]]
+    {
+        let refused = place.run(arguments);
+        assert_eq!((code(&refused), error(&refused).as_str()), (1, "statement-about-unknown"), "{arguments:?}");
+    }
+    let done = place.run(&["statements", "--json"]);
+    assert_eq!((code(&done), String::from_utf8(done.stdout).unwrap().trim()), (0, "[]"));
+}

@@ -6,9 +6,9 @@
 use borsh::BorshDeserialize;
 use clients::chain::{ChainClient, ChainError};
 use futures::future::BoxFuture;
-use identity::UnixSeconds;
 use identity::canonical;
 use identity::keys::SecretKey;
+use identity::{Localized, UnixSeconds};
 use ledger::cell::{Cell, Subject};
 use ledger::limits::MAX_RECORD_BYTES;
 use ledger::receipt::{Receipt, Refusal};
@@ -30,6 +30,16 @@ impl AsOf {
     /// How many seconds ago the block was made; 0 for a block from a clock that is ahead.
     pub fn seconds_ago(&self, now: UnixSeconds) -> u64 {
         u64::try_from(now).unwrap_or(0).saturating_sub(self.timestamp_ms / 1000)
+    }
+
+    /// How old that makes an answer, in words.
+    pub fn freshness(&self, now: UnixSeconds) -> Localized {
+        let (height, seconds) = (self.height, self.seconds_ago(now));
+        let unit = if seconds == 1 { "second" } else { "seconds" };
+        Localized::new(
+            format!("账本核实：截至第 {height} 个区块，{seconds} 秒前。"),
+            format!("Confirmed on the ledger as of block {height}, {seconds} {unit} ago."),
+        )
     }
 
     /// The older of two.
@@ -104,6 +114,12 @@ pub enum LedgerError {
         /// How long it was waited for.
         waited_seconds: u64,
     },
+    /// Nodes are there and did not finish an answer in time.
+    #[error("the ledger did not answer within {waited_seconds} seconds")]
+    Silent {
+        /// How long it was waited for.
+        waited_seconds: u64,
+    },
     /// The ledger refused the transaction.
     #[error("the ledger refused the transaction: {0}")]
     Refused(Refusal),
@@ -152,6 +168,11 @@ impl LedgerError {
                 "ledger-not-final",
                 format!("已等待 {waited_seconds} 秒，账本仍未确认。操作已保存，稍后重试即可，不会重复。"),
                 format!("The ledger has not confirmed after {waited_seconds} seconds. The step is kept; try again later, it will not happen twice."),
+            ),
+            Self::Silent { waited_seconds } => (
+                "ledger-silent",
+                format!("已等待 {waited_seconds} 秒，账本没有应答。您的操作没有丢失，请检查网络后重试。"),
+                format!("The ledger gave no answer within {waited_seconds} seconds. Nothing is lost; check the network and try again."),
             ),
             Self::Following { epochs_left } => (
                 "ledger-following",

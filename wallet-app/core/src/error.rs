@@ -11,9 +11,12 @@ use crate::consent::ConsentError;
 use crate::identity::IdentityError;
 use crate::issuance::IssuanceError;
 use crate::labels::printable;
+use crate::recovery::RecoveryError;
 use crate::requests::RequestError;
 use crate::scan::ScanError;
+use crate::statements::StatementError;
 use crate::vault::VaultError;
+use crate::waits::Waited;
 
 /// Whose side a failure is on: who can do something about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -92,6 +95,15 @@ pub enum WalletError {
     /// Consenting, declining and sending.
     #[error("the response was not delivered")]
     Consent(#[from] ConsentError),
+    /// Backups, words, cards and recovery.
+    #[error("the recovery did not work")]
+    Recovery(#[from] RecoveryError),
+    /// Statements towards sites and departments.
+    #[error("the statement was not made")]
+    Statement(#[from] StatementError),
+    /// A story that was waited for too long.
+    #[error("it took too long")]
+    Waited(#[from] Waited),
 }
 
 impl WalletError {
@@ -107,6 +119,9 @@ impl WalletError {
             Self::Scan(error) => error.explain(),
             Self::Request(error) => error.explain(),
             Self::Consent(error) => error.explain(),
+            Self::Recovery(error) => error.explain(),
+            Self::Statement(error) => error.explain(),
+            Self::Waited(error) => error.explain(),
         }
     }
 

@@ -6,6 +6,9 @@ use identity::{Localized, UnixSeconds};
 use serde::{Deserialize, Serialize};
 
 use crate::error::WalletError;
+use crate::receipts::ReceiptView;
+use crate::records::base64url;
+use crate::statements::Statement;
 use crate::vault::{Batch, Table, VaultError};
 use crate::wallet::Wallet;
 
@@ -49,6 +52,36 @@ pub enum Event {
     CredentialKilled,
     /// The citizen removed a credential from this wallet.
     CredentialDeleted,
+    /// A site's request was shown to the citizen.
+    Requested,
+    /// A credential was not received now.
+    IssuanceFailed,
+    /// A response could not be delivered now.
+    NotDelivered,
+    /// A device was added to the identity.
+    DeviceAdded,
+    /// A device was removed from the identity.
+    DeviceRemoved,
+    /// This device was added to an identity by another one.
+    JoinedIdentity,
+    /// A backup was made.
+    BackupMade,
+    /// Cards were made for guardians.
+    GuardianCardsMade,
+    /// Words or cards, and a backup, were tried out.
+    RecoveryRehearsed,
+    /// This device took the identity over by the recovery secret.
+    IdentityRecovered,
+    /// The recovery secret was replaced.
+    RecoveryRotated,
+    /// Copies of a credential on another device were killed.
+    OldCopiesKilled,
+    /// The citizen took a consent back.
+    ConsentWithdrawn,
+    /// The citizen wants a site to delete what it was shown.
+    DeletionRequested,
+    /// The citizen reported a site.
+    SiteReported,
 }
 
 impl Event {
@@ -73,6 +106,21 @@ impl Event {
             Self::Declined => ("您已拒绝", "You declined"),
             Self::CredentialKilled => ("凭证已由您作废", "Credential killed by you"),
             Self::CredentialDeleted => ("凭证已从钱包删除", "Credential removed from the wallet"),
+            Self::Requested => ("网站请求信息", "Data asked for by a site"),
+            Self::IssuanceFailed => ("暂未领取凭证", "Credential not received"),
+            Self::NotDelivered => ("暂未送达网站", "Response not delivered"),
+            Self::DeviceAdded => ("已添加设备", "Device added"),
+            Self::DeviceRemoved => ("已移除设备", "Device removed"),
+            Self::JoinedIdentity => ("此设备已加入数字身份", "This device joined the identity"),
+            Self::BackupMade => ("已制作备份", "Backup made"),
+            Self::GuardianCardsMade => ("已制作恢复卡", "Guardians' cards made"),
+            Self::RecoveryRehearsed => ("已演练恢复", "Recovery rehearsed"),
+            Self::IdentityRecovered => ("身份已恢复到此设备，其他设备已失效", "Identity recovered here; other devices are dead"),
+            Self::RecoveryRotated => ("恢复密钥已更换", "Recovery secret replaced"),
+            Self::OldCopiesKilled => ("另一设备上的凭证副本已作废", "Another device's copies killed"),
+            Self::ConsentWithdrawn => ("您已撤回同意", "You withdrew your consent"),
+            Self::DeletionRequested => ("您要求网站删除信息", "You asked for deletion"),
+            Self::SiteReported => ("您举报了网站", "You reported a site"),
         };
         Localized::new(zh, en)
     }
@@ -126,6 +174,28 @@ impl HistoryEntry {
     }
 }
 
+/// Everything to look back on, for a file of the citizen's own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct HistoryExport {
+    /// [`EXPORT_FORMAT`].
+    pub format: &'static str,
+    /// When it was made.
+    pub made_at: UnixSeconds,
+    /// The ledger's network.
+    pub network: String,
+    /// The ledger's genesis, SHA-256, base64url: what receipts are checked against.
+    pub ledger: String,
+    /// What happened, oldest first.
+    pub entries: Vec<HistoryEntry>,
+    /// Receipts as they were last checked.
+    pub receipts: Vec<ReceiptView>,
+    /// What the citizen stated.
+    pub statements: Vec<Statement>,
+}
+
+/// The format of an export.
+pub const EXPORT_FORMAT: &str = "yufu-wallet-history/1";
+
 /// Adds an entry within a change.
 pub(crate) fn record(batch: &mut Batch<'_>, entry: &HistoryEntry) -> Result<(), VaultError> {
     batch.append(Table::History, entry).map(drop)
@@ -138,6 +208,22 @@ impl Wallet {
     /// [`WalletError::Vault`].
     pub fn history(&self) -> Result<Vec<HistoryEntry>, WalletError> {
         Ok(self.vault.list(Table::History)?)
+    }
+
+    /// History, receipts and statements for a file: names of claims and never values, no key, and not the DID but in reports.
+    ///
+    /// # Errors
+    /// [`WalletError::Vault`].
+    pub fn export_history(&self) -> Result<HistoryExport, WalletError> {
+        Ok(HistoryExport {
+            format: EXPORT_FORMAT,
+            made_at: self.now(),
+            network: self.network.as_str().to_owned(),
+            ledger: base64url(&self.genesis),
+            entries: self.history()?,
+            receipts: self.receipts()?,
+            statements: self.statements()?,
+        })
     }
 
     /// Adds an entry by itself.

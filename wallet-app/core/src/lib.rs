@@ -2,7 +2,8 @@
 //!
 //! | story | where |
 //! |---|---|
-//! | create an identity, look at its devices | [`identity`] |
+//! | create an identity; add, list and remove devices | [`identity`] |
+//! | words, guardians' cards, backup, recovery, rehearsal | [`recovery`] |
 //! | declare attributes, ask for attestation | [`attributes`] |
 //! | receive, look at and kill credentials | [`issuance`] |
 //! | open a link or a picture | [`scan`] |
@@ -10,6 +11,8 @@
 //! | consent, decline | [`consent`] |
 //! | stay open no longer than need be | [`keeper`] |
 //! | look back | [`history`], [`receipts`] |
+//! | withdraw, ask for deletion, report | [`statements`] |
+//! | wait, and say for what | [`waits`] |
 //!
 //! It may assume that nobody else writes to its directory. It believes the ledger by proof, certificates by the city's trust
 //! anchors, and nobody else. Nothing leaves the device before the citizen agreed, and a link never acts by itself.
@@ -26,9 +29,12 @@ pub mod keeper;
 pub mod labels;
 pub mod receipts;
 mod records;
+pub mod recovery;
 pub mod requests;
 pub mod scan;
+pub mod statements;
 pub mod vault;
+pub mod waits;
 mod wallet;
 
 pub use clients::{Clock, Environment, Random};
@@ -39,18 +45,24 @@ pub use self::chain::AsOf;
 pub use self::config::{Language, WalletConfig};
 pub use self::consent::{Consent, ConsentView, CredentialOption, Outcome, QueryView, Selection, SetView};
 pub use self::error::{Explained, Side, WalletError};
-pub use self::history::{Event, HistoryEntry};
-pub use self::identity::IdentityView;
+pub use self::history::{Event, HistoryEntry, HistoryExport};
+pub use self::identity::{DeviceInvite, Devices, IdentityView, InviteView, JoinView};
 pub use self::issuance::{
-    AuthorizationView, CredentialView, OfferView, PendingIssuance, PendingStage, PinHint, ProviderError, WalletAttestation,
-    WalletProvider,
+    AuthorizationView, CredentialView, MovedState, MovedView, OfferView, PendingIssuance, PendingStage, PinHint, ProviderError,
+    WalletAttestation, WalletProvider,
 };
 pub use self::keeper::Keeper;
 pub use self::receipts::{ReceiptView, Verdict};
+pub use self::recovery::cards::{CardView, GuardianCard};
+pub use self::recovery::rehearse::Rehearsal;
+pub use self::recovery::restore::Restored;
+pub use self::recovery::{RecoverySecret, RecoveryStatus};
 pub use self::scan::LinkKind;
+pub use self::statements::{Statement, StatementKind};
 pub use self::vault::Secrets;
 #[cfg(feature = "os-key-store")]
 pub use self::vault::device::OsKeyStore;
 pub use self::vault::device::{DeviceStore, DeviceStoreError};
 pub use self::vault::key::{Passphrase, Strength};
+pub use self::waits::{Patience, ProgressSink, Slow};
 pub use self::wallet::Wallet;

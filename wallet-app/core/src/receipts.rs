@@ -10,7 +10,7 @@ use wire::oid4vp::ReceiptOpening;
 
 use crate::chain::{self, AsOf, LedgerError};
 use crate::consent::Digest32;
-use crate::error::WalletError;
+use crate::error::{Side, WalletError};
 use crate::vault::{Table, VaultError};
 use crate::wallet::Wallet;
 
@@ -97,10 +97,12 @@ pub struct ReceiptView {
     pub verdict: Verdict,
     /// The block that it was proven against; `None` when the ledger was never reached.
     pub as_of: Option<AsOf>,
+    /// How old that is, in words.
+    pub freshness: Option<Localized>,
 }
 
 impl Receipt {
-    fn view(&self, verdict: Verdict, as_of: Option<AsOf>) -> ReceiptView {
+    fn view(&self, verdict: Verdict, as_of: Option<AsOf>, now: UnixSeconds) -> ReceiptView {
         ReceiptView {
             consent: self.consent.clone(),
             at: self.at,
@@ -113,6 +115,7 @@ impl Receipt {
             transaction: crate::records::base64url(&self.opening.transaction.0),
             verdict,
             as_of,
+            freshness: as_of.map(|as_of| as_of.freshness(now)),
         }
     }
 
@@ -131,9 +134,10 @@ impl Wallet {
     pub fn receipts(&self) -> Result<Vec<ReceiptView>, WalletError> {
         let mut receipts: Vec<Receipt> = self.vault.list(Table::Receipts)?;
         receipts.sort_by_key(|receipt| receipt.at);
+        let now = self.now();
         let view = |receipt: Receipt| match receipt.checked {
-            Some((verdict, as_of)) => receipt.view(verdict, Some(as_of)),
-            None => receipt.view(Verdict::Unchecked, None),
+            Some((verdict, as_of)) => receipt.view(verdict, Some(as_of), now),
+            None => receipt.view(Verdict::Unchecked, None, now),
         };
         Ok(receipts.into_iter().map(view).collect())
     }
@@ -143,6 +147,10 @@ impl Wallet {
     /// # Errors
     /// [`WalletError::Vault`].
     pub async fn verify_receipts(&self) -> Result<Vec<ReceiptView>, WalletError> {
+        self.watched(Side::Ledger, Box::pin(self.verify_receipts_story())).await
+    }
+
+    pub(crate) async fn verify_receipts_story(&self) -> Result<Vec<ReceiptView>, WalletError> {
         let mut receipts: Vec<Receipt> = self.vault.list(Table::Receipts)?;
         receipts.sort_by_key(|receipt| receipt.at);
         let mut views = Vec::new();
@@ -154,6 +162,7 @@ impl Wallet {
 
     /// Checks one receipt and remembers what was found.
     pub(crate) async fn check_receipt(&self, mut receipt: Receipt) -> Result<ReceiptView, WalletError> {
+        let now = self.now();
         let subject = Subject::Receipt(receipt.opening.id);
         let found = match chain::find::<NewReceipt>(self.chain.as_ref(), &subject).await {
             Ok(found) => found,
@@ -161,11 +170,12 @@ impl Wallet {
                 LedgerError::Unreachable
                 | LedgerError::Following { .. }
                 | LedgerError::Unproven(_)
+                | LedgerError::Silent { .. }
                 | LedgerError::NotFinal { .. },
             ) => {
                 return Ok(match receipt.checked {
-                    Some((verdict, as_of)) => receipt.view(verdict, Some(as_of)),
-                    None => receipt.view(Verdict::Unchecked, None),
+                    Some((verdict, as_of)) => receipt.view(verdict, Some(as_of), now),
+                    None => receipt.view(Verdict::Unchecked, None, now),
                 });
             }
             Err(error) => return Err(error.into()),
@@ -178,6 +188,6 @@ impl Wallet {
         };
         receipt.checked = Some((verdict, found.as_of));
         self.vault.write::<_, VaultError>(|batch| batch.put(Table::Receipts, &receipt.consent, &receipt))?;
-        Ok(receipt.view(verdict, Some(found.as_of)))
+        Ok(receipt.view(verdict, Some(found.as_of), now))
     }
 }

@@ -28,6 +28,11 @@ impl Secret32 {
         }
     }
 
+    /// These bytes.
+    pub(crate) fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
     /// The bytes.
     pub(crate) fn as_bytes(&self) -> &[u8; 32] {
         &self.0

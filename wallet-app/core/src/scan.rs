@@ -133,6 +133,12 @@ impl Wallet {
     }
 }
 
+/// A device's link or a guardian's card: what wallets show to one another.
+fn is_of_a_wallet(text: &str) -> bool {
+    let schemes = [crate::identity::SCHEME, crate::recovery::cards::SCHEME];
+    text.split_once("://").is_some_and(|(scheme, _)| schemes.contains(&scheme))
+}
+
 fn link_from_picture(path: &Path) -> Result<String, ScanError> {
     let unreadable = |source| ScanError::File { path: path.to_owned(), source };
     let file = File::open(path).map_err(unreadable)?;
@@ -157,7 +163,7 @@ fn link_from_picture(path: &Path) -> Result<String, ScanError> {
     let mut found: Vec<String> = Vec::new();
     for code in rqrr::PreparedImage::prepare(picture).detect_grids().iter().take(MAX_CODES) {
         let Ok((_, text)) = code.decode() else { continue };
-        if text.parse::<Link>().is_ok() && !found.contains(&text) {
+        if (text.parse::<Link>().is_ok() || is_of_a_wallet(&text)) && !found.contains(&text) {
             found.push(text);
         }
     }

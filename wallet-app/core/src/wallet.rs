@@ -18,7 +18,8 @@ use crate::config::{ConfigError, Language, TrustFiles, TrustPin, WalletConfig};
 use crate::error::WalletError;
 use crate::issuance::WalletProvider;
 use crate::vault::key::{Passphrase, Strength};
-use crate::vault::{self, Secrets, Table, Vault, VaultError};
+use crate::vault::{self, Disk, Secrets, Table, Vault, VaultError};
+use crate::waits::{PatientChain, Waits};
 
 /// The vault's record of the trust root.
 const TRUST: &str = "trust";
@@ -37,6 +38,7 @@ pub struct Wallet {
     pub(crate) genesis: Hash,
     pub(crate) environment: Environment,
     pub(crate) provider: Option<Arc<dyn WalletProvider>>,
+    pub(crate) waits: Arc<Waits>,
     config: WalletConfig,
     dir: PathBuf,
 }
@@ -126,12 +128,26 @@ impl Wallet {
         environment: Environment,
         chain: Option<Arc<dyn Chain>>,
     ) -> Result<Self, WalletError> {
+        Self::unlock_on(dir, secrets.into(), environment, chain, None)
+    }
+
+    /// As [`Self::unlock_with`], on another disk than the system's: for tests.
+    ///
+    /// # Errors
+    /// As [`Self::unlock`].
+    pub fn unlock_on(
+        dir: &Path,
+        secrets: Secrets<'_>,
+        environment: Environment,
+        chain: Option<Arc<dyn Chain>>,
+        disk: Option<&Disk>,
+    ) -> Result<Self, WalletError> {
         if !dir.join(vault::FILE).is_file() {
             return Err(VaultError::NotFound(dir.to_owned()).into());
         }
         let config = WalletConfig::load(dir)?;
         let trust = config.load_trust(dir)?;
-        let vault = Vault::unlock(dir, secrets, &environment)?;
+        let vault = Vault::unlock_on(dir, secrets, &environment, disk)?;
         let remembered: Option<TrustPin> = vault.get(Table::Identity, TRUST)?;
         let remembered = remembered.ok_or(VaultError::Tampered("identity"))?;
         config.check_pin(dir, &trust.pin, &remembered)?;
@@ -157,7 +173,10 @@ impl Wallet {
             Some(chain) => chain,
             None => connect(&http, &config, followed(&vault, root)?, &environment, &vault),
         };
-        Ok(Self { vault, chain, http, anchors, network, genesis, environment, provider: None, config, dir: dir.to_owned() })
+        let waits = Arc::new(Waits::default());
+        let chain: Arc<dyn Chain> = Arc::new(PatientChain::new(chain, Arc::clone(&waits)));
+        let (provider, dir) = (None, dir.to_owned());
+        Ok(Self { vault, chain, http, anchors, network, genesis, environment, provider, waits, config, dir })
     }
 
     /// With somebody who vouches for this wallet and its keys towards issuers that ask for it.

@@ -1,11 +1,11 @@
-//! `create`, `did`, `devices`.
+//! `create` and `did`.
 
 use std::path::{Path, PathBuf};
 
 use wallet_core::identity::IdentityError;
 use wallet_core::{DeviceStore, Environment, Language, OsKeyStore, Secrets, Strength, Wallet, WalletConfig, WalletError};
 
-use super::unlock;
+use super::{unlock, with_progress};
 use crate::arguments::{Arguments, CreateArguments};
 use crate::ask;
 use crate::failure::Failure;
@@ -13,11 +13,7 @@ use crate::print::Printer;
 
 /// Creates the wallet, unless it is there, and the identity, unless it is there.
 pub(crate) async fn create(arguments: &Arguments, create: &CreateArguments, printer: &Printer) -> Result<(), Failure> {
-    let wallet = if arguments.dir.join(wallet_core::vault::FILE).is_file() {
-        unlock(arguments, printer)?
-    } else {
-        make(arguments, create, printer)?
-    };
+    let wallet = make_unless_there(arguments, create, printer)?;
     printer.lines(&[printer.say("正在账本上创建数字身份……", "Creating the identity on the ledger …").to_owned()]);
     let identity = wallet.create_identity().await?;
     printer.result(&identity, || {
@@ -32,6 +28,15 @@ pub(crate) async fn create(arguments: &Arguments, create: &CreateArguments, prin
         ]
     });
     Ok(())
+}
+
+/// The wallet in the directory; made now if there is none.
+pub(crate) fn make_unless_there(arguments: &Arguments, create: &CreateArguments, printer: &Printer) -> Result<Wallet, Failure> {
+    if arguments.dir.join(wallet_core::vault::FILE).is_file() {
+        unlock(arguments, printer)
+    } else {
+        Ok(with_progress(make(arguments, create, printer)?, printer))
+    }
 }
 
 fn make(arguments: &Arguments, create: &CreateArguments, printer: &Printer) -> Result<Wallet, Failure> {
@@ -68,15 +73,5 @@ fn absolute(path: &Path) -> Result<PathBuf, Failure> {
 pub(crate) fn did(wallet: &Wallet, printer: &Printer) -> Result<(), Failure> {
     let identity = wallet.identity()?.ok_or(WalletError::from(IdentityError::NotCreated))?;
     printer.result(&identity, || vec![identity.did.to_string()]);
-    Ok(())
-}
-
-/// Lists the devices.
-pub(crate) async fn devices(wallet: &Wallet, printer: &Printer) -> Result<(), Failure> {
-    let devices = wallet.devices().await?;
-    printer.result(&devices, || {
-        let this = printer.say("（本机）", " (this device)");
-        devices.devices.iter().map(|device| format!("{}{}", device.key, if device.this_device { this } else { "" })).collect()
-    });
     Ok(())
 }

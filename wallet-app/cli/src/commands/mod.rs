@@ -2,10 +2,15 @@
 
 mod attributes;
 mod credentials;
+mod devices;
 mod identity;
 mod look_back;
+mod recovery;
 mod scan;
 pub(crate) mod sd_jwt;
+
+use std::path::Path;
+use std::sync::Arc;
 
 use wallet_core::{Environment, OsKeyStore, Secrets, Wallet};
 
@@ -16,12 +21,16 @@ use crate::print::Printer;
 
 /// Runs the command in a wallet.
 pub(crate) async fn run(arguments: &Arguments, printer: &Printer) -> Result<(), Failure> {
-    if let Command::Create(create) = &arguments.command {
-        return identity::create(arguments, create, printer).await;
+    // These make the wallet unless it is there.
+    match &arguments.command {
+        Command::Create(create) => return identity::create(arguments, create, printer).await,
+        Command::Join(join) => return devices::join(arguments, join, printer).await,
+        Command::Recover(recover) => return recovery::recover(arguments, recover, printer).await,
+        _ => {}
     }
     let wallet = unlock(arguments, printer)?;
     match &arguments.command {
-        Command::Create(_) | Command::SdJwt { .. } => Ok(()),
+        Command::Create(_) | Command::Join(_) | Command::Recover(_) | Command::SdJwt { .. } => Ok(()),
         Command::Declare(declare) => attributes::declare(&wallet, declare, printer).await,
         Command::Status { id, wait } => attributes::status(&wallet, id.as_deref(), *wait, printer).await,
         Command::Receive { link, pin, yes } => {
@@ -38,12 +47,28 @@ pub(crate) async fn run(arguments: &Arguments, printer: &Printer) -> Result<(), 
         Command::Scan(scan) => scan::scan(&wallet, scan, printer).await,
         Command::Credentials { refresh } => credentials::list(&wallet, *refresh, printer).await,
         Command::Kill { id, yes } => credentials::kill(&wallet, id, *yes, printer).await,
-        Command::History => look_back::history(&wallet, printer),
+        Command::History { export } => look_back::history(&wallet, export.as_deref(), printer),
+        Command::Withdraw { consent } => {
+            look_back::statement(&wallet.withdraw_consent(consent)?, printer);
+            Ok(())
+        }
+        Command::AskDeletion { consent } => {
+            look_back::statement(&wallet.request_deletion(consent)?, printer);
+            Ok(())
+        }
+        Command::Report { about, reason } => {
+            look_back::statement(&wallet.report_site(about, reason).await?, printer);
+            Ok(())
+        }
+        Command::Statements => look_back::statements(&wallet, printer),
         Command::Receipts { offline } => look_back::receipts(&wallet, *offline, printer).await,
         Command::Unsent => look_back::unsent(&wallet, printer),
         Command::Resend { consent } => scan::resend(&wallet, consent, printer).await,
         Command::Did => identity::did(&wallet, printer),
-        Command::Devices => identity::devices(&wallet, printer).await,
+        Command::Devices { offline } => devices::list(&wallet, *offline, printer).await,
+        Command::AddDevice { link, code } => devices::add(&wallet, link, code.as_deref(), printer).await,
+        Command::RemoveDevice { key, yes } => devices::remove(&wallet, key, *yes, printer).await,
+        Command::Recovery { command } => recovery::run(&wallet, command, printer).await,
     }
 }
 
@@ -51,5 +76,17 @@ fn unlock(arguments: &Arguments, printer: &Printer) -> Result<Wallet, Failure> {
     let passphrase = ask::passphrase(arguments.passphrase_file.as_deref(), printer)?;
     // The key store is asked only by a wallet that is bound to this device.
     let secrets = Secrets { passphrase: &passphrase, device: Some(&OsKeyStore) };
-    Ok(Wallet::unlock_bound(&arguments.dir, secrets, Environment::system())?)
+    Ok(with_progress(Wallet::unlock_bound(&arguments.dir, secrets, Environment::system())?, printer))
+}
+
+/// The wallet, saying on stderr when something takes longer than usual.
+fn with_progress(wallet: Wallet, printer: &Printer) -> Wallet {
+    let printer = *printer;
+    wallet.with_progress(Arc::new(move |slow| printer.slow(slow)))
+}
+
+/// A link of another wallet: as text, or in a picture's QR code.
+fn own_link(text: &str) -> Result<String, Failure> {
+    let path = Path::new(text);
+    if !text.contains("://") && path.is_file() { Ok(Wallet::link_from_picture(path)?) } else { Ok(text.to_owned()) }
 }

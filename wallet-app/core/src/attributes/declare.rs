@@ -15,7 +15,7 @@ use wire::issuer::AttributeKind;
 use super::files::{self, Checked, DeclareFile};
 use super::{AttributeError, AttributeView, Declaration, DeclarePreview, Declared, RequestStage};
 use crate::chain::{self, AsOf};
-use crate::error::WalletError;
+use crate::error::{Side, WalletError};
 use crate::history::{self, Event, HistoryEntry};
 use crate::labels;
 use crate::records::{Secret32, base64url_bytes, fresh_id};
@@ -52,6 +52,15 @@ impl Wallet {
     /// # Errors
     /// [`WalletError::Attributes`] when a file or the department does not fit, [`WalletError::Identity`] without an identity.
     pub async fn declare(
+        &self,
+        department_url: &Url,
+        attestation_type: &str,
+        files: Vec<DeclareFile>,
+    ) -> Result<DeclarePreview, WalletError> {
+        self.watched(Side::Department, Box::pin(self.declare_story(department_url, attestation_type, files))).await
+    }
+
+    pub(crate) async fn declare_story(
         &self,
         department_url: &Url,
         attestation_type: &str,

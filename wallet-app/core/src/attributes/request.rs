@@ -10,7 +10,7 @@ use wire::link::Link;
 
 use super::declare::{Department, entry};
 use super::{AttributeError, Declaration, Declared, Handle, RequestStage, RequestView, SentRequest};
-use crate::error::WalletError;
+use crate::error::{Side, WalletError};
 use crate::history::{self, Event};
 use crate::identity::IdentityKeys;
 use crate::labels;
@@ -30,6 +30,10 @@ impl Wallet {
     /// # Errors
     /// [`WalletError::Attributes`], [`WalletError::Ledger`], [`WalletError::Identity`].
     pub async fn confirm_declaration(&self, id: &str) -> Result<RequestView, WalletError> {
+        self.watched(Side::Department, Box::pin(self.confirm_declaration_story(id))).await
+    }
+
+    pub(crate) async fn confirm_declaration_story(&self, id: &str) -> Result<RequestView, WalletError> {
         let identity = self.identity_keys()?;
         let mut declaration = self.declaration(id)?;
         match declaration.stage {
@@ -57,10 +61,14 @@ impl Wallet {
     /// # Errors
     /// [`AttributeError::UnknownDeclaration`], [`AttributeError::NotConfirmed`], and what the department's answer ends with.
     pub async fn request_state(&self, id: &str) -> Result<RequestView, WalletError> {
+        self.watched(Side::Department, Box::pin(self.request_state_story(id))).await
+    }
+
+    pub(crate) async fn request_state_story(&self, id: &str) -> Result<RequestView, WalletError> {
         let mut declaration = self.declaration(id)?;
         match declaration.stage {
             RequestStage::Prepared => return Err(AttributeError::NotConfirmed.into()),
-            RequestStage::Confirmed => return self.confirm_declaration(id).await,
+            RequestStage::Confirmed => return self.confirm_declaration_story(id).await,
             RequestStage::Refused { .. } | RequestStage::Received => return Ok(declaration.view()),
             RequestStage::Pending | RequestStage::Attested { .. } => {}
         }

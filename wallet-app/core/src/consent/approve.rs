@@ -13,7 +13,7 @@ use wire::oid4vp::{CONSENT_CLAIM, ErrorResponse, MATCH_CODE_CLAIM};
 use super::deliver::{Digest32, Outgoing};
 use super::open::entry;
 use super::{Chosen, Consent, ConsentError, ConsentRecord, Outcome};
-use crate::error::WalletError;
+use crate::error::{Side, WalletError};
 use crate::history::{self, Event, HistoryEntry};
 use crate::issuance::{Credential, CredentialCopy};
 use crate::records::base64url;
@@ -34,6 +34,10 @@ impl Wallet {
     /// # Errors
     /// [`WalletError::Consent`]. After [`ConsentError::NotDelivered`] the response is kept: see [`Self::resend`].
     pub async fn approve(&self, consent: &Consent, match_code: Option<&str>) -> Result<Outcome, WalletError> {
+        self.watched(Side::Website, Box::pin(self.approve_story(consent, match_code))).await
+    }
+
+    pub(crate) async fn approve_story(&self, consent: &Consent, match_code: Option<&str>) -> Result<Outcome, WalletError> {
         let id = &consent.view.id;
         let kept: Option<ConsentRecord> = self.vault.get(Table::Consents, id)?;
         if kept.is_some() {
@@ -63,6 +67,10 @@ impl Wallet {
     /// # Errors
     /// [`WalletError::Vault`].
     pub async fn decline(&self, consent: &Consent) -> Result<bool, WalletError> {
+        self.watched(Side::Website, Box::pin(self.decline_story(consent))).await
+    }
+
+    pub(crate) async fn decline_story(&self, consent: &Consent) -> Result<bool, WalletError> {
         let declined = HistoryEntry {
             claims: consent.view.claims.iter().map(|claim| claim.name.clone()).collect(),
             ..entry(&consent.request, self.now(), Event::Declined)

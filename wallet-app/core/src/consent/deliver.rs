@@ -12,7 +12,7 @@ use url::Url;
 use wire::oid4vp::ResponseAccepted;
 
 use super::{ConsentError, Outcome};
-use crate::error::WalletError;
+use crate::error::{Side, WalletError};
 use crate::history::{self, Event, HistoryEntry};
 use crate::receipts::Receipt;
 use crate::vault::{Table, VaultError};
@@ -101,6 +101,10 @@ impl Wallet {
     /// # Errors
     /// [`ConsentError::NothingToSend`], and as [`Self::approve`].
     pub async fn resend(&self, consent_id: &str) -> Result<Outcome, WalletError> {
+        self.watched(Side::Website, Box::pin(self.resend_story(consent_id))).await
+    }
+
+    pub(crate) async fn resend_story(&self, consent_id: &str) -> Result<Outcome, WalletError> {
         let waiting: Option<Outgoing> = self.vault.get(Table::Outbox, consent_id)?;
         let waiting = waiting.ok_or_else(|| ConsentError::NothingToSend(consent_id.to_owned()))?;
         self.deliver(waiting, Vec::new()).await
@@ -134,6 +138,8 @@ impl Wallet {
             self.vault.write::<_, VaultError>(|batch| batch.put(Table::Outbox, &outgoing.consent, &outgoing))?;
             let pause = error.retry_after().unwrap_or(PAUSE.0).clamp(PAUSE.0, PAUSE.1);
             if unanswered >= UNANSWERED_TRIES || Instant::now() + pause > give_up {
+                let failed = outgoing.entry(self.now(), Event::NotDelivered);
+                self.note(&HistoryEntry { reason: Some(error.slug().to_owned()), ..failed })?;
                 return Err(ConsentError::NotDelivered { consent: outgoing.consent, source: error }.into());
             }
             tokio::time::sleep(pause).await;

@@ -232,6 +232,11 @@ pub(crate) struct ConsentRecord {
 }
 
 impl ConsentRecord {
+    /// The party on the ledger, if it was one.
+    pub(crate) fn party(&self) -> Option<PartyId> {
+        self.party
+    }
+
     /// The hash that the key binding JWT carries.
     pub(crate) fn hash(&self) -> Hash {
         canonical::hash(CONSENT_CONTEXT, self)

@@ -7,12 +7,13 @@ use identity::canonical;
 
 use super::choose::{Choice, Showable, choose};
 use super::{Chosen, ClaimToShow, Consent, ConsentView, LastTime, Selection, sentence};
-use crate::error::WalletError;
-use crate::history::{Event, HistoryEntry};
+use crate::error::{Side, WalletError};
+use crate::history::{self, Event, HistoryEntry};
+use crate::identity::IdentityError;
 use crate::labels;
 use crate::records::base64url;
 use crate::requests::{Asker, OpenedRequest};
-use crate::vault::Table;
+use crate::vault::{Table, VaultError};
 use crate::wallet::Wallet;
 
 /// A block older than this is worth a warning. An idle ledger makes one every few seconds.
@@ -37,9 +38,17 @@ impl Wallet {
     /// [`WalletError::Request`] with the reason for which the wallet refuses by itself, [`WalletError::Ledger`],
     /// [`WalletError::Scan`].
     pub async fn open(&self, link: &str) -> Result<Consent, WalletError> {
+        self.watched(Side::Website, Box::pin(self.open_story(link))).await
+    }
+
+    pub(crate) async fn open_story(&self, link: &str) -> Result<Consent, WalletError> {
         let request = self.open_request(link).await?;
+        self.check_this_device().await?;
         match self.consent(&request).await {
-            Ok(consent) => Ok(consent),
+            Ok(consent) => {
+                self.note_request(&request, &consent.view)?;
+                Ok(consent)
+            }
             Err(error) => {
                 if let WalletError::Request(_) = &error {
                     self.note(&refusal(&request, self.now(), error.slug()))?;
@@ -47,6 +56,30 @@ impl Wallet {
                 Err(error)
             }
         }
+    }
+
+    /// A device that was removed from the identity shows nothing: where the ledger can be asked, and the wallet has an identity.
+    async fn check_this_device(&self) -> Result<(), WalletError> {
+        match self.devices_story().await {
+            Ok(devices) if devices.devices.iter().any(|device| device.this_device) => Ok(()),
+            Ok(_) => Err(IdentityError::DeviceRemoved.into()),
+            Err(WalletError::Identity(IdentityError::NotCreated) | WalletError::Ledger(_)) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// That the request was shown, once.
+    fn note_request(&self, request: &OpenedRequest, view: &ConsentView) -> Result<(), VaultError> {
+        let shown = HistoryEntry {
+            claims: view.claims.iter().map(|claim| claim.name.clone()).collect(),
+            consent: Some(view.id.clone()),
+            ..entry(request, self.now(), Event::Requested)
+        };
+        self.vault.write(|batch| {
+            let last: Vec<HistoryEntry> = self.vault.list(Table::History)?;
+            let again = last.iter().any(|one| one.event == Event::Requested && one.consent == shown.consent);
+            if again { Ok(()) } else { history::record(batch, &shown) }
+        })
     }
 
     async fn consent(&self, request: &OpenedRequest) -> Result<Consent, WalletError> {
@@ -123,7 +156,7 @@ impl Wallet {
             expires_at: object.expires_at,
             as_of: who.as_of,
             seconds_ago,
-            freshness: who.as_of.map_or_else(sentence::nobody, |as_of| sentence::freshness(&as_of, now)),
+            freshness: who.as_of.map_or_else(sentence::nobody, |as_of| as_of.freshness(now)),
             claims,
             questions,
             sets,

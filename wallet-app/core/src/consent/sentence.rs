@@ -3,7 +3,6 @@
 use identity::{Localized, UnixSeconds};
 
 use super::ClaimToShow;
-use crate::chain::AsOf;
 use crate::labels::{self, moment, printable};
 use crate::requests::RegisteredParty;
 
@@ -117,16 +116,6 @@ pub(super) fn other_device(party: &RegisteredParty) -> Localized {
             "You are logging in to {} in a browser on another device. Make sure that device is in front of you, and pick the code that its login page shows. If somebody sent you this QR code, decline.",
             name.en
         ),
-    )
-}
-
-/// How fresh the ledger's word is.
-pub(super) fn freshness(as_of: &AsOf, now: UnixSeconds) -> Localized {
-    let (height, seconds) = (as_of.height, as_of.seconds_ago(now));
-    let unit = if seconds == 1 { "second" } else { "seconds" };
-    Localized::new(
-        format!("账本核实：截至第 {height} 个区块，{seconds} 秒前。"),
-        format!("Confirmed on the ledger as of block {height}, {seconds} {unit} ago."),
     )
 }
 

@@ -16,7 +16,7 @@ use wire::oid4vci::{AuthorizationCode, AuthorizationDetails, CREDENTIAL_DETAILS}
 use super::offer::{Target, choose};
 use super::session::Access;
 use super::{Authorization, CredentialView, Issuance, IssuanceError};
-use crate::error::WalletError;
+use crate::error::{Side, WalletError};
 use crate::labels;
 use crate::records::base64url;
 use crate::vault::{Table, VaultError};
@@ -55,6 +55,10 @@ impl Wallet {
     /// # Errors
     /// [`WalletError::Issuance`], [`WalletError::Scan`].
     pub async fn authorize(&self, link: &str, redirect_uri: &Url) -> Result<AuthorizationView, WalletError> {
+        self.watched(Side::Department, Box::pin(self.authorize_story(link, redirect_uri))).await
+    }
+
+    pub(crate) async fn authorize_story(&self, link: &str, redirect_uri: &Url) -> Result<AuthorizationView, WalletError> {
         let offer = self.read_offer(link).await?;
         let has_other_grants = offer.grants.pre_authorized_code.is_some();
         let grant = match (offer.grants.authorization_code, has_other_grants) {
@@ -71,6 +75,15 @@ impl Wallet {
     /// # Errors
     /// [`WalletError::Issuance`].
     pub async fn authorize_at(
+        &self,
+        issuer: &str,
+        attestation_type: &str,
+        redirect_uri: &Url,
+    ) -> Result<AuthorizationView, WalletError> {
+        self.watched(Side::Department, Box::pin(self.authorize_at_story(issuer, attestation_type, redirect_uri))).await
+    }
+
+    pub(crate) async fn authorize_at_story(
         &self,
         issuer: &str,
         attestation_type: &str,
@@ -134,6 +147,11 @@ impl Wallet {
     /// # Errors
     /// [`WalletError::Issuance`], [`WalletError::Ledger`].
     pub async fn authorized(&self, answer: &str) -> Result<CredentialView, WalletError> {
+        let received = self.watched(Side::Department, Box::pin(self.authorized_story(answer))).await;
+        self.note_failed_issuance(received)
+    }
+
+    pub(crate) async fn authorized_story(&self, answer: &str) -> Result<CredentialView, WalletError> {
         let answer = Answer::read(answer)?;
         let state = answer.parameters.get("state").ok_or(IssuanceError::UnknownAuthorization)?;
         let kept: Option<Issuance> = self.vault.get(Table::Issuances, &issuance_id(state))?;

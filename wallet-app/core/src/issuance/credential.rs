@@ -5,14 +5,14 @@ use identity::sd_jwt::Held;
 use identity::{Localized, UnixSeconds};
 use ledger::cell::{Cell, Subject};
 use ledger::receipt::Refusal;
-use ledger::records::{AttestationRecord, AttestationStatus};
+use ledger::records::{AttestationRecord, AttestationStatus, RecordId};
 use ledger::transaction::{Body, Sender};
 use serde::Serialize;
 use serde_json::Value;
 
 use super::{Credential, CredentialCopy, IssuanceError};
 use crate::chain::{self, AsOf, LedgerError};
-use crate::error::WalletError;
+use crate::error::{Side, WalletError};
 use crate::history::{self, Event, HistoryEntry};
 use crate::identity::applied;
 use crate::labels;
@@ -57,6 +57,8 @@ pub struct CredentialView {
     pub status: AttestationStatus,
     /// The block that proved the status.
     pub as_of: Option<AsOf>,
+    /// How old that is, in words.
+    pub freshness: Option<Localized>,
 }
 
 /// One claim of a credential.
@@ -116,6 +118,7 @@ impl Credential {
             usable: shown.is_live(now),
             status: shown.status,
             as_of: Some(shown.as_of),
+            freshness: Some(shown.as_of.freshness(now)),
         })
     }
 
@@ -151,6 +154,10 @@ impl Wallet {
     /// # Errors
     /// [`WalletError::Ledger`], [`WalletError::Vault`].
     pub async fn refresh_credentials(&self) -> Result<Vec<CredentialView>, WalletError> {
+        self.watched(Side::Ledger, Box::pin(self.refresh_credentials_story())).await
+    }
+
+    pub(crate) async fn refresh_credentials_story(&self) -> Result<Vec<CredentialView>, WalletError> {
         let credentials: Vec<Credential> = self.vault.list(Table::Credentials)?;
         for credential in credentials {
             let all: Vec<usize> = (0..credential.copies.len()).collect();
@@ -188,13 +195,17 @@ impl Wallet {
     /// # Errors
     /// [`IssuanceError::UnknownCredential`], [`WalletError::Ledger`]; after an error the same call goes on.
     pub async fn break_lock(&self, credential_id: &str) -> Result<CredentialView, WalletError> {
+        self.watched(Side::Ledger, Box::pin(self.break_lock_story(credential_id))).await
+    }
+
+    pub(crate) async fn break_lock_story(&self, credential_id: &str) -> Result<CredentialView, WalletError> {
         let credential: Option<Credential> = self.vault.get(Table::Credentials, credential_id)?;
         let credential = credential.ok_or_else(|| IssuanceError::UnknownCredential(credential_id.to_owned()))?;
         let mut numbers = Vec::new();
         for (number, copy) in credential.copies.iter().enumerate() {
             numbers.push(number);
             if matches!(copy.status, AttestationStatus::Active | AttestationStatus::Suspended) {
-                self.break_copy(copy).await?;
+                self.break_one(copy.record, &copy.lock).await?;
             }
         }
         let killed = self.refresh_copies(&credential, &numbers).await?;
@@ -208,10 +219,11 @@ impl Wallet {
         Ok(killed.view(self.now())?)
     }
 
-    async fn break_copy(&self, copy: &CredentialCopy) -> Result<(), WalletError> {
+    /// Reveals the secret of one copy's lock.
+    pub(super) async fn break_one(&self, record: RecordId, lock: &Secret32) -> Result<(), WalletError> {
         let once = Secret32::fresh_key(&self.environment, Algorithm::Ed25519);
         let once = once.key(Algorithm::Ed25519).expect("fresh_key gives keys of the algorithm");
-        let body = Body::BreakLock { record: copy.record, preimage: *copy.lock.as_bytes() };
+        let body = Body::BreakLock { record, preimage: *lock.as_bytes() };
         let transaction = self.chain.prepare(&once, Sender::Key(once.public_key()), body).await?;
         match self.chain.submit(&transaction).await.and_then(|receipt| applied(receipt.outcome)) {
             // Revoked meanwhile, or killed by an earlier try.

@@ -8,7 +8,7 @@ use super::offer::Target;
 use super::receive::entry;
 use super::{CredentialView, Deferred, Issuance, IssuanceError};
 use crate::attributes::Declaration;
-use crate::error::{Explained, WalletError};
+use crate::error::{Explained, Side, WalletError};
 use crate::history::{self, Event};
 use crate::labels;
 use crate::vault::{Table, VaultError};
@@ -93,6 +93,10 @@ impl Wallet {
     /// # Errors
     /// [`WalletError::Vault`]; what an issuer answers is in the views.
     pub async fn poll_issuances(&self) -> Result<Vec<PendingIssuance>, WalletError> {
+        self.watched(Side::Department, Box::pin(self.poll_issuances_story())).await
+    }
+
+    pub(crate) async fn poll_issuances_story(&self) -> Result<Vec<PendingIssuance>, WalletError> {
         self.send_notices().await?;
         let issuances: Vec<Issuance> = self.vault.list(Table::Issuances)?;
         let mut views = Vec::new();

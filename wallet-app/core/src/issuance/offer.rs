@@ -11,7 +11,7 @@ use wire::oid4vci::{CredentialOffer, Grants, TxCode};
 
 use super::IssuanceError;
 use crate::attributes::{Declaration, RequestStage};
-use crate::error::WalletError;
+use crate::error::{Side, WalletError};
 use crate::labels;
 use crate::scan::{LinkKind, ScanError};
 use crate::vault::Table;
@@ -103,6 +103,10 @@ impl Wallet {
     /// # Errors
     /// [`WalletError::Scan`] when the link is none of an offer, [`WalletError::Issuance`].
     pub async fn review_offer(&self, link: &str) -> Result<OfferView, WalletError> {
+        self.watched(Side::Department, Box::pin(self.review_offer_story(link))).await
+    }
+
+    pub(crate) async fn review_offer_story(&self, link: &str) -> Result<OfferView, WalletError> {
         Ok(self.read_offer(link).await?.view())
     }
 
@@ -145,7 +149,7 @@ impl Wallet {
             let stage = match declaration.stage {
                 // A department that does not answer now does not name an offer.
                 RequestStage::Pending => {
-                    self.request_state(&declaration.id).await.map_or(RequestStage::Pending, |view| view.stage)
+                    self.request_state_story(&declaration.id).await.map_or(RequestStage::Pending, |view| view.stage)
                 }
                 _ => declaration.stage.clone(),
             };

@@ -17,7 +17,7 @@ use super::check::Checked;
 use super::offer::Target;
 use super::session::Access;
 use super::{CopyKeys, CredentialCopy, CredentialView, Issuance, IssuanceError, Rejection};
-use crate::error::WalletError;
+use crate::error::{Side, WalletError};
 use crate::history::{Event, HistoryEntry};
 use crate::records::base64url;
 use crate::vault::{Table, VaultError};
@@ -39,6 +39,11 @@ impl Wallet {
     /// # Errors
     /// [`WalletError::Issuance`], [`WalletError::Ledger`], [`WalletError::Scan`].
     pub async fn receive(&self, link: &str, pin: Option<&str>) -> Result<CredentialView, WalletError> {
+        let received = self.watched(Side::Department, Box::pin(self.receive_story(link, pin))).await;
+        self.note_failed_issuance(received)
+    }
+
+    pub(crate) async fn receive_story(&self, link: &str, pin: Option<&str>) -> Result<CredentialView, WalletError> {
         let offer = self.read_offer(link).await?;
         let target = &offer.target;
         let grant = offer.grants.pre_authorized_code.as_ref().ok_or(IssuanceError::SignInNeeded)?;
@@ -51,6 +56,21 @@ impl Wallet {
             self.take_code(&access, grant, &mut issuance, pin).await?;
         }
         self.obtain(&access, target, &mut issuance).await
+    }
+
+    /// Writes a failure into the history, unless it is there by a name of its own.
+    pub(super) fn note_failed_issuance<T>(&self, received: Result<T, WalletError>) -> Result<T, WalletError> {
+        if let Err(error) = &received {
+            let is_noted = matches!(
+                error,
+                WalletError::Vault(_) | WalletError::Issuance(IssuanceError::Deferred { .. } | IssuanceError::Rejected(_))
+            );
+            if !is_noted && error.slug() != "credential-denied" {
+                let reason = Some(error.slug().to_owned());
+                self.note(&HistoryEntry { reason, ..HistoryEntry::new(self.now(), Event::IssuanceFailed) })?;
+            }
+        }
+        received
     }
 
     /// The issuance under way of this id, or the fresh one, whose keys are on the disk when this returns.

@@ -1,11 +1,12 @@
 //! New copies of a credential without a new offer (OpenID4VCI section 13.5), and letting one go.
 
+use identity::UnixSeconds;
 use sha2::{Digest, Sha256};
 use wire::oid4vci::{NotificationEvent, PRE_AUTHORIZED_CODE_GRANT};
 
 use super::offer::Target;
-use super::{Credential, CredentialView, Issuance, IssuanceError};
-use crate::error::WalletError;
+use super::{Credential, CredentialView, Grant, Issuance, IssuanceError};
+use crate::error::{Side, WalletError};
 use crate::history::{self, Event, HistoryEntry};
 use crate::records::base64url;
 use crate::vault::{Table, VaultError};
@@ -17,26 +18,45 @@ impl Wallet {
     /// # Errors
     /// [`IssuanceError::RenewalNotOffered`] where the issuer gave no refresh token, and those of [`Self::receive`].
     pub async fn renew(&self, credential_id: &str) -> Result<CredentialView, WalletError> {
+        let received = self.watched(Side::Department, Box::pin(self.renew_story(credential_id))).await;
+        self.note_failed_issuance(received)
+    }
+
+    pub(crate) async fn renew_story(&self, credential_id: &str) -> Result<CredentialView, WalletError> {
         let credential = self.kept(credential_id)?;
         let grant = credential.grant.as_ref().filter(|grant| grant.token.refresh.is_some());
         let grant = grant.ok_or(IssuanceError::RenewalNotOffered)?;
-        let metadata = self.issuer_metadata(&credential.issuer).await?;
+        self.renew_with(&credential.id, &credential.issuer, &credential.attestation_type, credential.received_at, grant).await
+    }
+
+    /// Asks for the copies of a credential anew, by its grant.
+    pub(super) async fn renew_with(
+        &self,
+        credential_id: &str,
+        issuer: &str,
+        vct: &str,
+        received_at: UnixSeconds,
+        grant: &Grant,
+    ) -> Result<CredentialView, WalletError> {
+        let metadata = self.issuer_metadata(issuer).await?;
         let target = Target {
-            issuer: credential.issuer.clone(),
+            issuer: issuer.to_owned(),
             configuration: grant.configuration.clone(),
-            vct: credential.attestation_type.clone(),
+            vct: vct.to_owned(),
             metadata,
             declaration: None,
         };
         let server = self.server(&target, grant.server.as_deref(), PRE_AUTHORIZED_CODE_GRANT).await?;
         // One renewal at a time of what the wallet holds now: the same call again finds the same keys.
-        let id = base64url(&Sha256::digest(format!("renewal {credential_id} {}", credential.received_at).as_bytes()));
+        let id = base64url(&Sha256::digest(format!("renewal {credential_id} {received_at}").as_bytes()));
+        let fresh = self.fresh_issuance(id, &target, &server);
         let fresh = Issuance {
             token: Some(grant.token.clone()),
             dpop: grant.dpop.clone(),
-            attested: grant.attested.clone(),
-            renews: Some(credential.id.clone()),
-            ..self.fresh_issuance(id, &target, &server)
+            // A grant that came with a backup has none.
+            attested: grant.attested.clone().or_else(|| fresh.attested.clone()),
+            renews: Some(credential_id.to_owned()),
+            ..fresh
         };
         let mut issuance = self.begin(fresh)?;
         let access = self.access(&issuance, server).await?;
@@ -49,6 +69,10 @@ impl Wallet {
     /// # Errors
     /// [`IssuanceError::UnknownCredential`].
     pub async fn delete_credential(&self, credential_id: &str) -> Result<(), WalletError> {
+        self.watched(Side::Department, Box::pin(self.delete_credential_story(credential_id))).await
+    }
+
+    pub(crate) async fn delete_credential_story(&self, credential_id: &str) -> Result<(), WalletError> {
         let credential = self.kept(credential_id)?;
         let notice = credential.grant.as_ref().and_then(|grant| {
             let issuance = Issuance {

@@ -3,6 +3,7 @@
 use wire::oid4vci::NotificationEvent;
 
 use super::check::Checked;
+use super::moved::mark_replaced;
 use super::notice::Notice;
 use super::offer::Target;
 use super::receive::entry;
@@ -51,7 +52,9 @@ impl Wallet {
             ..entry(target, now, event, None)
         };
         let notice = self.unsaved_notice(issuance, notification_id, NotificationEvent::CredentialAccepted);
+        let moved = self.vault.list(Table::Moved)?;
         self.vault.write::<_, VaultError>(|batch| {
+            mark_replaced(batch, moved, &credential)?;
             batch.put(Table::Credentials, &credential.id, &credential)?;
             batch.remove(Table::Issuances, &issuance.id)?;
             if let Some(mut declaration) = target.declaration.clone() {

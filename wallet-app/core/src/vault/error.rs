@@ -63,7 +63,7 @@ pub enum VaultError {
 }
 
 impl VaultError {
-    pub(super) fn disk(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+    pub(crate) fn disk(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self::Disk(error.into())
     }
 

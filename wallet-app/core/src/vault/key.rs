@@ -82,6 +82,11 @@ impl Strength {
         Self { memory_kib: MEMORY_KIB, passes }
     }
 
+    /// Next to nothing, for a vault whose passphrase is 256 random bits and whose hours are counted.
+    pub(crate) const fn throwaway() -> Self {
+        Self { memory_kib: 64, passes: 1 }
+    }
+
     /// Next to nothing, for tests only. The vault says of itself that it is weak.
     pub const fn weak_for_tests() -> Self {
         Self { memory_kib: 64, passes: 1 }

@@ -15,13 +15,14 @@ pub mod key;
 mod lock;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use borsh::BorshSerialize;
 use chacha20poly1305::aead::{Aead, Payload};
 use chacha20poly1305::{KeyInit, XChaCha20Poly1305, XNonce};
 use clients::{Environment, Random};
 use identity::canonical;
-use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction};
+use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
@@ -78,10 +79,14 @@ pub enum Table {
     History,
     /// Words to issuers that they have not taken yet.
     Notices,
+    /// Credentials of another device, which a backup brought: to be asked for again.
+    Moved,
+    /// What the citizen stated towards sites and departments.
+    Statements,
 }
 
 impl Table {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 13] = [
         Self::Identity,
         Self::Declarations,
         Self::Documents,
@@ -93,9 +98,11 @@ impl Table {
         Self::Receipts,
         Self::History,
         Self::Notices,
+        Self::Moved,
+        Self::Statements,
     ];
 
-    fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Identity => "identity",
             Self::Declarations => "declarations",
@@ -108,6 +115,8 @@ impl Table {
             Self::Receipts => "receipts",
             Self::History => "history",
             Self::Notices => "notices",
+            Self::Moved => "moved",
+            Self::Statements => "statements",
         }
     }
 
@@ -115,6 +124,9 @@ impl Table {
         TableDefinition::new(self.name())
     }
 }
+
+/// Opens the database in the vault's file. Tests take another one than the default, whose disk fails.
+pub type Disk = Arc<dyn Fn(&Path) -> Result<Database, DatabaseError> + Send + Sync>;
 
 /// An open vault.
 pub struct Vault {
@@ -221,13 +233,25 @@ impl Vault {
     /// [`VaultError::NotFound`], [`VaultError::InUse`], [`VaultError::WrongPassphrase`], [`VaultError::LockedOut`] and those of the
     /// disk.
     pub fn unlock<'a>(dir: &Path, secrets: impl Into<Secrets<'a>>, environment: &Environment) -> Result<Self, VaultError> {
-        let secrets = secrets.into();
+        Self::unlock_on(dir, secrets.into(), environment, None)
+    }
+
+    /// As [`Self::unlock`], on another disk than the system's: for tests.
+    ///
+    /// # Errors
+    /// As [`Self::unlock`].
+    pub fn unlock_on(
+        dir: &Path,
+        secrets: Secrets<'_>,
+        environment: &Environment,
+        disk: Option<&Disk>,
+    ) -> Result<Self, VaultError> {
         let path = dir.join(FILE);
         if !path.is_file() {
             return Err(VaultError::NotFound(dir.to_owned()));
         }
         let lock = DirectoryLock::take(dir)?;
-        let database = Database::open(&path).map_err(VaultError::disk)?;
+        let database = disk.map_or_else(|| Database::open(&path), |disk| disk(&path)).map_err(VaultError::disk)?;
         let wrapped = read_wrapped(&database)?;
         // Before an attempt is counted: without the device's secret no passphrase is right.
         let device = device_secret(&wrapped, secrets.device)?;
@@ -321,12 +345,20 @@ impl Vault {
     /// # Errors
     /// As [`Self::get`].
     pub fn list<T: DeserializeOwned>(&self, table: Table) -> Result<Vec<T>, VaultError> {
+        Ok(self.entries(table)?.into_iter().map(|(_, record)| record).collect())
+    }
+
+    /// All records of a table with their keys, in the order of these.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    pub fn entries<T: DeserializeOwned>(&self, table: Table) -> Result<Vec<(String, T)>, VaultError> {
         let transaction = self.database.begin_read().map_err(VaultError::disk)?;
         let rows = transaction.open_table(table.definition()).map_err(VaultError::disk)?;
         let mut records = Vec::new();
         for row in rows.iter().map_err(VaultError::disk)? {
             let (key, sealed) = row.map_err(VaultError::disk)?;
-            records.push(open(&self.cipher, table, key.value(), sealed.value())?);
+            records.push((key.value().to_owned(), open(&self.cipher, table, key.value(), sealed.value())?));
         }
         Ok(records)
     }

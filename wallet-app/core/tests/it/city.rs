@@ -14,7 +14,8 @@ use rcgen::{
     SignatureAlgorithm, date_time_ymd,
 };
 use wallet_core::chain::Chain;
-use wallet_core::{Clock, Environment, Language, Passphrase, Random, Strength, Wallet, WalletConfig};
+use wallet_core::vault::Disk;
+use wallet_core::{Clock, Environment, Language, Passphrase, Random, Secrets, Strength, Wallet, WalletConfig};
 
 use crate::issuer::FakeIssuer;
 use crate::ledger::FakeLedger;
@@ -199,10 +200,28 @@ impl City {
     }
 
     pub(crate) fn create_wallet(&self) -> Wallet {
+        self.create_wallet_in("wallet")
+    }
+
+    /// A wallet on another device: in a directory of this name.
+    pub(crate) fn create_wallet_in(&self, name: &str) -> Wallet {
         let passphrase = Passphrase::new(PASSPHRASE.to_owned());
         let environment = self.environment.clone();
         let strength = Strength::weak_for_tests();
-        Wallet::create_with(&self.wallet_dir(), &passphrase, self.config(), strength, environment, self.chain()).unwrap()
+        Wallet::create_with(&self.dir.path().join(name), &passphrase, self.config(), strength, environment, self.chain()).unwrap()
+    }
+
+    /// Opens the wallet in this directory.
+    pub(crate) fn unlock_in(&self, name: &str) -> Wallet {
+        let passphrase = Passphrase::new(PASSPHRASE.to_owned());
+        Wallet::unlock_with(&self.dir.path().join(name), &passphrase, self.environment.clone(), self.chain()).unwrap()
+    }
+
+    /// Opens the wallet in this directory on another disk.
+    pub(crate) fn unlock_on(&self, name: &str, disk: &Disk) -> Result<Wallet, wallet_core::WalletError> {
+        let passphrase = Passphrase::new(PASSPHRASE.to_owned());
+        let secrets = Secrets::from(&passphrase);
+        Wallet::unlock_on(&self.dir.path().join(name), secrets, self.environment.clone(), self.chain(), Some(disk))
     }
 
     pub(crate) fn unlock(&self, passphrase: &str) -> Result<Wallet, wallet_core::WalletError> {

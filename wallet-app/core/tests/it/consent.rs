@@ -57,14 +57,18 @@ async fn the_consent_screen_shows_verified_facts_and_values() {
     assert!(view.match_codes.is_empty() && view.other_device.is_none() && view.last_time.is_none() && view.warnings.is_empty());
 }
 
-/// Opening a request sends nothing and stores nothing.
+/// Opening a request sends nothing, and leaves in the history that it was asked, once.
 #[tokio::test]
 async fn opening_alone_releases_nothing() {
     let (city, wallet) = city_and_wallet().await;
     let before = wallet.history().unwrap();
-    wallet.open(&city.site.ask(&["family_name"])).await.unwrap();
+    for _ in 0..2 {
+        wallet.open(&city.site.ask(&["family_name"])).await.unwrap();
+    }
     assert_eq!(city.site.seen(|seen| seen.posted.len()), 0);
-    assert_eq!(wallet.history().unwrap(), before);
+    let mut after = wallet.history().unwrap();
+    let asked = after.pop().unwrap();
+    assert_eq!((asked.event, asked.claims, after), (Event::Requested, vec!["family_name".to_owned()], before));
     assert_eq!(wallet.credentials().unwrap()[0].copies_left, 3);
 }
 

@@ -5,8 +5,10 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use borsh::BorshSerialize;
+use chain_state::{BlockContext, Unloaded, View};
 use futures::future::BoxFuture;
 use identity::canonical::{self, Hash};
+use identity::did::IdentityId;
 use identity::keys::SecretKey;
 use ledger::cell::{Cell, StateKey, Subject};
 use ledger::receipt::{Outcome, Receipt, Refusal};
@@ -15,6 +17,9 @@ use ledger::transaction::{Body, Sender, Transaction, Unsigned};
 use sha2::{Digest, Sha256};
 use wallet_core::AsOf;
 use wallet_core::chain::{Chain, Fact, LedgerError};
+
+/// The height of its one block.
+const HEIGHT: u64 = 42;
 
 pub(crate) struct FakeLedger {
     genesis: Hash,
@@ -29,6 +34,8 @@ pub(crate) struct FakeLedger {
     pub(crate) lose_answers: AtomicU32,
     /// So many submissions are refused as expired and have no effect.
     pub(crate) expire: AtomicU32,
+    /// Nobody answers, and nobody says so.
+    pub(crate) silent: AtomicBool,
 }
 
 impl FakeLedger {
@@ -43,6 +50,7 @@ impl FakeLedger {
             away: AtomicBool::new(false),
             lose_answers: AtomicU32::new(0),
             expire: AtomicU32::new(0),
+            silent: AtomicBool::new(false),
         }
     }
 
@@ -72,23 +80,23 @@ impl FakeLedger {
         self.submitted.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn check_reachable(&self) -> Result<(), LedgerError> {
+    async fn check_reachable(&self) -> Result<(), LedgerError> {
+        if self.silent.load(Ordering::SeqCst) {
+            futures::future::pending::<()>().await;
+        }
         if self.away.load(Ordering::SeqCst) { Err(LedgerError::Unreachable) } else { Ok(()) }
     }
 
     fn apply(&self, transaction: &Transaction) -> Outcome {
         let refused = |refusal| Outcome::Refused(refusal);
-        let sender = transaction.unsigned.sender;
         match &transaction.unsigned.body {
-            Body::CreateIdentity(inception) => {
-                let subject = Subject::Identity(inception.id());
-                if self.status(&subject).is_some() {
-                    return refused(Refusal::AlreadyExists);
-                }
-                assert_eq!(sender, Sender::Key(inception.device), "the device's key signs");
-                let record = IdentityRecord { inception: inception.clone(), devices: vec![inception.device] };
-                self.put(&subject, &record, 0);
-            }
+            // By the ledger's own rules.
+            Body::CreateIdentity(_)
+            | Body::AddDevice(_)
+            | Body::RemoveDevice(_)
+            | Body::Deactivate
+            | Body::Recover { .. }
+            | Body::RotateRecovery { .. } => return self.apply_by_the_rules(transaction),
             Body::AnchorAttributes(anchors) => {
                 if anchors.iter().any(|anchor| self.status(&Subject::Anchor(anchor.id)).is_some()) {
                     return refused(Refusal::AlreadyExists);
@@ -115,6 +123,46 @@ impl FakeLedger {
     }
 }
 
+impl FakeLedger {
+    fn apply_by_the_rules(&self, transaction: &Transaction) -> Outcome {
+        let context = BlockContext {
+            genesis: self.genesis,
+            network: "test".parse().unwrap(),
+            height: HEIGHT,
+            timestamp_ms: self.timestamp_ms.load(Ordering::SeqCst),
+        };
+        let mut state = self.state.lock().unwrap();
+        let mut view = View::new();
+        let mut wanted = chain_state::touched(transaction);
+        let receipt = loop {
+            for key in wanted {
+                match state.get(&key) {
+                    Some((cell, body)) => view.insert(key, *cell, body.as_slice().into()).unwrap(),
+                    None => view.insert_absent(key),
+                }
+            }
+            match chain_state::apply(&mut view, &context, 0, transaction) {
+                Ok(receipt) => break receipt,
+                Err(Unloaded(keys)) => wanted = keys,
+            }
+        };
+        state.extend(view.into_writes().into_iter().map(|write| (write.key, (write.cell, write.body))));
+        receipt.outcome
+    }
+
+    /// What became of a transaction.
+    pub(crate) fn outcome(&self, transaction: &Transaction) -> Outcome {
+        self.receipts.lock().unwrap()[&transaction.id().0].outcome
+    }
+
+    /// What an identity is now.
+    pub(crate) fn identity(&self, id: IdentityId) -> IdentityRecord {
+        let state = self.state.lock().unwrap();
+        let (_, body) = state.get(&Subject::Identity(id).key()).unwrap();
+        canonical::decode(body, 10_000).unwrap()
+    }
+}
+
 fn take_one(counter: &AtomicU32) -> bool {
     counter.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok()
 }
@@ -122,8 +170,8 @@ fn take_one(counter: &AtomicU32) -> bool {
 impl Chain for FakeLedger {
     fn read<'a>(&'a self, subject: &'a Subject) -> BoxFuture<'a, Result<Fact, LedgerError>> {
         Box::pin(async move {
-            self.check_reachable()?;
-            let as_of = AsOf { height: 42, timestamp_ms: self.timestamp_ms.load(Ordering::SeqCst) };
+            self.check_reachable().await?;
+            let as_of = AsOf { height: HEIGHT, timestamp_ms: self.timestamp_ms.load(Ordering::SeqCst) };
             let record = self.state.lock().unwrap().get(&subject.key()).cloned();
             Ok(Fact { as_of, record })
         })
@@ -136,7 +184,7 @@ impl Chain for FakeLedger {
         body: Body,
     ) -> BoxFuture<'a, Result<Transaction, LedgerError>> {
         Box::pin(async move {
-            self.check_reachable()?;
+            self.check_reachable().await?;
             let sequence = self.sequence.fetch_add(1, Ordering::SeqCst);
             let unsigned = Unsigned { genesis: self.genesis, sender, sequence, expiry_height: 10_000, body };
             Ok(unsigned.sign(signer))
@@ -145,7 +193,7 @@ impl Chain for FakeLedger {
 
     fn submit<'a>(&'a self, transaction: &'a Transaction) -> BoxFuture<'a, Result<Receipt, LedgerError>> {
         Box::pin(async move {
-            self.check_reachable()?;
+            self.check_reachable().await?;
             transaction.verify_signature().expect("the wallet signs with the sender's key");
             self.submitted.lock().unwrap().push(transaction.clone());
             if take_one(&self.expire) {
@@ -154,7 +202,7 @@ impl Chain for FakeLedger {
             let known = self.receipts.lock().unwrap().get(&transaction.id().0).cloned();
             let receipt = known.unwrap_or_else(|| {
                 let outcome = self.apply(transaction);
-                Receipt { transaction: transaction.id(), height: 42, index: 0, outcome }
+                Receipt { transaction: transaction.id(), height: HEIGHT, index: 0, outcome }
             });
             self.receipts.lock().unwrap().insert(transaction.id().0, receipt.clone());
             if take_one(&self.lose_answers) {

@@ -12,6 +12,8 @@ mod bound;
 mod city;
 mod consent;
 mod crash;
+mod devices;
+mod dying;
 mod haip;
 mod hostile_issuer;
 mod hostile_site;
@@ -19,12 +21,16 @@ mod identity;
 mod issuance;
 mod issuer;
 mod ledger;
+mod look_back;
 mod pictures;
+mod recovery;
 mod sign_in;
 mod site;
+mod slip39;
 mod strangers;
 mod vault;
 mod verifiers;
+mod waits;
 
 use base64::Engine as _;
 

@@ -2,7 +2,7 @@
 
 use image::{GenericImage, GrayImage, ImageFormat, Luma};
 use qrcode::QrCode;
-use wallet_core::{LinkKind, Wallet};
+use wallet_core::{GuardianCard, LinkKind, Wallet};
 
 use crate::city::City;
 
@@ -35,6 +35,25 @@ async fn a_qr_code_in_a_png_or_jpeg_is_read() {
     }
     assert_eq!(Wallet::read_link(&link).unwrap(), LinkKind::Request);
     assert_eq!(Wallet::read_link(&city.issuer.offer_link()).unwrap(), LinkKind::Offer);
+}
+
+/// What wallets show to one another: a new device's link, the answer to it, a guardian's card.
+#[tokio::test]
+async fn cards_and_devices_links_are_read_from_pictures() {
+    let city = City::new().await;
+    let (first, second) = (city.create_wallet(), city.create_wallet_in("second"));
+    first.create_identity().await.unwrap();
+    let card = first.guardian_cards().unwrap().remove(1);
+    for (name, text) in [
+        ("link.png", second.ask_to_join().unwrap().link),
+        ("welcome.png", first.welcome_link().unwrap()),
+        ("card.png", card.view().link),
+    ] {
+        let path = save(&city, name, &code(&text), ImageFormat::Png);
+        assert_eq!(Wallet::link_from_picture(&path).unwrap(), text, "{name}");
+    }
+    let path = city.dir.path().join("card.png");
+    assert!(GuardianCard::parse(&Wallet::link_from_picture(&path).unwrap()).unwrap() == card);
 }
 
 #[tokio::test]

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use ledger::cell::Subject;
+use ledger::records::AttestationStatus;
 use url::Url;
-use wallet_core::{Event, PendingStage, Wallet, WalletError};
+use wallet_core::recovery::RecoverySecret;
+use wallet_core::{Event, Language, MovedState, PendingStage, Wallet, WalletError};
 
 use crate::city::{City, VCT};
 use crate::haip::{Haip, Provider};
@@ -211,6 +213,39 @@ async fn copies_are_renewed_and_a_deleted_credential_is_told() {
     assert_eq!(wallet.renew(&first.id).await.unwrap_err().slug(), "credential-unknown");
     let from_code = city.wallet_credential_by_code(&wallet).await;
     assert_eq!(wallet.renew(&from_code).await.unwrap_err().slug(), "renewal-not-offered");
+}
+
+/// A new phone: the grant moved with the backup, so the issuer gives new copies with new keys in one batch and without a new offer, and the
+/// old phone's copies are killed. Interrupted, it goes on.
+#[tokio::test]
+async fn a_new_phone_gets_its_credentials_again_by_their_grants() {
+    let (city, haip) = city().await;
+    let old = city.create_wallet();
+    old.create_identity().await.unwrap();
+    let first = receive(&old, &haip).await.unwrap();
+    let old_records = city.issuer.seen(|seen| seen.records.clone());
+    let secret = RecoverySecret::from_words(&old.recovery_words(Language::Zh).unwrap()).unwrap();
+    let backup = old.backup().unwrap();
+    let new = city.create_wallet_in("new");
+    new.restore(&backup, &secret).unwrap();
+    new.recover().await.unwrap();
+    assert_eq!(new.moved_credentials().unwrap()[0].state, MovedState::Renewable);
+    city.clock.advance(700);
+    city.ledger.set_away(true);
+    assert!(matches!(new.rebind().await.unwrap()[0].state, MovedState::Failed(_)));
+    city.ledger.set_away(false);
+    drop(new);
+    let new = city.unlock_in("new");
+    assert_eq!(new.rebind().await.unwrap()[0].state, MovedState::Done);
+    assert_eq!(haip.seen(|seen| seen.tokens.last().unwrap()["grant_type"].clone()), "refresh_token");
+    let credentials = new.credentials().unwrap();
+    assert_eq!((credentials.len(), credentials[0].id.as_str(), credentials[0].copies_left), (1, first.id.as_str(), 2));
+    for record in old_records {
+        assert_eq!(city.ledger.status(&Subject::Attestation(record)), Some(AttestationStatus::BrokenByHolder as u8));
+    }
+    assert!(new.moved_credentials().unwrap().is_empty());
+    // The old phone cannot show what it has.
+    assert!(!old.refresh_credentials().await.unwrap()[0].usable);
 }
 
 /// An issuer that is deaf now hears later, once.
