@@ -34,13 +34,15 @@ mod wallet;
 pub use clients::{Clock, Environment, Random};
 pub use wire::issuer::AttributeKind;
 
-pub use self::attributes::{DeclareFile, DeclarePreview, RequestStage, RequestView};
+pub use self::attributes::{
+    DeclareContents, DeclareFile, DeclarePreview, DepartmentView, OfferingView, RequestStage, RequestView,
+};
 pub use self::chain::AsOf;
 pub use self::config::{Language, WalletConfig};
-pub use self::consent::{Consent, ConsentView, CredentialOption, Outcome, QueryView, Selection, SetView};
+pub use self::consent::{Consent, ConsentView, CredentialOption, Outcome, QueryView, Selection, SetView, UnsentView};
 pub use self::error::{Explained, Side, WalletError};
 pub use self::history::{Event, HistoryEntry};
-pub use self::identity::IdentityView;
+pub use self::identity::{Devices, IdentityView};
 pub use self::issuance::{
     AuthorizationView, CredentialView, OfferView, PendingIssuance, PendingStage, PinHint, ProviderError, WalletAttestation,
     WalletProvider,

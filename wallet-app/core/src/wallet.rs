@@ -1,7 +1,7 @@
 //! The open wallet: what its stories share.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -37,7 +37,7 @@ pub struct Wallet {
     pub(crate) genesis: Hash,
     pub(crate) environment: Environment,
     pub(crate) provider: Option<Arc<dyn WalletProvider>>,
-    config: WalletConfig,
+    config: RwLock<WalletConfig>,
     dir: PathBuf,
 }
 
@@ -157,7 +157,18 @@ impl Wallet {
             Some(chain) => chain,
             None => connect(&http, &config, followed(&vault, root)?, &environment, &vault),
         };
-        Ok(Self { vault, chain, http, anchors, network, genesis, environment, provider: None, config, dir: dir.to_owned() })
+        Ok(Self {
+            vault,
+            chain,
+            http,
+            anchors,
+            network,
+            genesis,
+            environment,
+            provider: None,
+            config: RwLock::new(config),
+            dir: dir.to_owned(),
+        })
     }
 
     /// With somebody who vouches for this wallet and its keys towards issuers that ask for it.
@@ -190,7 +201,19 @@ impl Wallet {
 
     /// The wallet's language.
     pub fn language(&self) -> Language {
-        self.config.language
+        self.config.read().unwrap_or_else(PoisonError::into_inner).language
+    }
+
+    /// Speaks another language from now on: of sentences, and of what is consented to.
+    ///
+    /// # Errors
+    /// [`WalletError::Config`] when the configuration cannot be written; the language stays as it was then.
+    pub fn set_language(&self, language: Language) -> Result<(), WalletError> {
+        let mut config = self.config.write().unwrap_or_else(PoisonError::into_inner);
+        let changed = WalletConfig { language, ..config.clone() };
+        changed.save(&self.dir)?;
+        *config = changed;
+        Ok(())
     }
 
     /// Seconds since the Unix epoch.
