@@ -6,33 +6,53 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use axum::Router;
 use axum::extract::{Query, State};
-use axum::http::header;
-use axum::response::{Html, IntoResponse};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::get;
 use serde::Deserialize;
 
+use crate::browser_wallet::Door;
 use crate::plan::{CLERK, Plan, loopback};
 
 /// How long a service may take to say how it is.
 const HEALTH_LIMIT: Duration = Duration::from_secs(1);
 const STYLE: &str = include_str!("front.css");
 
+/// The wallet in a browser: the way in, or why there is none.
+pub type Wallet = Result<Door, String>;
+
 #[derive(Clone)]
 struct Page {
     plan: Plan,
+    wallet: Wallet,
     http: reqwest::Client,
 }
 
 /// Serves the front page until the task is dropped.
-pub async fn serve(plan: Plan) -> Result<()> {
+pub async fn serve(plan: Plan, wallet: Wallet) -> Result<()> {
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", plan.front_port)).await;
     let listener = listener.with_context(|| format!("the front page's port {} is taken", plan.front_port))?;
     let http = reqwest::Client::builder().timeout(HEALTH_LIMIT).build()?;
     let router = Router::new()
         .route("/", get(page))
+        .route("/wallet", get(enter))
         .route("/front.css", get(async || ([(header::CONTENT_TYPE, "text/css")], STYLE)))
-        .with_state(Page { plan, http });
+        .with_state(Page { plan, wallet, http });
     axum::serve(listener, router).await.context("serving the front page")
+}
+
+/// Leads the person at this machine into the wallet, by a token that works once. No other page gets one: neither a page of another
+/// origin that sends its visitor here, nor one whose name was pointed at this address.
+async fn enter(State(page): State<Page>, headers: HeaderMap) -> Response {
+    let said = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let from_here = said("sec-fetch-site").is_none_or(|site| matches!(site, "same-origin" | "none"));
+    if said("host") != Some(format!("127.0.0.1:{}", page.plan.front_port).as_str()) || !from_here {
+        return StatusCode::FORBIDDEN.into_response();
+    }
+    match &page.wallet {
+        Ok(door) => ([(header::CACHE_CONTROL, "no-store")], Redirect::to(&door.link())).into_response(),
+        Err(_) => StatusCode::NOT_FOUND.into_response(),
+    }
 }
 
 #[derive(Deserialize)]
@@ -52,7 +72,7 @@ async fn page(State(page): State<Page>, Query(language): Query<Language>) -> imp
     let english = language.lang.as_deref() == Some("en");
     let rows = rows(&page).await;
     let policy = "default-src 'none'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'";
-    ([(header::CONTENT_SECURITY_POLICY, policy)], Html(render(&page.plan, &rows, english)))
+    ([(header::CONTENT_SECURITY_POLICY, policy)], Html(render(&page, &rows, english)))
 }
 
 async fn rows(page: &Page) -> Vec<Row> {
@@ -78,7 +98,8 @@ async fn rows(page: &Page) -> Vec<Row> {
     futures::future::join_all(checks).await
 }
 
-fn render(plan: &Plan, rows: &[Row], english: bool) -> String {
+fn render(page: &Page, rows: &[Row], english: bool) -> String {
+    let plan = &page.plan;
     let say = |zh: &str, en: &str| if english { en.to_owned() } else { zh.to_owned() };
     let mut services = String::new();
     for row in rows {
@@ -88,7 +109,12 @@ fn render(plan: &Plan, rows: &[Row], english: bool) -> String {
         write!(services, "<li><span class=\"{class}\">{health}</span><a href=\"{url}\">{name}</a><code>{url}</code></li>")
             .expect("writing to a string does not fail");
     }
+    let wallet = wallet(page, english);
     let steps = [
+        say(
+            "打开<b>钱包</b>：设置 PIN，向公安局申请居民身份凭证。",
+            "Open the <b>wallet</b>: choose a PIN, and ask public security for a resident identity.",
+        ),
         say(
             "在另一个终端运行 <code>cargo city tour</code>：看一位市民完成首次登录，每一步都说明证明了什么。",
             "In another terminal run <code>cargo city tour</code>: a citizen's first login, and what each step proved.",
@@ -102,8 +128,8 @@ fn render(plan: &Plan, rows: &[Row], english: bool) -> String {
             "Run <code>cargo city offer</code>: a credential offer and its PIN, for any OpenID4VCI wallet.",
         ),
         say(
-            "打开<b>示例网站</b>点“登录”，用钱包扫码：<code>cargo run -p yufu-wallet -- --help</code>。",
-            "Open the <b>sample site</b>, choose to sign in, and scan with the wallet: <code>cargo run -p yufu-wallet -- --help</code>.",
+            "打开<b>示例网站</b>点“登录”，把链接或二维码截图交给钱包；也可用终端里的钱包：<code>cargo run -p yufu-wallet -- --help</code>。",
+            "Open the <b>sample site</b>, choose to sign in, and give the wallet its link or a screenshot of its QR code; or use the one in a terminal: <code>cargo run -p yufu-wallet -- --help</code>.",
         ),
     ];
     let steps: String = steps.iter().map(|step| format!("<li>{step}</li>")).collect();
@@ -114,7 +140,7 @@ fn render(plan: &Plan, rows: &[Row], english: bool) -> String {
         "<!doctype html><html lang=\"{language}\"><head><meta charset=\"utf-8\"><title>{title}</title>\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><meta http-equiv=\"refresh\" content=\"10\">\
          <link rel=\"stylesheet\" href=\"/front.css\"></head><body><header><h1>{title}</h1>{other}</header><main>\
-         <p class=\"lead\">{lead}</p><h2>{health}</h2><ul class=\"services\">{services}</ul>\
+         <p class=\"lead\">{lead}</p>{wallet}<h2>{health}</h2><ul class=\"services\">{services}</ul>\
          <h2>{accounts}</h2><p>{clerk}: <code>{CLERK}</code> / <code>{password}</code></p>\
          <h2>{guide}</h2><ol>{steps}</ol><h2>{roots}</h2><p><code>{genesis}</code><br><code>{root}</code></p></main></body></html>",
         lead = say(
@@ -130,4 +156,16 @@ fn render(plan: &Plan, rows: &[Row], english: bool) -> String {
         genesis = plan.genesis_path().display(),
         root = plan.trust_root_path().display(),
     )
+}
+
+/// The way into the wallet, or why there is none.
+fn wallet(page: &Page, english: bool) -> String {
+    let say = |zh: &'static str, en: &'static str| if english { en } else { zh };
+    match &page.wallet {
+        Ok(_) => format!("<p class=\"wallet\"><a href=\"/wallet\">{}</a></p>", say("打开钱包", "Open the wallet")),
+        Err(why) => {
+            let why = why.replace('&', "&amp;").replace('<', "&lt;");
+            format!("<p>{}<br><code>{why}</code></p>", say("浏览器钱包没有启动：", "The wallet in a browser did not start:"))
+        }
+    }
 }

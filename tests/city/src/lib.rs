@@ -8,6 +8,7 @@
 
 pub mod bench;
 pub mod browser;
+pub mod browser_wallet;
 pub mod build;
 pub mod certificates;
 pub mod checks;
@@ -21,6 +22,7 @@ pub mod ledger_bench;
 pub mod load;
 pub mod members;
 pub mod membership;
+pub mod npm;
 pub mod observe;
 pub mod plan;
 pub mod processes;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail};
+use city::browser_wallet::{self, BrowserWallet};
 use city::plan::{Plan, Size};
 use city::world::World;
 use city::{build, checks, control, front, tour};
@@ -74,6 +75,7 @@ async fn main() -> Result<()> {
 async fn start(directory: &std::path::Path, validators: usize, epoch_blocks: u64) -> Result<()> {
     say("Building the city's programs (cargo shows what it does) …");
     build::binaries()?;
+    let interface = browser_wallet::interface(say);
     let plan = Plan::open_or_create(
         directory,
         Size { validators, first_port: Some(FIRST_PORT), epoch_blocks: (epoch_blocks > 0).then_some(epoch_blocks) },
@@ -100,9 +102,20 @@ async fn start(directory: &std::path::Path, validators: usize, epoch_blocks: u64
         say(&format!("  console      {}/console   ({})", plan.issuer_url(issuer), issuer.name.en));
     }
     say(&format!("  clerk        {} / {}", city::plan::CLERK, plan.clerk_password));
+    // The city lives without it: whoever has no Node has the wallet in a terminal.
+    let wallet = match interface {
+        Ok(interface) => BrowserWallet::open(&plan, &interface).await.map_err(|why| format!("{why:#}")),
+        Err(why) => Err(format!("{why:#}")),
+    };
+    let door = wallet.as_ref().map(BrowserWallet::door).map_err(String::clone);
+    match &door {
+        Ok(door) => say(&format!("  wallet       {}   (this link works once; the front page has more)", door.link())),
+        Err(why) => say(&format!("  wallet       not in a browser: {why}")),
+    }
     say("\nNext: `cargo city tour` in another terminal. Ctrl-C stops the city; its data stay.");
     let stopped = tokio::select! {
-        served = front::serve(plan) => served,
+        served = front::serve(plan, door) => served,
+        served = serve_wallet(wallet.ok()) => served,
         obeyed = control::serve(&mut world) => obeyed,
         signal = tokio::signal::ctrl_c() => signal.context("waiting for Ctrl-C"),
         ended = terminated() => ended,
@@ -110,6 +123,14 @@ async fn start(directory: &std::path::Path, validators: usize, epoch_blocks: u64
     say("\nStopping the city …");
     world.stop().await?;
     stopped
+}
+
+/// Serves the wallet, where there is one.
+async fn serve_wallet(wallet: Option<BrowserWallet>) -> Result<()> {
+    match wallet {
+        Some(wallet) => wallet.serve().await,
+        None => std::future::pending().await,
+    }
 }
 
 async fn terminated() -> Result<()> {

@@ -90,6 +90,9 @@ pub struct Plan {
     pub verifier: VerifierPlan,
     /// Port of the front page.
     pub front_port: u16,
+    /// Port of the wallet in a browser; 0, in a city of an older version: any free one.
+    #[serde(default)]
+    pub wallet_port: u16,
     /// The clerks' password in this pilot.
     pub clerk_password: String,
     #[serde(skip)]
@@ -156,6 +159,7 @@ impl Plan {
                 client_id: format!("x509_hash:{}", configs::base64url(&site.certificate_sha256)),
             },
             front_port,
+            wallet_port: ports.next()?,
             clerk_password: configs::base64url(&entropy::<12>()?),
             directory,
         };

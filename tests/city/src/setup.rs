@@ -7,8 +7,15 @@ use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
+use crate::{build, npm};
+
 /// The Kubo release that the blob store is tested against. (0.43.1 replaces a dependency by a fork that the module proxy does not have.)
 const KUBO: &str = "github.com/ipfs/kubo@v0.43.0";
+
+/// Where Debian's package puts fonts for Chinese: without them a screen shows boxes.
+const CJK_FONTS: &str = "/usr/share/fonts/opentype/noto";
+/// Folders whose npm packages the tests need.
+const NPM_FOLDERS: [&str; 2] = ["wallet-app/ui", "tests/ui"];
 
 /// What to install, if anything, as sentences.
 pub fn missing() -> Vec<String> {
@@ -19,18 +26,33 @@ pub fn missing() -> Vec<String> {
     if kubo().is_none() {
         missing.push(format!("Kubo, the IPFS daemon, built by Go from {KUBO} (some minutes)"));
     }
+    if chromium().is_none() || !Path::new(CJK_FONTS).is_dir() {
+        missing.push("Chromium and Chinese fonts, from Debian's packages (apt-get install chromium fonts-noto-cjk)".to_owned());
+    }
+    for folder in NPM_FOLDERS {
+        if !npm::is_current(&build::workspace().join(folder)) {
+            missing.push(format!("the npm packages of {folder}/package-lock.json"));
+        }
+    }
     missing
 }
 
 /// Installs what is missing. Does nothing the second time.
 pub fn install() -> Result<()> {
     if postgres_binaries().is_none() {
-        apt_install("postgresql")?;
+        apt_install(&["postgresql"])?;
         postgres_binaries().context("apt-get installed postgresql, but initdb is not under /usr/lib/postgresql")?;
     }
     if kubo().is_none() {
         build_kubo()?;
         kubo().context("Kubo was built, but ipfs is neither in PATH nor in Go's binary folder")?;
+    }
+    if chromium().is_none() || !Path::new(CJK_FONTS).is_dir() {
+        apt_install(&["chromium", "fonts-noto-cjk"])?;
+        chromium().context("apt-get installed chromium, but it is not in PATH")?;
+    }
+    for folder in NPM_FOLDERS {
+        npm::install(&build::workspace().join(folder))?;
     }
     Ok(())
 }
@@ -64,7 +86,7 @@ fn go_binaries() -> Option<PathBuf> {
     Some(PathBuf::from(String::from_utf8(output.stdout).ok()?.trim()).join("bin"))
 }
 
-fn apt_install(package: &str) -> Result<()> {
+fn apt_install(packages: &[&str]) -> Result<()> {
     let root = Command::new("id").arg("-u").output().is_ok_and(|o| o.stdout.trim_ascii() == b"0");
     let apt = |arguments: &[&str]| -> Result<()> {
         let mut command = if root { Command::new("apt-get") } else { Command::new("sudo") };
@@ -75,11 +97,13 @@ fn apt_install(package: &str) -> Result<()> {
         match status {
             Ok(status) if status.success() => Ok(()),
             Ok(_) => bail!("apt-get {} failed; its messages above say why", arguments.join(" ")),
-            Err(_) => bail!("apt-get cannot be run here; install {package} by your system's means, then try again"),
+            Err(_) => {
+                bail!("apt-get cannot be run here; install {} by your system's means, then try again", packages.join(" and "))
+            }
         }
     };
     apt(&["update", "-q"])?;
-    apt(&["install", "-q", "-y", "--no-install-recommends", package])
+    apt(&[&["install", "-q", "-y", "--no-install-recommends"][..], packages].concat())
 }
 
 /// The `ipfs` binary: from YUFU_KUBO, PATH, or Go's binary folder.
@@ -87,6 +111,12 @@ pub fn kubo() -> Option<PathBuf> {
     let named = std::env::var_os("YUFU_KUBO").map(PathBuf::from);
     let in_path = std::env::var_os("PATH").into_iter().flat_map(|p| std::env::split_paths(&p).collect::<Vec<_>>());
     named.into_iter().chain(in_path.chain(go_binaries()).map(|folder| folder.join("ipfs"))).find(|path| path.is_file())
+}
+
+/// A Chromium: the program that YUFU_CHROMIUM names, or Debian's.
+pub fn chromium() -> Option<PathBuf> {
+    let named = std::env::var_os("YUFU_CHROMIUM").map(PathBuf::from);
+    named.into_iter().chain(["/usr/bin/chromium".into(), "/usr/bin/google-chrome".into()]).find(|path| path.is_file())
 }
 
 /// The folder with `initdb` and `postgres`, the newest version first.

@@ -40,10 +40,12 @@ mod wallet;
 pub use clients::{Clock, Environment, Random};
 pub use wire::issuer::AttributeKind;
 
-pub use self::attributes::{DeclareFile, DeclarePreview, RequestStage, RequestView};
+pub use self::attributes::{
+    DeclareContents, DeclareFile, DeclarePreview, DepartmentView, OfferingView, RequestStage, RequestView,
+};
 pub use self::chain::AsOf;
 pub use self::config::{Language, WalletConfig};
-pub use self::consent::{Consent, ConsentView, CredentialOption, Outcome, QueryView, Selection, SetView};
+pub use self::consent::{Consent, ConsentView, CredentialOption, Outcome, QueryView, Selection, SetView, UnsentView};
 pub use self::error::{Explained, Side, WalletError};
 pub use self::history::{Event, HistoryEntry, HistoryExport};
 pub use self::identity::{DeviceInvite, Devices, IdentityView, InviteView, JoinView};

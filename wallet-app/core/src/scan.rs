@@ -1,7 +1,7 @@
 //! What a wallet can be handed: a link as text, or a picture with a QR code. Reading one never acts; it says which screen to open.
 
 use std::fs::File;
-use std::io::{BufReader, Read as _, Seek as _};
+use std::io::{BufRead, BufReader, Cursor, Read as _, Seek};
 use std::path::{Path, PathBuf};
 
 use image::{ImageFormat, ImageReader, Limits};
@@ -131,6 +131,17 @@ impl Wallet {
     pub fn link_from_picture(path: &Path) -> Result<String, WalletError> {
         Ok(link_from_picture(path)?)
     }
+
+    /// As [`Self::link_from_picture`], for a picture in memory: from a clipboard, or dropped on a window.
+    ///
+    /// # Errors
+    /// [`ScanError::Picture`], [`ScanError::NoCode`], [`ScanError::SeveralCodes`].
+    pub fn link_from_picture_bytes(bytes: &[u8]) -> Result<String, WalletError> {
+        if u64::try_from(bytes.len()).map_or(true, |length| length > MAX_PICTURE_BYTES) {
+            return Err(ScanError::Picture.into());
+        }
+        Ok(link_in(Cursor::new(bytes), |_| ScanError::Picture)?)
+    }
 }
 
 /// A device's link or a guardian's card: what wallets show to one another.
@@ -145,10 +156,13 @@ fn link_from_picture(path: &Path) -> Result<String, ScanError> {
     if file.metadata().map_err(unreadable)?.len() > MAX_PICTURE_BYTES {
         return Err(ScanError::Picture);
     }
-    let mut file = BufReader::new(file);
+    link_in(BufReader::new(file), unreadable)
+}
+
+fn link_in(mut file: impl BufRead + Seek, unreadable: impl Fn(std::io::Error) -> ScanError) -> Result<String, ScanError> {
     let mut start = Vec::new();
-    file.by_ref().take(16).read_to_end(&mut start).map_err(unreadable)?;
-    file.rewind().map_err(unreadable)?;
+    file.by_ref().take(16).read_to_end(&mut start).map_err(&unreadable)?;
+    file.rewind().map_err(&unreadable)?;
     let format = image::guess_format(&start).map_err(|_| ScanError::Picture)?;
     if !matches!(format, ImageFormat::Png | ImageFormat::Jpeg) {
         return Err(ScanError::Picture);

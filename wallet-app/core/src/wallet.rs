@@ -1,7 +1,7 @@
 //! The open wallet: what its stories share.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -39,7 +39,7 @@ pub struct Wallet {
     pub(crate) environment: Environment,
     pub(crate) provider: Option<Arc<dyn WalletProvider>>,
     pub(crate) waits: Arc<Waits>,
-    config: WalletConfig,
+    config: RwLock<WalletConfig>,
     dir: PathBuf,
 }
 
@@ -175,7 +175,7 @@ impl Wallet {
         };
         let waits = Arc::new(Waits::default());
         let chain: Arc<dyn Chain> = Arc::new(PatientChain::new(chain, Arc::clone(&waits)));
-        let (provider, dir) = (None, dir.to_owned());
+        let (provider, config, dir) = (None, RwLock::new(config), dir.to_owned());
         Ok(Self { vault, chain, http, anchors, network, genesis, environment, provider, waits, config, dir })
     }
 
@@ -209,7 +209,19 @@ impl Wallet {
 
     /// The wallet's language.
     pub fn language(&self) -> Language {
-        self.config.language
+        self.config.read().unwrap_or_else(PoisonError::into_inner).language
+    }
+
+    /// Speaks another language from now on: of sentences, and of what is consented to.
+    ///
+    /// # Errors
+    /// [`WalletError::Config`] when the configuration cannot be written; the language stays as it was then.
+    pub fn set_language(&self, language: Language) -> Result<(), WalletError> {
+        let mut config = self.config.write().unwrap_or_else(PoisonError::into_inner);
+        let changed = WalletConfig { language, ..config.clone() };
+        changed.save(&self.dir)?;
+        *config = changed;
+        Ok(())
     }
 
     /// Seconds since the Unix epoch.

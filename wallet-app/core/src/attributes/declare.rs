@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use url::Url;
 use wire::issuer::AttributeKind;
 
-use super::files::{self, Checked, DeclareFile};
+use super::files::{self, Checked, DeclareContents, DeclareFile};
 use super::{AttributeError, AttributeView, Declaration, DeclarePreview, Declared, RequestStage};
 use crate::chain::{self, AsOf};
 use crate::error::{Side, WalletError};
@@ -57,14 +57,31 @@ impl Wallet {
         attestation_type: &str,
         files: Vec<DeclareFile>,
     ) -> Result<DeclarePreview, WalletError> {
-        self.watched(Side::Department, Box::pin(self.declare_story(department_url, attestation_type, files))).await
+        let kinds = files.iter().map(|file| file.kind).collect();
+        let open = || files.iter().map(files::open).collect();
+        self.watched(Side::Department, Box::pin(self.prepare(department_url, attestation_type, kinds, open))).await
     }
 
-    pub(crate) async fn declare_story(
+    /// As [`Self::declare`], of files in memory: what a person typed or chose in a window is written nowhere in the clear.
+    ///
+    /// # Errors
+    /// As [`Self::declare`].
+    pub async fn declare_contents(
         &self,
         department_url: &Url,
         attestation_type: &str,
-        files: Vec<DeclareFile>,
+        files: Vec<DeclareContents>,
+    ) -> Result<DeclarePreview, WalletError> {
+        let kinds = files.iter().map(|file| file.kind).collect();
+        self.watched(Side::Department, Box::pin(self.prepare(department_url, attestation_type, kinds, || Ok(files)))).await
+    }
+
+    async fn prepare(
+        &self,
+        department_url: &Url,
+        attestation_type: &str,
+        kinds: Vec<AttributeKind>,
+        files: impl FnOnce() -> Result<Vec<DeclareContents>, AttributeError>,
     ) -> Result<DeclarePreview, WalletError> {
         self.identity_keys()?;
         let client = IssuerClient::new(self.http.clone(), department_url.clone());
@@ -75,8 +92,8 @@ impl Wallet {
         if !same_origin(department_url, &department.issuer) || described.credential_issuer != department.issuer {
             return Err(AttributeError::NotAccredited("its address is not the one on the ledger").into());
         }
-        check_kinds(&files, &offering.needs)?;
-        let checked = files.iter().map(files::check).collect::<Result<Vec<_>, _>>()?;
+        check_kinds(&kinds, &offering.needs)?;
+        let checked = files()?.into_iter().map(files::check).collect::<Result<Vec<_>, _>>()?;
         let declaration = self.keep(department_url, attestation_type, &department, checked)?;
         Ok(preview(&declaration, department.as_of))
     }
@@ -177,9 +194,9 @@ pub(super) fn entry(declaration: &Declaration, at: identity::UnixSeconds, event:
     }
 }
 
-fn check_kinds(files: &[DeclareFile], needs: &[AttributeKind]) -> Result<(), AttributeError> {
-    let count = |kind: &AttributeKind| files.iter().filter(|file| file.kind == *kind).count();
-    if files.len() == needs.len() && needs.iter().all(|kind| count(kind) == 1) {
+fn check_kinds(kinds: &[AttributeKind], needs: &[AttributeKind]) -> Result<(), AttributeError> {
+    let count = |kind: &AttributeKind| kinds.iter().filter(|one| *one == kind).count();
+    if kinds.len() == needs.len() && needs.iter().all(|kind| count(kind) == 1) {
         Ok(())
     } else {
         Err(AttributeError::Needs(needs.to_vec()))

@@ -44,22 +44,53 @@ pub(super) struct Checked {
     pub(super) camera_data: bool,
 }
 
-/// Reads and checks a file.
-pub(super) fn check(file: &DeclareFile) -> Result<Checked, AttributeError> {
-    let file_name = file.path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let name = || file_name.clone();
-    match file.kind {
+/// What a person typed or chose in a window: a file that is in memory.
+#[derive(Clone)]
+pub struct DeclareContents {
+    /// What it is.
+    pub kind: AttributeKind,
+    /// Its name.
+    pub name: String,
+    /// What is in it.
+    pub bytes: Zeroizing<Vec<u8>>,
+}
+
+impl std::fmt::Debug for DeclareContents {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "DeclareContents {:?} of {} bytes", self.kind, self.bytes.len())
+    }
+}
+
+/// Reads a file.
+pub(super) fn open(file: &DeclareFile) -> Result<DeclareContents, AttributeError> {
+    let name = file.path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let bytes = read(&file.path, limit(file.kind))?;
+    Ok(DeclareContents { kind: file.kind, name, bytes })
+}
+
+fn limit(kind: AttributeKind) -> usize {
+    match kind {
+        AttributeKind::Claims => MAX_CLAIMS_BYTES,
+        AttributeKind::Portrait => MAX_PICTURE_BYTES,
+    }
+}
+
+/// Checks what is in a file.
+pub(super) fn check(file: DeclareContents) -> Result<Checked, AttributeError> {
+    let DeclareContents { kind, name, bytes } = file;
+    if bytes.len() > limit(kind) {
+        return Err(AttributeError::FileTooLarge { path: PathBuf::from(name), limit: limit(kind) });
+    }
+    match kind {
         AttributeKind::Claims => {
-            let bytes = read(&file.path, MAX_CLAIMS_BYTES)?;
-            let claims = claims(&bytes).map_err(|why| AttributeError::Claims { file: name(), why })?;
+            let claims = claims(&bytes).map_err(|why| AttributeError::Claims { file: name.clone(), why })?;
             let media_type = "application/json";
-            Ok(Checked { kind: file.kind, file_name, media_type, bytes, claims, camera_data: false })
+            Ok(Checked { kind, file_name: name, media_type, bytes, claims, camera_data: false })
         }
         AttributeKind::Portrait => {
-            let bytes = read(&file.path, MAX_PICTURE_BYTES)?;
-            let media_type = picture(&bytes).map_err(|why| AttributeError::Picture { file: name(), why })?;
+            let media_type = picture(&bytes).map_err(|why| AttributeError::Picture { file: name.clone(), why })?;
             let camera_data = has_camera_data(&bytes);
-            Ok(Checked { kind: file.kind, file_name, media_type, bytes, claims: Map::new(), camera_data })
+            Ok(Checked { kind, file_name: name, media_type, bytes, claims: Map::new(), camera_data })
         }
     }
 }

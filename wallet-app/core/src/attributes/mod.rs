@@ -13,6 +13,7 @@ mod anchor;
 mod declare;
 mod error;
 pub mod files;
+mod offerings;
 mod request;
 
 use blobs::{BlobKey, Cid};
@@ -24,7 +25,8 @@ use url::Url;
 use wire::issuer::AttributeKind;
 
 pub use self::error::AttributeError;
-pub use self::files::DeclareFile;
+pub use self::files::{DeclareContents, DeclareFile};
+pub use self::offerings::{DepartmentView, OfferingView};
 use crate::chain::AsOf;
 use crate::records::Secret32;
 

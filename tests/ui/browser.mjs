@@ -1,0 +1,25 @@
+// Debian's Chromium, driven by playwright-core: nothing is downloaded.
+
+import { existsSync } from "node:fs";
+import { chromium } from "playwright-core";
+
+const PLACES = [process.env.YUFU_CHROMIUM, "/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
+
+/** A headless browser; a test that is done closes it. */
+export async function launch() {
+  const executablePath = PLACES.find((path) => path && existsSync(path));
+  if (!executablePath) throw new Error("Chromium is not installed (apt-get install chromium), nor named by YUFU_CHROMIUM");
+  // Everything is on loopback or answered by the test: nothing is to be looked up or reported elsewhere.
+  const args = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--no-first-run"];
+  return chromium.launch({ executablePath, args });
+}
+
+/** Collects what a page complains about: uncaught errors, refused policies, console errors. */
+export function complaints(page) {
+  const found = [];
+  page.on("pageerror", (error) => found.push(`error: ${error.message}`));
+  page.on("console", (message) => {
+    if (message.type() === "error" && !/status of (401|403|422)/.test(message.text())) found.push(`console: ${message.text()}`);
+  });
+  return found;
+}

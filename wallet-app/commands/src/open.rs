@@ -1,0 +1,239 @@
+//! The wallet behind its user interface: closed or open, and the requests that are on the screen.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use serde::Serialize;
+use url::Url;
+use wallet_core::keeper::IDLE_SECONDS;
+use wallet_core::{
+    Consent, DeviceStore, Environment, Keeper, Language, Passphrase, Secrets, Strength, Wallet, WalletConfig, WalletError,
+};
+
+use crate::failure::Failure;
+use crate::inputs::{ChangePin, Create, Nothing, SetLanguage, Unlock};
+
+/// How long one command may take. The stories have shorter limits of their own; what they did is kept when they are dropped.
+pub(crate) const LIMIT: Duration = Duration::from_secs(120);
+/// Requests on the screen at a time.
+const MAX_CONSENTS: usize = 8;
+
+/// What the application that shows the interface decides.
+pub struct Host {
+    /// Where the wallet is, or will be.
+    pub dir: PathBuf,
+    /// What a new wallet is set up with.
+    pub config: WalletConfig,
+    /// The departments that the interface offers.
+    pub departments: Vec<Url>,
+    /// Where this device keeps its secret.
+    pub device: Arc<dyn DeviceStore>,
+    /// What a guess of the PIN costs; `None`: as much as takes half a second here.
+    pub strength: Option<Strength>,
+    /// Time and randomness.
+    pub environment: Environment,
+}
+
+/// The wallet as an interface can ask it. The commands are the rows of [`crate::for_each_command`].
+pub struct Commands {
+    pub(crate) host: Arc<Host>,
+    open: Mutex<Open>,
+    /// One at a time: two derivations at once would find each other's lock.
+    opening: tokio::sync::Mutex<()>,
+}
+
+struct Open {
+    keeper: Option<Keeper>,
+    /// The newest last.
+    consents: Vec<Consent>,
+    language: Language,
+}
+
+/// How far the wallet is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    /// There is none yet.
+    Absent,
+    /// It is closed.
+    Locked,
+    /// It is open.
+    Open,
+}
+
+/// Whether there is a wallet, and whether it is open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Status {
+    /// How far it is.
+    pub stage: Stage,
+    /// The language that it speaks.
+    pub language: Language,
+    /// After so many seconds without use it closes itself.
+    pub idle_seconds: u32,
+    /// Characters of a new PIN at least.
+    pub pin_characters: usize,
+}
+
+impl std::fmt::Debug for Commands {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Commands of the wallet in {}", self.host.dir.display())
+    }
+}
+
+impl Commands {
+    /// The wallet of a host, closed.
+    pub fn new(host: Host) -> Self {
+        let written = WalletConfig::load(&host.dir).map(|config| config.language);
+        let open = Open { keeper: None, consents: Vec::new(), language: written.unwrap_or(host.config.language) };
+        Self { host: Arc::new(host), open: Mutex::new(open), opening: tokio::sync::Mutex::default() }
+    }
+
+    /// Closes the wallet if it was not used for long enough. A host calls it every few seconds.
+    pub fn tick(&self) {
+        let mut open = self.state();
+        if open.keeper.as_ref().is_some_and(Keeper::tick) {
+            open.close();
+        }
+    }
+
+    /// Closes the wallet now.
+    pub fn close(&self) {
+        self.state().close();
+    }
+
+    /// The open wallet, for one story.
+    pub(crate) fn wallet(&self) -> Result<Arc<Wallet>, Failure> {
+        let mut open = self.state();
+        match open.keeper.as_ref().and_then(Keeper::wallet) {
+            Some(wallet) => Ok(wallet),
+            None => {
+                open.close();
+                Err(Failure::locked())
+            }
+        }
+    }
+
+    /// Puts a request on the screen.
+    pub(crate) fn show(&self, consent: Consent) {
+        let mut open = self.state();
+        open.consents.retain(|shown| shown.view.id != consent.view.id);
+        if open.consents.len() >= MAX_CONSENTS {
+            open.consents.remove(0);
+        }
+        open.consents.push(consent);
+    }
+
+    /// A request that is on the screen.
+    pub(crate) fn shown(&self, id: &str) -> Result<Consent, Failure> {
+        let open = self.state();
+        open.consents.iter().find(|consent| consent.view.id == id).cloned().ok_or_else(Failure::not_on_screen)
+    }
+
+    /// Takes a request off the screen.
+    pub(crate) fn hide(&self, id: &str) {
+        self.state().consents.retain(|consent| consent.view.id != id);
+    }
+
+    fn state(&self) -> MutexGuard<'_, Open> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn current(&self) -> Status {
+        self.tick();
+        let open = self.state();
+        let stage = match open.keeper {
+            Some(_) => Stage::Open,
+            None if self.host.dir.join(wallet_core::vault::FILE).is_file() => Stage::Locked,
+            None => Stage::Absent,
+        };
+        let pin_characters = wallet_core::vault::key::MIN_PIN_CHARACTERS;
+        Status { stage, language: open.language, idle_seconds: IDLE_SECONDS, pin_characters }
+    }
+
+    fn keep(&self, wallet: Wallet) {
+        let mut open = self.state();
+        open.close();
+        open.language = wallet.language();
+        open.keeper = Some(Keeper::new(wallet, self.host.environment.clock.clone(), IDLE_SECONDS));
+    }
+
+    pub(crate) async fn status(&self, _: Nothing) -> Result<Status, Failure> {
+        Ok(self.current())
+    }
+
+    pub(crate) async fn set_language(&self, input: SetLanguage) -> Result<Status, Failure> {
+        let status = self.current();
+        match status.stage {
+            Stage::Open => self.wallet()?.set_language(input.language)?,
+            Stage::Locked => {
+                let config = WalletConfig::load(&self.host.dir).map_err(WalletError::from)?;
+                let changed = WalletConfig { language: input.language, ..config };
+                changed.save(&self.host.dir).map_err(WalletError::from)?;
+            }
+            // It is written when the wallet is made.
+            Stage::Absent => {}
+        }
+        self.state().language = input.language;
+        Ok(Status { language: input.language, ..status })
+    }
+
+    pub(crate) async fn create(&self, input: Create) -> Result<Status, Failure> {
+        let _one = self.opening.lock().await;
+        let host = Arc::clone(&self.host);
+        let config = WalletConfig { language: self.current().language, ..host.config.clone() };
+        let wallet = blocking(move || {
+            let strength = host.strength.unwrap_or_else(|| Strength::calibrated(&host.environment));
+            Wallet::create_bound(&host.dir, secrets(&host, &input.pin.0), config, strength, host.environment.clone())
+        });
+        self.keep(wallet.await?);
+        Ok(self.current())
+    }
+
+    pub(crate) async fn unlock(&self, input: Unlock) -> Result<Status, Failure> {
+        let _one = self.opening.lock().await;
+        // An open wallet does not look at a PIN again: it would find its own lock.
+        if self.current().stage != Stage::Open {
+            let host = Arc::clone(&self.host);
+            let wallet =
+                blocking(move || Wallet::unlock_bound(&host.dir, secrets(&host, &input.pin.0), host.environment.clone()));
+            self.keep(wallet.await?);
+        }
+        Ok(self.current())
+    }
+
+    pub(crate) async fn lock(&self, _: Nothing) -> Result<Status, Failure> {
+        self.close();
+        Ok(self.current())
+    }
+
+    pub(crate) async fn change_pin(&self, input: ChangePin) -> Result<Status, Failure> {
+        let _one = self.opening.lock().await;
+        let (wallet, host) = (self.wallet()?, Arc::clone(&self.host));
+        blocking(move || {
+            let strength = host.strength.unwrap_or_else(|| Strength::calibrated(&host.environment));
+            wallet.change_secrets(secrets(&host, &input.old.0), secrets(&host, &input.new.0), strength)
+        })
+        .await?;
+        Ok(self.current())
+    }
+}
+
+impl Open {
+    fn close(&mut self) {
+        self.keeper = None;
+        self.consents.clear();
+    }
+}
+
+fn secrets<'a>(host: &'a Host, passphrase: &'a Passphrase) -> Secrets<'a> {
+    Secrets { passphrase, device: Some(host.device.as_ref()) }
+}
+
+/// Runs a derivation where it holds up nobody.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, WalletError> + Send + 'static) -> Result<T, Failure> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => Ok(result?),
+        Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
+    }
+}

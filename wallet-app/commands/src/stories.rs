@@ -1,0 +1,170 @@
+//! The commands that need an open wallet: each is one story of `wallet-core`.
+
+use url::Url;
+use wallet_core::consent::UnsentView;
+use wallet_core::identity::Devices;
+use wallet_core::{
+    AttributeKind, ConsentView, CredentialView, DeclareContents, DeclarePreview, DepartmentView, HistoryEntry, IdentityView,
+    LinkKind, OfferView, Outcome, PendingIssuance, ReceiptView, RequestView, Wallet,
+};
+use zeroize::Zeroizing;
+
+use crate::failure::Failure;
+use crate::inputs::{
+    Approve, ByConsent, ByCredential, ById, Declare, LinkRead, Nothing, OfLink, ReadPicture, ReadText, Receive, Select, Where,
+};
+use crate::open::Commands;
+
+/// Names of what a person typed and chose, as the department sees them.
+const DOCUMENT: &str = "claims.json";
+const PORTRAIT: &str = "portrait";
+
+impl Commands {
+    pub(crate) async fn identity(&self, _: Nothing) -> Result<Option<IdentityView>, Failure> {
+        Ok(self.wallet()?.identity()?)
+    }
+
+    pub(crate) async fn create_identity(&self, _: Nothing) -> Result<IdentityView, Failure> {
+        Ok(self.wallet()?.create_identity().await?)
+    }
+
+    pub(crate) async fn devices(&self, _: Nothing) -> Result<Devices, Failure> {
+        Ok(self.wallet()?.devices().await?)
+    }
+
+    pub(crate) async fn departments(&self, _: Nothing) -> Result<Vec<Url>, Failure> {
+        Ok(self.host.departments.clone())
+    }
+
+    pub(crate) async fn department(&self, input: Where) -> Result<DepartmentView, Failure> {
+        Ok(self.wallet()?.department(&input.url).await?)
+    }
+
+    pub(crate) async fn declare(&self, input: Declare) -> Result<DeclarePreview, Failure> {
+        let mut files = Vec::new();
+        if let Some(claims) = &input.claims {
+            let bytes = serde_json::to_vec(claims).map_err(|error| Failure::malformed(&error.to_string()))?;
+            let bytes = Zeroizing::new(bytes);
+            files.push(DeclareContents { kind: AttributeKind::Claims, name: DOCUMENT.to_owned(), bytes });
+        }
+        if let Some(portrait) = input.portrait {
+            files.push(DeclareContents { kind: AttributeKind::Portrait, name: PORTRAIT.to_owned(), bytes: portrait.0 });
+        }
+        Ok(self.wallet()?.declare_contents(&input.department, &input.attestation_type, files).await?)
+    }
+
+    pub(crate) async fn confirm(&self, input: ById) -> Result<RequestView, Failure> {
+        Ok(self.wallet()?.confirm_declaration(&input.id).await?)
+    }
+
+    pub(crate) async fn requests(&self, _: Nothing) -> Result<Vec<RequestView>, Failure> {
+        Ok(self.wallet()?.requests()?)
+    }
+
+    pub(crate) async fn ask_department(&self, input: ById) -> Result<RequestView, Failure> {
+        Ok(self.wallet()?.request_state(&input.id).await?)
+    }
+
+    pub(crate) async fn read_text(&self, input: ReadText) -> Result<LinkRead, Failure> {
+        read(Wallet::link_from_text(&input.text)?)
+    }
+
+    pub(crate) async fn read_picture(&self, input: ReadPicture) -> Result<LinkRead, Failure> {
+        let found = tokio::task::spawn_blocking(move || Wallet::link_from_picture_bytes(&input.picture.0)).await;
+        match found {
+            Ok(link) => read(link?),
+            Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
+        }
+    }
+
+    pub(crate) async fn review_offer(&self, input: OfLink) -> Result<OfferView, Failure> {
+        Ok(self.wallet()?.review_offer(&input.link).await?)
+    }
+
+    pub(crate) async fn receive(&self, input: Receive) -> Result<CredentialView, Failure> {
+        Ok(self.wallet()?.receive(&input.link, input.pin.as_deref()).await?)
+    }
+
+    pub(crate) async fn poll_issuances(&self, _: Nothing) -> Result<Vec<PendingIssuance>, Failure> {
+        Ok(self.wallet()?.poll_issuances().await?)
+    }
+
+    pub(crate) async fn forget_issuance(&self, input: ById) -> Result<Nothing, Failure> {
+        self.wallet()?.forget_issuance(&input.id)?;
+        Ok(Nothing {})
+    }
+
+    pub(crate) async fn credentials(&self, _: Nothing) -> Result<Vec<CredentialView>, Failure> {
+        Ok(self.wallet()?.credentials()?)
+    }
+
+    pub(crate) async fn refresh_credentials(&self, _: Nothing) -> Result<Vec<CredentialView>, Failure> {
+        Ok(self.wallet()?.refresh_credentials().await?)
+    }
+
+    pub(crate) async fn kill(&self, input: ByCredential) -> Result<CredentialView, Failure> {
+        Ok(self.wallet()?.break_lock(&input.credential).await?)
+    }
+
+    pub(crate) async fn delete(&self, input: ByCredential) -> Result<Nothing, Failure> {
+        self.wallet()?.delete_credential(&input.credential).await?;
+        Ok(Nothing {})
+    }
+
+    pub(crate) async fn open_request(&self, input: OfLink) -> Result<ConsentView, Failure> {
+        let consent = self.wallet()?.open(&input.link).await?;
+        let view = consent.view.clone();
+        self.show(consent);
+        Ok(view)
+    }
+
+    pub(crate) async fn select(&self, input: Select) -> Result<ConsentView, Failure> {
+        let consent = self.shown(&input.consent)?;
+        let chosen = self.wallet()?.select(&consent, &input.selection)?;
+        let view = chosen.view.clone();
+        self.show(chosen);
+        Ok(view)
+    }
+
+    pub(crate) async fn approve(&self, input: Approve) -> Result<Outcome, Failure> {
+        let mut consent = self.shown(&input.consent)?;
+        if input.accept_unverified {
+            consent.accept_unverified();
+        }
+        let outcome = self.wallet()?.approve(&consent, input.match_code.as_deref()).await?;
+        self.hide(&input.consent);
+        Ok(outcome)
+    }
+
+    pub(crate) async fn decline(&self, input: ByConsent) -> Result<bool, Failure> {
+        let consent = self.shown(&input.consent)?;
+        let told = self.wallet()?.decline(&consent).await?;
+        self.hide(&input.consent);
+        Ok(told)
+    }
+
+    pub(crate) async fn unsent(&self, _: Nothing) -> Result<Vec<UnsentView>, Failure> {
+        Ok(self.wallet()?.unsent()?)
+    }
+
+    pub(crate) async fn resend(&self, input: ByConsent) -> Result<Outcome, Failure> {
+        Ok(self.wallet()?.resend(&input.consent).await?)
+    }
+
+    pub(crate) async fn history(&self, _: Nothing) -> Result<Vec<HistoryEntry>, Failure> {
+        Ok(self.wallet()?.history()?)
+    }
+
+    pub(crate) async fn receipts(&self, _: Nothing) -> Result<Vec<ReceiptView>, Failure> {
+        Ok(self.wallet()?.receipts()?)
+    }
+
+    pub(crate) async fn verify_receipts(&self, _: Nothing) -> Result<Vec<ReceiptView>, Failure> {
+        Ok(self.wallet()?.verify_receipts().await?)
+    }
+}
+
+fn read(link: String) -> Result<LinkRead, Failure> {
+    let kind: LinkKind = Wallet::read_link(&link)?;
+    Ok(LinkRead { kind, link })
+}

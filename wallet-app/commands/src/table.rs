@@ -1,0 +1,136 @@
+//! The table of commands, and calling one by its name.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use url::Url;
+use wallet_core::consent::UnsentView;
+use wallet_core::identity::Devices;
+use wallet_core::{
+    ConsentView, CredentialView, DeclarePreview, DepartmentView, HistoryEntry, IdentityView, OfferView, Outcome, PendingIssuance,
+    ReceiptView, RequestView,
+};
+
+use crate::failure::Failure;
+use crate::inputs::{
+    Approve, ByConsent, ByCredential, ById, ChangePin, Create, Declare, LinkRead, Nothing, OfLink, ReadPicture, ReadText,
+    Receive, Select, SetLanguage, Unlock, Where,
+};
+use crate::open::{Commands, LIMIT, Status};
+
+/// Hands the table to a macro: rows of `name: Input => Output;`, each with its documentation. The types are those of this crate and
+/// of `wallet-core`.
+#[macro_export]
+macro_rules! for_each_command {
+    ($then:ident) => {
+        $then! {
+            /// Whether there is a wallet, and whether it is open. This does not count as use.
+            status: Nothing => Status;
+            /// Speaks another language from now on.
+            set_language: SetLanguage => Status;
+            /// Makes the wallet under a new PIN, bound to this device. It is open afterwards.
+            create: Create => Status;
+            /// Opens the wallet.
+            unlock: Unlock => Status;
+            /// Closes it.
+            lock: Nothing => Status;
+            /// Changes the PIN.
+            change_pin: ChangePin => Status;
+            /// The identity, if there is one.
+            identity: Nothing => Option<IdentityView>;
+            /// Creates the identity, or goes on where that stopped.
+            create_identity: Nothing => IdentityView;
+            /// The devices of the identity, as the ledger has them now.
+            devices: Nothing => Devices;
+            /// Addresses of the departments that this wallet was set up with.
+            departments: Nothing => Vec<Url>;
+            /// What a department attests.
+            department: Where => DepartmentView;
+            /// Prepares a declaration: sealed on this device, nothing is sent.
+            declare: Declare => DeclarePreview;
+            /// Confirms it: uploads, anchors, and asks the department.
+            confirm: ById => RequestView;
+            /// Requests to departments, as the wallet last heard.
+            requests: Nothing => Vec<RequestView>;
+            /// Asks a department how a request stands.
+            ask_department: ById => RequestView;
+            /// The link for a wallet in a text, and which screen it opens. It never acts.
+            read_text: ReadText => LinkRead;
+            /// The link in a picture's QR code.
+            read_picture: ReadPicture => LinkRead;
+            /// What an offer offers.
+            review_offer: OfLink => OfferView;
+            /// Receives what it offers.
+            receive: Receive => CredentialView;
+            /// Asks issuers that take longer, and tells how everything that is not received yet stands.
+            poll_issuances: Nothing => Vec<PendingIssuance>;
+            /// Forgets one of these.
+            forget_issuance: ById => Nothing;
+            /// The credentials, as the wallet last heard of them.
+            credentials: Nothing => Vec<CredentialView>;
+            /// The same, after asking the ledger.
+            refresh_credentials: Nothing => Vec<CredentialView>;
+            /// Kills a credential for good, on the ledger.
+            kill: ByCredential => CredentialView;
+            /// Removes one from this wallet; it stays in force.
+            delete: ByCredential => Nothing;
+            /// Opens a request: who asks, for what, and why. Nothing is sent.
+            open_request: OfLink => ConsentView;
+            /// The same with other credentials.
+            select: Select => ConsentView;
+            /// The citizen agrees.
+            approve: Approve => Outcome;
+            /// The citizen declines; whether the site could be told.
+            decline: ByConsent => bool;
+            /// Answers that no site has acknowledged.
+            unsent: Nothing => Vec<UnsentView>;
+            /// Sends one of them again.
+            resend: ByConsent => Outcome;
+            /// What happened, oldest first.
+            history: Nothing => Vec<HistoryEntry>;
+            /// The receipts, as they were last checked.
+            receipts: Nothing => Vec<ReceiptView>;
+            /// The same, after checking each against the ledger.
+            verify_receipts: Nothing => Vec<ReceiptView>;
+        }
+    };
+}
+
+macro_rules! dispatch {
+    ($( $(#[$documentation:meta])* $name:ident : $input:ty => $output:ty ; )*) => {
+        /// The names of all commands.
+        pub const NAMES: &[&str] = &[$(stringify!($name)),*];
+
+        /// Documentation, name, input and output of each.
+        #[cfg(test)]
+        pub(crate) const ROWS: &[(&str, &str, &str, &str)] =
+            &[$((stringify!($(#[$documentation])*), stringify!($name), stringify!($input), stringify!($output))),*];
+
+        impl Commands {
+            /// Calls a command by its name, with its input as JSON; gives its output as JSON.
+            ///
+            /// # Errors
+            /// What the story ended with, in words; `command-malformed` when name or input are none of the table's.
+            pub async fn call(&self, name: &str, input: &[u8]) -> Result<Vec<u8>, Failure> {
+                match name {
+                    $(stringify!($name) => {
+                        let input: $input = read(input)?;
+                        let story = Box::pin(self.$name(input));
+                        let output: $output = tokio::time::timeout(LIMIT, story).await.map_err(|_| Failure::took_too_long())??;
+                        write(&output)
+                    })*
+                    _ => Err(Failure::malformed("there is no such command")),
+                }
+            }
+        }
+    };
+}
+
+for_each_command!(dispatch);
+
+fn read<T: DeserializeOwned>(input: &[u8]) -> Result<T, Failure> {
+    serde_json::from_slice(input).map_err(|error| Failure::malformed(&error.to_string()))
+}
+
+fn write<T: Serialize>(output: &T) -> Result<Vec<u8>, Failure> {
+    serde_json::to_vec(output).map_err(|error| Failure::malformed(&error.to_string()))
+}

@@ -1,0 +1,662 @@
+// Generated from wallet-app/commands and the sources of what it names. To make it anew:
+// YUFU_WRITE_TYPES=1 cargo test -p wallet-commands the_types
+
+/** Each command with what it is given and what it gives. */
+export type Commands = {
+  /** Whether there is a wallet, and whether it is open. This does not count as use. */
+  status: { input: Nothing; output: Status };
+  /** Speaks another language from now on. */
+  set_language: { input: SetLanguage; output: Status };
+  /** Makes the wallet under a new PIN, bound to this device. It is open afterwards. */
+  create: { input: Create; output: Status };
+  /** Opens the wallet. */
+  unlock: { input: Unlock; output: Status };
+  /** Closes it. */
+  lock: { input: Nothing; output: Status };
+  /** Changes the PIN. */
+  change_pin: { input: ChangePin; output: Status };
+  /** The identity, if there is one. */
+  identity: { input: Nothing; output: IdentityView | null };
+  /** Creates the identity, or goes on where that stopped. */
+  create_identity: { input: Nothing; output: IdentityView };
+  /** The devices of the identity, as the ledger has them now. */
+  devices: { input: Nothing; output: Devices };
+  /** Addresses of the departments that this wallet was set up with. */
+  departments: { input: Nothing; output: string[] };
+  /** What a department attests. */
+  department: { input: Where; output: DepartmentView };
+  /** Prepares a declaration: sealed on this device, nothing is sent. */
+  declare: { input: Declare; output: DeclarePreview };
+  /** Confirms it: uploads, anchors, and asks the department. */
+  confirm: { input: ById; output: RequestView };
+  /** Requests to departments, as the wallet last heard. */
+  requests: { input: Nothing; output: RequestView[] };
+  /** Asks a department how a request stands. */
+  ask_department: { input: ById; output: RequestView };
+  /** The link for a wallet in a text, and which screen it opens. It never acts. */
+  read_text: { input: ReadText; output: LinkRead };
+  /** The link in a picture's QR code. */
+  read_picture: { input: ReadPicture; output: LinkRead };
+  /** What an offer offers. */
+  review_offer: { input: OfLink; output: OfferView };
+  /** Receives what it offers. */
+  receive: { input: Receive; output: CredentialView };
+  /** Asks issuers that take longer, and tells how everything that is not received yet stands. */
+  poll_issuances: { input: Nothing; output: PendingIssuance[] };
+  /** Forgets one of these. */
+  forget_issuance: { input: ById; output: Nothing };
+  /** The credentials, as the wallet last heard of them. */
+  credentials: { input: Nothing; output: CredentialView[] };
+  /** The same, after asking the ledger. */
+  refresh_credentials: { input: Nothing; output: CredentialView[] };
+  /** Kills a credential for good, on the ledger. */
+  kill: { input: ByCredential; output: CredentialView };
+  /** Removes one from this wallet; it stays in force. */
+  delete: { input: ByCredential; output: Nothing };
+  /** Opens a request: who asks, for what, and why. Nothing is sent. */
+  open_request: { input: OfLink; output: ConsentView };
+  /** The same with other credentials. */
+  select: { input: Select; output: ConsentView };
+  /** The citizen agrees. */
+  approve: { input: Approve; output: Outcome };
+  /** The citizen declines; whether the site could be told. */
+  decline: { input: ByConsent; output: boolean };
+  /** Answers that no site has acknowledged. */
+  unsent: { input: Nothing; output: UnsentView[] };
+  /** Sends one of them again. */
+  resend: { input: ByConsent; output: Outcome };
+  /** What happened, oldest first. */
+  history: { input: Nothing; output: HistoryEntry[] };
+  /** The receipts, as they were last checked. */
+  receipts: { input: Nothing; output: ReceiptView[] };
+  /** The same, after checking each against the ledger. */
+  verify_receipts: { input: Nothing; output: ReceiptView[] };
+};
+
+/** A receipt as a person sees it. */
+export type ReceiptView = {
+  /** The consent that it belongs to. */
+  consent: string;
+  /** When the data was released. */
+  at: number;
+  /** The party on the ledger, if it is one. */
+  party: string | null;
+  /** The site's name. */
+  name: Localized;
+  /** Its origin. */
+  origin: string;
+  /** The purpose. */
+  purpose: Localized;
+  /** Names of the claims, never values. */
+  claims: string[];
+  /** The receipt's id on the ledger, base64url. */
+  receipt: string;
+  /** The transaction that recorded it, base64url. */
+  transaction: string;
+  /** What the check found. */
+  verdict: Verdict;
+  /** The block that it was proven against; `None` when the ledger was never reached. */
+  as_of: AsOf | null;
+};
+
+/** The block that a fact was proven against. */
+export type AsOf = {
+  /** Its height. */
+  height: number;
+  /** Its time by its leader's clock, milliseconds since the Unix epoch. */
+  timestamp_ms: number;
+};
+
+/** What a check found. */
+export type Verdict = "verified" | "about_something_else" | "not_on_ledger" | "unchecked";
+
+/** The same sentence in Chinese and in English. */
+export type Localized = {
+  /** Simplified Chinese. */
+  zh: string;
+  /** English. */
+  en: string;
+};
+
+/** One entry. */
+export type HistoryEntry = {
+  /** When. */
+  at: number;
+  /** What. */
+  event: Event;
+  /** The other side's name, if it is known by a verified one. */
+  other_side?: Localized | null;
+  /** The other side's origin or address. */
+  origin?: string | null;
+  /** The attestation type. */
+  attestation_type?: string | null;
+  /** Names of claims, never values. */
+  claims?: string[];
+  /** The purpose, for a release. */
+  purpose?: Localized | null;
+  /** The consent that it belongs to. */
+  consent?: string | null;
+  /** The reason of a refusal or failure: a slug. */
+  reason?: string | null;
+};
+
+/** What kind of thing happened. */
+export type Event = "identity_created" | "declared" | "anchored" | "attestation_requested" | "attested" | "attestation_refused" | "credential_received" | "credential_renewed" | "issuance_deferred" | "issuance_ended" | "credential_rejected" | "request_refused" | "consented" | "released" | "not_taken" | "declined" | "credential_killed" | "credential_deleted";
+
+/** A response that waits, as a person sees it. */
+export type UnsentView = {
+  /** The consent. */
+  consent: string;
+  /** The site. */
+  name: Localized;
+  /** Its origin. */
+  origin: string;
+  /** When the request ends. */
+  expires_at: number;
+};
+
+/** A request that is on the screen, or an answer to it. */
+export type ByConsent = {
+  /** The consent's id. */
+  consent: string;
+};
+
+/** What became of an approved request. */
+export type Outcome = {
+  /** The consent. */
+  consent: string;
+  /** Where a browser on this device goes on. */
+  redirect_uri: string | null;
+  /** The receipt, checked against the ledger. */
+  receipt: ReceiptView | null;
+  /** What the citizen should know. */
+  warnings: Localized[];
+};
+
+/** Input of `approve`. */
+export type Approve = {
+  /** The consent's id. */
+  consent: string;
+  /** The code that the citizen picked, where codes are shown. */
+  match_code: string | null;
+  /** The citizen has read that nobody vouches for who asks, and goes on. */
+  accept_unverified: boolean;
+};
+
+/** Input of `select`. */
+export type Select = {
+  /** The consent's id. */
+  consent: string;
+  /** What the citizen chose. */
+  selection: Selection;
+};
+
+/** What the citizen chose. What is not in it stays as the wallet proposes. */
+export type Selection = {
+  /** Credentials by the part of the request that they answer. */
+  credentials?: Record<string, string[]>;
+  /** For each set by its number: the option, or none for an optional set. */
+  sets?: Record<string, number | null>;
+};
+
+/** What the citizen sees: only verified facts, and the values that would be shown. */
+export type ConsentView = {
+  /** The consent's id in this wallet. */
+  id: string;
+  /** The party on the ledger; `None` where nobody vouches for who asks. */
+  party: string | null;
+  /** Where nobody vouches for who asks: the words that come first and must be accepted ([`Consent::accept_unverified`]). */
+  unverified: Localized | null;
+  /** Its registered name; for somebody unverified, what it is called. */
+  name: Localized;
+  /** Its registered origin; the response goes there and nowhere else. */
+  origin: string;
+  /** The name of the authority that answers for it. */
+  sponsor: Localized;
+  /** The registered purpose. */
+  purpose: Localized;
+  /** How long it keeps what it learns, in days; `None` where nobody says. */
+  retention_days: number | null;
+  /** What would be shown, with values. */
+  claims: ClaimToShow[];
+  /** What can be chosen instead, by each part of the request. */
+  questions: QueryView[];
+  /** What can be chosen among combinations of these parts; empty where all of them are asked for. */
+  sets: SetView[];
+  /** What is agreed to beside showing data. */
+  transactions: Localized[];
+  /** The sentence that the citizen agrees to. */
+  sentence: Localized;
+  /** For a request from another device: what is going on there. */
+  other_device: Localized | null;
+  /** For a request from another device: one of these codes is on the login page; the citizen picks it. */
+  match_codes: string[];
+  /** What this site saw last time. */
+  last_time: LastTime | null;
+  /** What the citizen should know beside the sentence. */
+  warnings: Localized[];
+  /** When the request ends. */
+  expires_at: number;
+  /** The block that the party's registration, or the key of who asks, was proven against. */
+  as_of: AsOf | null;
+  /** How many seconds ago that block was made. */
+  seconds_ago: number;
+  /** The same in words. */
+  freshness: Localized;
+};
+
+/** What a site saw before. */
+export type LastTime = {
+  /** When. */
+  at: number;
+  /** Names of claims. */
+  claims: string[];
+  /** The same in words. */
+  sentence: Localized;
+};
+
+/** A choice among combinations of parts (OpenID4VP section 6.2). */
+export type SetView = {
+  /** Whether one must be shown. */
+  required: boolean;
+  /** The combinations that the wallet can answer, by names of parts, the most wanted first. */
+  options: string[][];
+  /** The chosen one; `None` where an optional set is not answered. */
+  chosen: number | null;
+};
+
+/** One part of a request, and what in the wallet answers it. */
+export type QueryView = {
+  /** Its name in the request. */
+  id: string;
+  /** Whether several credentials may be shown for it. */
+  multiple: boolean;
+  /** What answers it, the newest first. */
+  options: CredentialOption[];
+  /** The chosen credentials; empty where this part is not answered. */
+  chosen: string[];
+};
+
+/** A credential that answers a part of a request. */
+export type CredentialOption = {
+  /** The credential's id in this wallet. */
+  credential: string;
+  /** Its type's name. */
+  type_name: Localized;
+  /** Its issuer's name. */
+  issuer_name: Localized;
+  /** What it would show. */
+  claims: ClaimToShow[];
+};
+
+/** One claim that would be shown. */
+export type ClaimToShow = {
+  /** The credential's type. */
+  attestation_type: string;
+  /** The type's name. */
+  type_name: Localized;
+  /** The claim's dotted path. */
+  name: string;
+  /** Its label. */
+  label: Localized;
+  /** Its value. */
+  value: string;
+};
+
+/** A credential of this wallet. */
+export type ByCredential = {
+  /** Its id. */
+  credential: string;
+};
+
+/** An issuance that waits for the issuer or for the citizen. */
+export type PendingIssuance = {
+  /** Its id in this wallet. */
+  id: string;
+  /** The credential issuer identifier. */
+  issuer: string;
+  /** The attestation type, where the wallet knows it. */
+  attestation_type: string | null;
+  /** The type's name. */
+  type_name: Localized | null;
+  /** When it began. */
+  started_at: number;
+  /** How it stands. */
+  stage: PendingStage;
+};
+
+/** How an issuance stands. */
+export type PendingStage = 
+  | { stage: "signing_in" }
+  | { stage: "interrupted" }
+  | { stage: "waiting"; /** The next time that it is asked. */ not_before: number; }
+  | ({ stage: "received" } & CredentialView)
+  | ({ stage: "ended" } & Explained)
+  | ({ stage: "unheard" } & Explained);
+
+/** An error as a person and a program read it. */
+export type Explained = {
+  /** What programs switch on. */
+  slug: string;
+  /** Whose side it is on. */
+  side: Side;
+  /** What happened and what to do. */
+  sentence: Localized;
+};
+
+/** Whose side a failure is on: who can do something about it. */
+export type Side = "you" | "wallet" | "department" | "website" | "ledger";
+
+/** A credential as a person sees it. */
+export type CredentialView = {
+  /** Its id in this wallet. */
+  id: string;
+  /** Its type. */
+  attestation_type: string;
+  /** The type's name. */
+  type_name: Localized;
+  /** The credential issuer identifier. */
+  issuer: string;
+  /** The issuer's name on the ledger. */
+  issuer_name: Localized;
+  /** When it was received. */
+  received_at: number;
+  /** When it ends. */
+  valid_until: number;
+  /** What it says about the citizen. */
+  claims: CredentialClaim[];
+  /** How many copies there are. */
+  copies: number;
+  /** How many of them are in force and were never shown. */
+  copies_left: number;
+  /** Whether it can be shown now. */
+  usable: boolean;
+  /** The status of its first copy that is in force, or else of the first. */
+  status: AttestationStatus;
+  /** The block that proved the status. */
+  as_of: AsOf | null;
+};
+
+/** The status of an attestation. The numbers are the cell's `status` byte. */
+export type AttestationStatus = "active" | "suspended" | "revoked" | "superseded" | "broken_by_holder";
+
+/** One claim of a credential. */
+export type CredentialClaim = {
+  /** Its name. */
+  name: string;
+  /** Its label. */
+  label: Localized;
+  /** Its value. */
+  value: string;
+};
+
+/** Input of `receive`. */
+export type Receive = {
+  /** The offer's link. */
+  link: string;
+  /** The transaction code that the department gave, where the offer needs one. */
+  pin: string | null;
+};
+
+/** An offer, for the citizen to look at before receiving. Nothing in it but the address is verified yet. */
+export type OfferView = {
+  /** The credential issuer identifier. */
+  issuer: string;
+  /** The department's name, where this wallet asked it for the credential. */
+  department: Localized | null;
+  /** The attestation type. */
+  attestation_type: string;
+  /** Its name. */
+  type_name: Localized;
+  /** Whether a PIN is needed. */
+  needs_pin: boolean;
+  /** What the PIN looks like, where one is needed. */
+  pin: PinHint | null;
+  /** Whether the citizen has to sign in at the department with a browser: [`Wallet::authorize`] instead of [`Wallet::receive`]. */
+  needs_sign_in: boolean;
+  /** Whether this wallet asked for it. */
+  expected: boolean;
+};
+
+/** What a PIN looks like (section 4.1.1). */
+export type PinHint = {
+  /** Digits only. */
+  numeric: boolean;
+  /** How many characters. */
+  length: number | null;
+  /** The issuer's own words about where it comes from: unverified. */
+  description: string | null;
+};
+
+/** A link for a wallet. */
+export type OfLink = {
+  /** The link. */
+  link: string;
+};
+
+/** Input of `read_picture`. */
+export type ReadPicture = {
+  /** A PNG or JPEG. */
+  picture: string;
+};
+
+/** A link that was found: it opens a screen and does nothing by itself. */
+export type LinkRead = {
+  /** Which screen it opens. */
+  kind: LinkKind;
+  /** The link. */
+  link: string;
+};
+
+/** What a link opens. */
+export type LinkKind = "offer" | "request";
+
+/** Input of `read_text`. */
+export type ReadText = {
+  /** A link, or a text with one in it. */
+  text: string;
+};
+
+/** A request for attestation as a person sees it. */
+export type RequestView = {
+  /** Its id in this wallet. */
+  id: string;
+  /** The department. */
+  department: Localized;
+  /** The department's credential issuer identifier. */
+  issuer: string;
+  /** The attestation type. */
+  attestation_type: string;
+  /** Its name. */
+  type_name: Localized;
+  /** When that changed. */
+  changed_at: number;
+  /** The transaction that anchored the attributes, base64url. */
+  transaction: string | null;
+  /** The height of its block. */
+  anchored_height: number | null;
+  /** The names of the ciphertexts on IPFS. */
+  cids: string[];
+} & RequestStage;
+
+/** How far a declaration is. */
+export type RequestStage = 
+  | { stage: "prepared" }
+  | { stage: "confirmed" }
+  | { stage: "pending" }
+  | { stage: "attested"; /** The link to receive it by. */ offer: string; }
+  | { stage: "refused"; /** The clerk's words. */ reason: string; }
+  | { stage: "received" };
+
+/** Something in this wallet, by its id. */
+export type ById = {
+  /** Its id. */
+  id: string;
+};
+
+/** What would be declared, for the citizen to confirm. */
+export type DeclarePreview = {
+  /** The declaration's id in this wallet. */
+  id: string;
+  /** The department, by its name on the ledger. */
+  department: Localized;
+  /** The attestation type. */
+  attestation_type: string;
+  /** Its name. */
+  type_name: Localized;
+  /** What would be sealed to the department. */
+  attributes: AttributeView[];
+  /** What happens on confirmation. */
+  sentence: Localized;
+  /** The block that the department's record was proven against. */
+  as_of: AsOf;
+};
+
+/** One attribute of a declaration. */
+export type AttributeView = {
+  /** What it is. */
+  kind: AttributeKind;
+  /** The file's name. */
+  file: string;
+  /** Its media type. */
+  media_type: string;
+  /** Bytes of plaintext. */
+  bytes: number;
+  /** The claims of a document, with values: for the citizen's own eyes. */
+  claims: Record<string, unknown>;
+  /** The name that the ciphertext has on IPFS. */
+  cid: string;
+  /** What the citizen should know before confirming. */
+  notes: Localized[];
+};
+
+/** A kind of declared attribute. */
+export type AttributeKind = "claims" | "portrait";
+
+/** Input of `declare`. */
+export type Declare = {
+  /** The department's address. */
+  department: string;
+  /** What it should attest. */
+  attestation_type: string;
+  /** Values by the names of claims, where the department needs a document. */
+  claims: Record<string, string> | null;
+  /** The portrait, where it needs one. */
+  portrait: string | null;
+};
+
+/** A department, by its name on the ledger. */
+export type DepartmentView = {
+  /** Its address. */
+  url: string;
+  /** Its name. */
+  name: Localized;
+  /** What it attests and is accredited for. */
+  offerings: OfferingView[];
+  /** The block that its record was proven against. */
+  as_of: AsOf | null;
+};
+
+/** Something that a department attests. */
+export type OfferingView = {
+  /** The attestation type. */
+  attestation_type: string;
+  /** Its name. */
+  type_name: Localized;
+  /** The attributes to declare, by kind. */
+  needs: AttributeKind[];
+};
+
+/** The address of a department. */
+export type Where = {
+  /** Its address. */
+  url: string;
+};
+
+/** The devices of the identity, as the ledger has them. */
+export type Devices = {
+  /** The devices, oldest first. */
+  devices: DeviceView[];
+  /** The block that proved it. */
+  as_of: AsOf;
+};
+
+/** One device. */
+export type DeviceView = {
+  /** Its key. */
+  key: string;
+  /** Whether it is this one. */
+  this_device: boolean;
+};
+
+/** The identity as a person sees it. */
+export type IdentityView = {
+  /** The DID. */
+  did: string;
+  /** This device's key. */
+  device: string;
+  /** The block that proved it; `None` while the ledger has not confirmed it. */
+  as_of: AsOf | null;
+};
+
+/** Input of `change_pin`. */
+export type ChangePin = {
+  /** The PIN until now. */
+  old: string;
+  /** The PIN from now on. */
+  new: string;
+};
+
+/** Input of `unlock`. */
+export type Unlock = {
+  /** The PIN. */
+  pin: string;
+};
+
+/** Input of `create`. */
+export type Create = {
+  /** The new PIN. */
+  pin: string;
+};
+
+/** Input of `set_language`. */
+export type SetLanguage = {
+  /** The language. */
+  language: Language;
+};
+
+/** The language that the wallet speaks. */
+export type Language = "zh" | "en";
+
+/** Whether there is a wallet, and whether it is open. */
+export type Status = {
+  /** How far it is. */
+  stage: Stage;
+  /** The language that it speaks. */
+  language: Language;
+  /** After so many seconds without use it closes itself. */
+  idle_seconds: number;
+  /** Characters of a new PIN at least. */
+  pin_characters: number;
+};
+
+/** How far the wallet is. */
+export type Stage = "absent" | "locked" | "open";
+
+/** Nothing: `{}`. */
+export type Nothing = Record<string, never>;
+
+/** A failure, in words. */
+export type Failure = {
+  /** What programs switch on. */
+  slug: string;
+  /** Whose side it is on. */
+  side: Side;
+  /** What happened and what to do. */
+  sentence: Localized;
+  /** After a wrong PIN: how many are left before a wait. */
+  attempts_left: number | null;
+  /** Seconds until the next PIN is looked at. */
+  wait_seconds: number | null;
+};
+

@@ -1,0 +1,81 @@
+// Words for what the core names by a word of its own: closed sets, so a new one does not compile until it has words here.
+
+import type { AttestationStatus, Event, Localized, RequestStage, Verdict } from "./commands.gen";
+
+const both = (zh: string, en: string): Localized => ({ zh, en });
+
+export const events: Record<Event, Localized> = {
+  identity_created: both("数字身份已创建", "Identity created"),
+  declared: both("属性已准备（尚未离开设备）", "Attributes prepared (still on this device)"),
+  anchored: both("属性指纹已上链", "Fingerprints anchored on the ledger"),
+  attestation_requested: both("已向部门申请认证", "Attestation asked for"),
+  attested: both("部门已认证", "Attested by the department"),
+  attestation_refused: both("部门拒绝认证", "Refused by the department"),
+  credential_received: both("凭证已接收", "Card received"),
+  credential_renewed: both("凭证副本已更新", "Card renewed"),
+  issuance_deferred: both("部门将稍后签发", "Promised for later"),
+  issuance_ended: both("部门未签发凭证", "Not issued by the department"),
+  credential_rejected: both("凭证未被接受", "Card not accepted"),
+  request_refused: both("钱包拒绝了请求", "Request refused by the wallet"),
+  consented: both("您已同意", "You agreed"),
+  released: both("信息已提供", "Shown to the site"),
+  not_taken: both("对方未接收", "Not taken by the site"),
+  declined: both("您已拒绝", "You declined"),
+  credential_killed: both("凭证已由您作废", "Card killed by you"),
+  credential_deleted: both("凭证已从钱包删除", "Card removed from the wallet"),
+};
+
+export const verdicts: Record<Verdict, Localized> = {
+  verified: both("已在账本核实", "Verified on the ledger"),
+  about_something_else: both("回执与您出示的内容不符", "Not about what you showed"),
+  not_on_ledger: both("账本上没有这份回执", "Not on the ledger"),
+  unchecked: both("暂时无法核实", "Could not be checked now"),
+};
+
+export const statuses: Record<AttestationStatus, Localized> = {
+  active: both("有效", "In force"),
+  suspended: both("已暂停", "Suspended"),
+  revoked: both("已撤销", "Revoked"),
+  superseded: both("已被新凭证取代", "Replaced by a newer one"),
+  broken_by_holder: both("已由您作废", "Killed by you"),
+};
+
+export const stages: Record<RequestStage["stage"], Localized> = {
+  prepared: both("已准备，尚未确认", "Prepared, not confirmed"),
+  confirmed: both("已确认，处理中", "Confirmed, under way"),
+  pending: both("等待部门审核", "The department is looking at it"),
+  attested: both("已认证，可以领取", "Attested: ready to receive"),
+  refused: both("部门已拒绝", "Refused by the department"),
+  received: both("凭证已领取", "Received"),
+};
+
+/** Claims that a person types in, and how. What is not here is typed as plain text under its own name. */
+export type Field = { name: string; label: Localized; kind: "text" | "date" | "long"; options?: Localized[] };
+
+const fields: Record<string, Omit<Field, "name">> = {
+  family_name: { label: both("姓", "Family name"), kind: "text" },
+  given_name: { label: both("名", "Given name"), kind: "text" },
+  id_number: { label: both("公民身份号码", "Identity number"), kind: "text" },
+  birth_date: { label: both("出生日期", "Date of birth"), kind: "date" },
+  gender: { label: both("性别", "Gender"), kind: "text" },
+  address: { label: both("住址", "Address"), kind: "long" },
+  marital_status: { label: both("婚姻状况", "Marital status"), kind: "text" },
+  since: { label: both("自何时起", "Since"), kind: "date" },
+  portrait_sha256: { label: both("照片指纹", "Fingerprint of the portrait"), kind: "text" },
+};
+
+const documents: Record<string, string[]> = {
+  "urn:yufu:vct:resident-identity:1": ["family_name", "given_name", "id_number", "birth_date", "gender", "address"],
+  "urn:yufu:vct:marital-status:1": ["family_name", "given_name", "marital_status", "since"],
+};
+
+/** What a person fills in for a type of credential. */
+export function form(attestationType: string): Field[] {
+  const names = documents[attestationType] ?? ["family_name", "given_name"];
+  return names.map((name) => ({ name, ...(fields[name] ?? { label: both(name, name), kind: "text" as const }) }));
+}
+
+/** The label of a claim; one that nobody has words for keeps its own name. */
+export function claim(name: string): Localized {
+  return fields[name]?.label ?? both(name, name);
+}

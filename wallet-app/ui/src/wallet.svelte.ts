@@ -1,0 +1,167 @@
+// What the whole interface knows: how far the wallet is, which screen is open, and the cards as they were last read.
+
+import { begin, call, Failed } from "./backend";
+import type {
+  ConsentView,
+  CredentialView,
+  DeclarePreview,
+  DepartmentView,
+  Failure,
+  Language,
+  OfferingView,
+  Outcome,
+  Status,
+} from "./commands.gen";
+import { speak } from "./language.svelte";
+
+/** A screen, with what it needs. */
+export type Screen =
+  | { name: "home" }
+  | { name: "card"; credential: string }
+  | { name: "add" }
+  | { name: "offer"; link: string }
+  | { name: "consent"; view: ConsentView }
+  | { name: "match"; view: ConsentView; acceptUnverified: boolean }
+  | { name: "outcome"; outcome: Outcome }
+  | { name: "declined"; told: boolean; suspicious: boolean }
+  | { name: "activity" }
+  | { name: "receipts" }
+  | { name: "apply" }
+  | { name: "form"; department: DepartmentView; offering: OfferingView }
+  | { name: "review"; preview: DeclarePreview }
+  | { name: "request"; id: string }
+  | { name: "settings" };
+
+type Stage = "starting" | "gone" | Status["stage"];
+
+const HOME: Screen = { name: "home" };
+/** How often it is looked whether the wallet closed itself. */
+const LOOK_MS = 15_000;
+
+export const wallet = $state<{ stage: Stage; status: Status | null; gone: Failure | null; cards: CredentialView[] | null }>({
+  stage: "starting",
+  status: null,
+  gone: null,
+  cards: null,
+});
+
+const route = $state<{ stack: Screen[] }>({ stack: [HOME] });
+
+export function screen(): Screen {
+  return route.stack.at(-1) ?? HOME;
+}
+
+export function depth(): number {
+  return route.stack.length;
+}
+
+/** Opens a screen above this one. */
+export function go(next: Screen): void {
+  route.stack.push(next);
+  history.pushState({ depth: route.stack.length }, "");
+}
+
+/** Puts a screen in the place of this one: there is no way back to it. */
+export function replace(next: Screen): void {
+  route.stack[route.stack.length - 1] = next;
+}
+
+/** Opens one of the main screens, with nothing below but the home. */
+export function main(next: Screen): void {
+  route.stack = next.name === "home" ? [HOME] : [HOME, next];
+  history.pushState({ depth: route.stack.length }, "");
+}
+
+/** Goes back as the browser's own button does. */
+export function back(): void {
+  if (route.stack.length > 1) history.back();
+}
+
+/** The browser went back. */
+export function popped(): void {
+  if (route.stack.length > 1) route.stack.pop();
+}
+
+function take(status: Status): void {
+  if (status.stage !== "open") {
+    // Nothing of a closed wallet stays on the page.
+    wallet.cards = null;
+    route.stack = [HOME];
+  }
+  wallet.status = status;
+  wallet.stage = status.stage;
+  speak(status.language);
+}
+
+/** Looks at a failure that concerns the whole wallet; whether it was one. */
+export function heard(failure: Failure): boolean {
+  if (failure.slug === "wallet-locked" && wallet.status) {
+    take({ ...wallet.status, stage: "locked" });
+    return true;
+  }
+  if (failure.slug === "start-over" || failure.slug === "wallet-away") {
+    wallet.cards = null;
+    wallet.gone = failure;
+    wallet.stage = "gone";
+    return true;
+  }
+  return false;
+}
+
+export async function start(): Promise<void> {
+  // Until the wallet says which, the browser's.
+  speak(navigator.language.startsWith("zh") ? "zh" : "en");
+  try {
+    await begin();
+    take(await call("status", {}));
+  } catch (error) {
+    if (!(error instanceof Failed)) throw error;
+    wallet.gone = error.failure;
+    wallet.stage = "gone";
+    return;
+  }
+  setInterval(look, LOOK_MS);
+  document.addEventListener("visibilitychange", look);
+}
+
+async function look(): Promise<void> {
+  if (wallet.stage !== "open" || document.visibilityState !== "visible") return;
+  try {
+    const status = await call("status", {});
+    if (status.stage !== "open") take(status);
+  } catch (error) {
+    if (!(error instanceof Failed)) throw error;
+    heard(error.failure);
+  }
+}
+
+export async function create(pin: string): Promise<void> {
+  take(await call("create", { pin }));
+}
+
+export async function unlock(pin: string): Promise<void> {
+  take(await call("unlock", { pin }));
+}
+
+export async function lock(): Promise<void> {
+  take(await call("lock", {}));
+}
+
+export async function setLanguage(language: Language): Promise<void> {
+  take(await call("set_language", { language }));
+}
+
+/** Reads the cards, from the ledger if `fresh`. */
+export async function readCards(fresh: boolean): Promise<void> {
+  wallet.cards = await call(fresh ? "refresh_credentials" : "credentials", {});
+}
+
+/** Opens what a link is for. It never acts. */
+export async function openLink(read: { kind: "offer" | "request"; link: string }): Promise<void> {
+  if (read.kind === "offer") {
+    replace({ name: "offer", link: read.link });
+    return;
+  }
+  const view = await call("open_request", { link: read.link });
+  replace({ name: "consent", view });
+}
