@@ -50,7 +50,7 @@ async fn the_reference_city_of_22_goes_on_without_a_cluster_of_seven() -> Result
     world.stop().await
 }
 
-/// Hazard 2: a placement that the loss of one cluster would stop is refused before the ledger begins, with a sentence that says what to do.
+/// Hazard-2: a placement that the loss of one cluster would stop is refused before the ledger begins, with a sentence that says what to do.
 #[tokio::test]
 async fn a_city_with_too_much_in_one_cluster_does_not_start() -> Result<()> {
     let _alone = alone().await;

@@ -47,7 +47,7 @@ pub(crate) struct City {
     nodes: Vec<Node>,
     http: reqwest::Client,
     _dir: TempDir,
-    _alone: MutexGuard<'static, ()>,
+    _alone: Option<MutexGuard<'static, ()>>,
 }
 
 struct Node {
@@ -91,6 +91,10 @@ impl City {
     /// With a genesis that is changed before anybody sees it.
     async fn prepare_as(validators: usize, requests_per_second: u32, change: impl FnOnce(Genesis) -> Genesis) -> Self {
         let alone = ALONE.lock().await;
+        Self { _alone: Some(alone), ..Self::prepare_beside(validators, requests_per_second, change) }
+    }
+
+    fn prepare_beside(validators: usize, requests_per_second: u32, change: impl FnOnce(Genesis) -> Genesis) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let names: Vec<String> = (1..=validators).map(|number| format!("validator-{number}")).collect();
         let genesis = change(genesis(&names, dir.path()));
@@ -126,7 +130,7 @@ impl City {
             });
         }
         let root = TrustRoot::from_genesis(genesis).unwrap();
-        Self { root, nodes, http: reqwest::Client::new(), _dir: dir, _alone: alone }
+        Self { root, nodes, http: reqwest::Client::new(), _dir: dir, _alone: None }
     }
 
     /// Starts `validators` validators and waits until all serve and a block is final.
@@ -136,14 +140,22 @@ impl City {
 
     /// Like [`Self::start`], with a genesis that is changed before anybody sees it.
     pub(crate) async fn start_of(validators: usize, change: impl FnOnce(Genesis) -> Genesis) -> Self {
-        let mut city = Self::prepare_as(validators, 100_000, change).await;
-        for place in 0..validators {
-            city.spawn(place).await;
+        Self::prepare_as(validators, 100_000, change).await.serving().await
+    }
+
+    /// Another ledger of so many validators on the same machine.
+    pub(crate) async fn start_beside(&self, validators: usize, change: impl FnOnce(Genesis) -> Genesis) -> Self {
+        Self::prepare_beside(validators, 100_000, change).serving().await
+    }
+
+    async fn serving(mut self) -> Self {
+        for place in 0..self.nodes.len() {
+            self.spawn(place).await;
         }
-        for place in 0..validators {
-            city.wait_until("a first block", async |city| city.height(place).await >= 1).await;
+        for place in 0..self.nodes.len() {
+            self.wait_until("a first block", async |city| city.height(place).await >= 1).await;
         }
-        city
+        self
     }
 
     /// Starts one validator and waits for its READY line.
@@ -448,6 +460,18 @@ impl City {
             line.split(' ').next().unwrap().parse::<u64>().unwrap() / 1024
         });
         resident.collect()
+    }
+
+    /// Processor time that each running validator has taken since it began, in milliseconds.
+    pub(crate) fn processor_ms(&self) -> Vec<u64> {
+        let running = self.nodes.iter().filter_map(|node| node.process.as_ref()?.id());
+        let taken = running.map(|id| {
+            let stat = fs::read_to_string(format!("/proc/{id}/stat")).unwrap();
+            // After the name in brackets; user and system time are fields 14 and 15, in hundredths of a second.
+            let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
+            fields[11..13].iter().map(|ticks| ticks.parse::<u64>().unwrap() * 10).sum()
+        });
+        taken.collect()
     }
 
     pub(crate) fn log(&self, place: usize) -> String {

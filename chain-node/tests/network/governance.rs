@@ -17,7 +17,7 @@ const RESIDENT: &str = "urn:yufu:vct:resident-identity:1";
 const MEMBERS: [&str; 3] = ["e-government", "statistics", "backup"];
 
 /// Four validators of three members, of which the first runs two.
-fn governed(mut genesis: Genesis) -> Genesis {
+pub(crate) fn governed(mut genesis: Genesis) -> Genesis {
     let member = |id: &str| AuthorityRecord {
         id: id.parse().unwrap(),
         name: Localized::new("某局", "A bureau"),

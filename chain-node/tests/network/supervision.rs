@@ -31,7 +31,7 @@ fn held(report: &Supervision) -> Vec<(u64, &str, &str)> {
     held.map(|finding| (finding.height, finding.subject.as_str(), finding.what.as_str())).collect()
 }
 
-/// X005, X008, X011, I024, I038, I070, I071: an administrator changes a record's bytes, an old version and the time at which a
+/// X005, X008, X011, I009, N003, I024, I038, I070, I071: an administrator changes a record's bytes, an old version and the time at which a
 /// block was seen in the files of a stopped node; the running node finds each with its place, keeps the finding over a restart, and shows it
 /// in its metrics; what is put right is over. An untouched copy has no finding.
 #[tokio::test(flavor = "multi_thread")]

@@ -33,6 +33,7 @@ fn an_unknown_field_is_refused_by_name() {
     assert!(error.contains("hartbeat_ms"), "{error}");
 }
 
+/// Z018: the pace and the times of consensus are configured, and what could not work together is refused before the node starts.
 #[test]
 fn values_that_contradict_each_other_are_refused() {
     for (from, to) in [

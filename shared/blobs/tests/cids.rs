@@ -41,7 +41,7 @@ fn names_are_those_of_the_published_vectors() {
     }
 }
 
-/// X044: up to 1 MiB the digest in the name is the SHA-256 of the ciphertext.
+/// I008, X044: the fingerprint of what is stored: up to 1 MiB the digest in the name is the SHA-256 of the ciphertext.
 #[test]
 fn a_small_blob_is_named_by_its_own_hash() {
     let blob = keystream(70_000, "small");
@@ -86,7 +86,7 @@ fn other_content_identifiers_are_refused() {
     assert!("b".repeat(1_000_000).parse::<Cid>().is_err());
 }
 
-/// X045, REL-D6: bytes that are not the named ones are no block.
+/// I008, X045, REL-D6: bytes that are not the named ones are no block.
 #[test]
 fn wrong_bytes_are_no_block() {
     let cid = Cid::of_block(Codec::Raw, b"the photo");

@@ -26,7 +26,7 @@ fn envelope(sealed: &Sealed, reader: &ReaderSecretKey) -> Envelope {
     Envelope::seal(&contents(sealed), sealed.cid, reader.public_key(), PURPOSE, [3; 32]).unwrap()
 }
 
-/// N045: what is stored is ciphertext, in the age format.
+/// I007, N045: what is stored is ciphertext, in the age format.
 #[test]
 fn the_ciphertext_is_an_age_file_and_does_not_hold_the_plaintext() {
     let sealed = sealed();
@@ -47,7 +47,7 @@ fn another_key_opens_nothing() {
     assert!(matches!(refused, Err(SealError::Refused(_))));
 }
 
-/// X045, REL-D6: whichever bit of the ciphertext is flipped, nothing is decrypted and shown.
+/// I010 (integrity), X045, REL-D6: whichever bit of the ciphertext is flipped, nothing is decrypted and shown.
 #[test]
 fn every_flipped_bit_is_refused() {
     let sealed = sealed();

@@ -266,6 +266,7 @@ proptest! {
         prop_assert_eq!(key.verify(&message, &signature), Ok(()));
     }
 
+    /// I007, I010 (non-repudiation): a signature is its key's over this very message, and nobody else could have made it.
     #[test]
     fn a_signature_of_another_message_or_with_a_flipped_bit_is_refused(bit in 0_usize..512, p256: bool) {
         let algorithm = if p256 { Algorithm::P256 } else { Algorithm::Ed25519 };

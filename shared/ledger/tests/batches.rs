@@ -83,8 +83,9 @@ fn a_citys_requests_are_a_small_part_of_each_block_when_each_gateway_records_one
     const GATEWAYS: usize = 40;
     // With blocks a second apart.
     const BATCH_ITEMS: usize = BUSIEST.div_ceil(GATEWAYS);
-    assert!(REQUESTS_PER_SECOND > 900, "{REQUESTS_PER_SECOND}");
-    assert!(BUSIEST > MAX_BLOCK_TRANSACTIONS, "one by one they do not even fit into the blocks");
+    const { assert!(REQUESTS_PER_SECOND > 900) };
+    const { assert!(BUSIEST > MAX_BLOCK_TRANSACTIONS, "one by one they do not even fit into the blocks") };
+    const { assert!(GATEWAYS * 20 <= MAX_BLOCK_TRANSACTIONS, "a twentieth of the transactions of a block") };
 
     let commitment = |number: usize| Commitment(Sha256::digest(number.to_be_bytes()).into());
     let commitments: Vec<Commitment> = (0..BATCH_ITEMS).map(commitment).collect();
@@ -94,7 +95,6 @@ fn a_citys_requests_are_a_small_part_of_each_block_when_each_gateway_records_one
     let batch = NewBatch { id: BATCH, kind: BatchKind::Receipts, root: leaves.root(), count: leaves.count() };
     let unsigned = Unsigned { genesis: [1; 32], sender, sequence: 1, expiry_height: 100, body: Body::RecordBatch(batch) };
     let bytes = canonical::encode(&unsigned.sign(&key)).len();
-    assert!(GATEWAYS * 20 <= MAX_BLOCK_TRANSACTIONS, "a twentieth of the transactions of a block");
     assert!(GATEWAYS * bytes * 100 <= MAX_BLOCK_BYTES, "a hundredth of its bytes: {bytes} for each batch");
 
     let depth = usize::try_from(BATCH_ITEMS.next_power_of_two().ilog2()).unwrap();
@@ -102,6 +102,8 @@ fn a_citys_requests_are_a_small_part_of_each_block_when_each_gateway_records_one
     for (index, commitment) in (0..).zip(&commitments) {
         let inclusion = leaves.prove(index).unwrap();
         assert_eq!(verify_receipt(BATCH, &recorded, commitment, &inclusion), Ok(()));
+        let neighbour = &commitments[(usize::try_from(index).unwrap() + 1) % BATCH_ITEMS];
+        assert!(verify_receipt(BATCH, &recorded, neighbour, &inclusion).is_err(), "{index} shows its own receipt only");
         assert!(inclusion.to_bytes().len() <= 32 * depth + 16, "{} bytes at {index}", inclusion.to_bytes().len());
     }
     // A gateway that could not reach the ledger for an hour still records what it did as one batch.

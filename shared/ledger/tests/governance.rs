@@ -10,7 +10,7 @@ use ledger::governance::{Fraction, Governance, Parameters, ParametersError, Plac
 use ledger::quorum::{faults_tolerated, quorum};
 use ledger::records::AuthorityRecord;
 
-/// Hazard 1, X049, SEC-B3: any two quorums share an honest validator: also for 20 and 21, where two sets of 2f + 1 could share liars only.
+/// Hazard-1, X049, SEC-B3: any two quorums share an honest validator: also for 20 and 21, where two sets of 2f + 1 could share liars only.
 #[test]
 fn two_quorums_always_share_an_honest_validator_and_the_honest_ones_are_a_quorum() {
     for n in 1..=128 {

@@ -55,6 +55,11 @@ impl Visitor {
             loop {
                 let page = browser.open(&url).await?;
                 let stage = page.attribute("#login", "data-stage");
+                // A site that is busy for a moment says so, and a person loads the page again.
+                if page.status == reqwest::StatusCode::SERVICE_UNAVAILABLE {
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                    continue;
+                }
                 if !stage.is_ok_and(|stage| ["waiting", "opened", "recording"].contains(&stage.as_str())) {
                     return anyhow::Ok(page);
                 }

@@ -37,6 +37,7 @@ fn with_parameter(name: &str, value: Value) -> JweError {
     open(&with_header(|header| header[name] = value.clone())).unwrap_err()
 }
 
+/// I007: what is sent is encrypted to the reader's public key.
 #[test]
 fn what_is_encrypted_to_a_key_opens_with_it_and_with_no_other() {
     for enc in ContentEncryption::ALL {

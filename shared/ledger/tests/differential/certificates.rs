@@ -133,7 +133,8 @@ fn every_changed_byte_of_a_certificate_is_refused_as_the_engine_refuses_it() {
     }
 }
 
-/// C8, B5: what a lying node might show.
+/// X001: proof of authority with PBFT's two phases: only validators that the ledger names count, only a quorum of them decides, and only by
+/// votes of the second phase. C8, B5: what a lying node might show.
 #[test]
 fn forged_certificates_are_refused_and_the_error_says_why() {
     let (root, keys) = trust(7, 3);
