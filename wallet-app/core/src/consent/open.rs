@@ -43,7 +43,10 @@ impl Wallet {
 
     pub(crate) async fn open_story(&self, link: &str) -> Result<Consent, WalletError> {
         let request = self.open_request(link).await?;
-        self.check_this_device().await?;
+        if let Err(error) = self.check_this_device().await {
+            self.note(&refusal(&request, self.now(), error.slug()))?;
+            return Err(error);
+        }
         match self.consent(&request).await {
             Ok(consent) => {
                 self.note_request(&request, &consent.view)?;

@@ -77,8 +77,8 @@ impl Wallet {
         let as_of = match self.current_commitment().await {
             Ok((as_of, commitment)) if commitment == secret.commitment()? => Some(as_of),
             Ok(_) => return Err(RecoveryError::Replaced.into()),
-            // Without the ledger the wallet's own secret is what there is to compare with.
             Err(WalletError::Ledger(error @ LedgerError::Unknown)) => return Err(error.into()),
+            // Without the ledger the wallet's own secret is what there is to compare with.
             Err(WalletError::Ledger(_)) if self.recovery_secret()? == *secret => None,
             Err(WalletError::Ledger(_)) => return Err(RecoveryError::Replaced.into()),
             Err(error) => return Err(error),

@@ -118,6 +118,7 @@ async fn a_lost_device_is_dead_within_a_block() {
     let link = city.site.ask(&["family_name"]);
     assert_eq!(lost.open(&link).await.unwrap_err().slug(), "device-removed");
     assert_eq!(city.site.seen(|seen| seen.posted.len()), 0);
+    assert_eq!(lost.history().unwrap().last().unwrap().reason.as_deref(), Some("device-removed"));
     // and what its key signs by the ledger.
     let third = city.create_wallet_in("third");
     let shown = third.ask_to_join().unwrap();

@@ -63,6 +63,8 @@ async fn words_and_a_backup_bring_everything_to_a_new_device() {
     drop(new);
     let new = city.unlock_in("new");
     assert!(new.devices().await.unwrap().devices[0].this_device);
+    // Its new words are those that the ledger takes from now on.
+    new.rehearse(&words(&new), None).await.unwrap();
     assert_eq!(new.recover().await.unwrap_err().slug(), "recovery-not-begun");
 }
 
