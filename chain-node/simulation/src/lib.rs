@@ -9,6 +9,7 @@ pub mod clients;
 pub mod disk;
 pub mod draw;
 pub mod drawer;
+pub mod fault;
 pub mod flood;
 pub mod frame;
 pub mod log;
