@@ -87,11 +87,17 @@ pub enum Kind {
     Garbage,
     /// Who asks them for blocks, certificates or state gets altered ones.
     Lie,
+    /// The members admit these, whose nodes start now.
+    Admit,
+    /// The members remove these; with the amount 1 they go on voting with their old keys.
+    Remove,
+    /// The members give these other keys, with which other nodes start now; with the amount 1 the old ones go on voting.
+    Rotate,
 }
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 22] = [
         Self::Crash,
         Self::Wipe,
         Self::Partition,
@@ -111,6 +117,9 @@ impl Kind {
         Self::SkipTurn,
         Self::Garbage,
         Self::Lie,
+        Self::Admit,
+        Self::Remove,
+        Self::Rotate,
     ];
 
     /// Its name on the command line.
@@ -135,6 +144,9 @@ impl Kind {
             Self::SkipTurn => "skip-turn",
             Self::Garbage => "garbage",
             Self::Lie => "lie",
+            Self::Admit => "admit",
+            Self::Remove => "remove",
+            Self::Rotate => "rotate",
         }
     }
 
@@ -159,8 +171,16 @@ impl Kind {
             | Self::Far
             | Self::Narrow
             | Self::SlowDisk
-            | Self::Clock => false,
+            | Self::Clock
+            | Self::Admit
+            | Self::Remove
+            | Self::Rotate => false,
         }
+    }
+
+    /// Whether it is a decision of the members about who is one, which begins at its time and has no end.
+    pub const fn changes_members(self) -> bool {
+        matches!(self, Self::Admit | Self::Remove | Self::Rotate)
     }
 
     /// What the amount may be.
@@ -172,8 +192,9 @@ impl Kind {
             Self::Narrow => 1..=1_000_000,
             Self::Far | Self::SlowDisk | Self::Late => 0..=60_000,
             Self::Garbage => 0..=6,
-            Self::Wipe => 0..=1,
-            Self::Crash
+            Self::Wipe | Self::Remove | Self::Rotate => 0..=1,
+            Self::Admit
+            | Self::Crash
             | Self::Partition
             | Self::Silent
             | Self::Deaf
@@ -207,7 +228,10 @@ impl Kind {
             | Self::Partial
             | Self::SkipTurn
             | Self::Garbage
-            | Self::Lie => 0,
+            | Self::Lie
+            | Self::Admit
+            | Self::Remove
+            | Self::Rotate => 0,
         }
     }
 }

@@ -1,21 +1,26 @@
 //! What happens in a run: everything that, with the program, decides every byte of it.
 //!
 //! A scenario is written as flags or as TOML, and prints as the command that replays it. Refuses what cannot happen: a validator
-//! that is not there, a fault that ends before it begins.
+//! that is not there, a fault that ends before it begins, a member that nobody admits.
 
 pub use crate::fault::{Fault, Kind, Moment, shown_places};
 
-use ledger::limits::MAX_VALIDATORS;
-use serde::Deserialize;
+use ledger::limits::{MAX_VALIDATORS, MIN_EPOCH_BLOCKS};
+use serde::{Deserialize, Serialize};
 use std::{collections::BTreeSet, fmt};
 
+/// Blocks of an epoch where members change and nothing else is said: short, so that a run has several.
+const EPOCH_BLOCKS: u64 = 12;
+
 /// What is promised of a run, and so checked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Mode {
-    /// Nothing wrong is ever final.
+    /// Nothing wrong is ever final (I1, I2). Faults may be as many as they like, but for liars and the wiped, and may stay: the run
+    /// ends in the middle of them.
     Safety,
-    /// And, once faults have ended or are within the model, the ledger goes on.
+    /// And the ledger goes on (I9): faults that end have ended, those that stay leave a quorum that hears each other, and everybody
+    /// who is not away has a new transaction. Where too few are left, the ledger halts and says who is missing.
     Liveness,
 }
 
@@ -41,6 +46,8 @@ pub struct Scenario {
     pub loss_percent: u64,
     /// Whether validators have vote guards, as real ones do.
     pub guarded: bool,
+    /// Blocks of an epoch. Without it the ledger is not governed, unless its members change.
+    pub epoch_blocks: Option<u64>,
     /// What goes wrong.
     pub faults: Vec<Fault>,
 }
@@ -57,8 +64,36 @@ impl Default for Scenario {
             jitter_ms: 5,
             loss_percent: 0,
             guarded: true,
+            epoch_blocks: None,
             faults: Vec::new(),
         }
+    }
+}
+
+/// One decision of the members.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Change {
+    /// Which sort of.
+    pub kind: Kind,
+    /// Who comes, goes, or gets another key.
+    pub place: usize,
+    /// Where the node with the other key is.
+    pub successor: Option<usize>,
+    /// When it is proposed.
+    pub at: Moment,
+    /// Whether the old key goes on voting.
+    pub haunts: bool,
+}
+
+impl Change {
+    /// Whose node starts with it.
+    pub fn newcomer(&self) -> Option<usize> {
+        if self.kind == Kind::Admit { Some(self.place) } else { self.successor }
+    }
+
+    /// Who is no validator any more after it.
+    pub fn leaver(&self) -> Option<usize> {
+        (self.kind != Kind::Admit).then_some(self.place)
     }
 }
 
@@ -91,6 +126,21 @@ pub enum ScenarioError {
     /// The fault ends before it begins, or begins after the run.
     #[error("{0} does not happen within the run")]
     Never(String),
+    /// The places of newcomers leave a gap, or stand twice.
+    #[error("newcomers have the places after the validators of the genesis, each once: from {first} on, without a gap")]
+    Newcomers {
+        /// The first such place.
+        first: usize,
+    },
+    /// Somebody would go twice, or nobody would stay.
+    #[error("{0}: who is removed or gets another key is a validator once and goes once, and one of the genesis stays")]
+    Leaver(String),
+    /// A decision that ends.
+    #[error("{0} is a decision of the members, which has no end")]
+    Undecided(String),
+    /// Too short an epoch.
+    #[error("an epoch has at least {MIN_EPOCH_BLOCKS} blocks")]
+    Epoch,
     /// The amount makes no sense for this kind.
     #[error("the amount of {0} is out of bounds")]
     OutOfBounds(String),
@@ -122,10 +172,12 @@ impl Scenario {
         if !size || !(1..=3_600).contains(&self.seconds) || self.rate > 1_000 || self.loss_percent > 100 {
             return Err(ScenarioError::Size);
         }
+        self.check_members()?;
+        let places = self.places();
         for fault in &self.faults {
             let shown = || fault.to_string();
-            if fault.who.is_empty() || fault.who.iter().any(|place| *place >= self.validators) {
-                return Err(ScenarioError::NoSuchValidator { fault: shown(), validators: self.validators });
+            if fault.who.is_empty() || fault.who.iter().any(|place| *place >= places) {
+                return Err(ScenarioError::NoSuchValidator { fault: shown(), validators: places });
             }
             if fault.from >= Moment::seconds(self.seconds) || fault.until.is_some_and(|until| until <= fault.from) {
                 return Err(ScenarioError::Never(shown()));
@@ -135,6 +187,81 @@ impl Scenario {
             }
         }
         Ok(())
+    }
+
+    fn check_members(&self) -> Result<(), ScenarioError> {
+        if self.epoch_blocks.is_some_and(|blocks| blocks < MIN_EPOCH_BLOCKS) {
+            return Err(ScenarioError::Epoch);
+        }
+        let decided = |fault: &&Fault| fault.kind.changes_members();
+        if let Some(fault) = self.faults.iter().filter(decided).find(|fault| fault.until.is_some()) {
+            return Err(ScenarioError::Undecided(fault.to_string()));
+        }
+        let mut newcomers: Vec<usize> = self.of_kind(Kind::Admit).flat_map(|fault| fault.who.iter().copied()).collect();
+        newcomers.sort_unstable();
+        if newcomers.iter().zip(self.validators..).any(|(place, expected)| *place != expected) {
+            return Err(ScenarioError::Newcomers { first: self.validators });
+        }
+        let known = self.validators + newcomers.len();
+        let mut gone = BTreeSet::new();
+        for fault in self.of_kind(Kind::Remove).chain(self.of_kind(Kind::Rotate)) {
+            if fault.who.iter().any(|place| *place >= known || !gone.insert(*place)) {
+                return Err(ScenarioError::Leaver(fault.to_string()));
+            }
+        }
+        let removed: BTreeSet<usize> = self.of_kind(Kind::Remove).flat_map(|fault| fault.who.iter().copied()).collect();
+        match self.of_kind(Kind::Remove).next() {
+            Some(fault) if (0..self.validators).all(|place| removed.contains(&place)) => {
+                Err(ScenarioError::Leaver(fault.to_string()))
+            }
+            Some(_) | None if self.places() > MAX_VALIDATORS => Err(ScenarioError::Size),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    fn of_kind(&self, kind: Kind) -> impl Iterator<Item = &Fault> {
+        self.faults.iter().filter(move |fault| fault.kind == kind)
+    }
+
+    /// Blocks of an epoch, if the ledger is governed.
+    pub fn epoch_blocks(&self) -> Option<u64> {
+        let changes = self.faults.iter().any(|fault| fault.kind.changes_members());
+        self.epoch_blocks.or(changes.then_some(EPOCH_BLOCKS))
+    }
+
+    /// What the members decide. Whoever gets another key has its new node in a place of its own, after those of the newcomers.
+    pub fn changes(&self) -> Vec<Change> {
+        let mut successor = self.validators + self.of_kind(Kind::Admit).map(|fault| fault.who.len()).sum::<usize>();
+        let mut changes = Vec::new();
+        for fault in self.faults.iter().filter(|fault| fault.kind.changes_members()) {
+            for place in &fault.who {
+                let rotates = (fault.kind == Kind::Rotate).then_some(successor);
+                successor += usize::from(rotates.is_some());
+                let (kind, at, haunts) = (fault.kind, fault.from, fault.amount == 1);
+                changes.push(Change { kind, place: *place, successor: rotates, at, haunts });
+            }
+        }
+        changes
+    }
+
+    /// How many nodes there are: those of the genesis, of newcomers, and with other keys.
+    pub fn places(&self) -> usize {
+        self.validators + self.changes().iter().filter(|change| change.newcomer().is_some()).count()
+    }
+
+    /// Who is a validator when every decision is in force.
+    pub fn members_at_the_end(&self) -> BTreeSet<usize> {
+        let changes = self.changes();
+        let mut members: BTreeSet<usize> = (0..self.validators).chain(changes.iter().filter_map(Change::newcomer)).collect();
+        changes.iter().filter_map(Change::leaver).for_each(|place| {
+            members.remove(&place);
+        });
+        members
+    }
+
+    /// Whose old keys go on voting.
+    pub fn ghosts(&self) -> BTreeSet<usize> {
+        self.changes().iter().filter(|change| change.haunts).map(|change| change.place).collect()
     }
 
     /// How many validators may be faulty: f = ⌊(n − 1) / 3⌋.
@@ -159,9 +286,24 @@ impl Scenario {
         self.byzantine().into_iter().chain(wiped).collect()
     }
 
-    /// Whether agreement is promised: at most f validators are faulty in this way.
+    /// Whether agreement is promised: at most f validators are faulty in this way, in whatever order the members' decisions come into
+    /// force. The worst set has every faulty newcomer and no other, and has lost every healthy leaver and no other.
     pub fn is_safe(&self) -> bool {
-        self.unsafe_validators().len() <= self.tolerated()
+        let (faulty, changes) = (self.unsafe_validators(), self.changes());
+        let admitted = |change: &&Change| change.kind == Kind::Admit && faulty.contains(&change.place);
+        let lost = |change: &&Change| change.kind == Kind::Remove && !faulty.contains(&change.place);
+        // A validator and its successor are never in one set.
+        let twice = |change: &&Change| {
+            faulty.contains(&change.place) && change.successor.is_some_and(|successor| faulty.contains(&successor))
+        };
+        let count = |which: &dyn Fn(&&Change) -> bool| changes.iter().filter(|change| which(change)).count();
+        let size = (self.validators + count(&admitted)).saturating_sub(count(&lost));
+        faulty.len() - count(&twice) <= size.saturating_sub(1) / 3
+    }
+
+    /// How many may be faulty when every decision is in force.
+    pub fn tolerated_at_the_end(&self) -> usize {
+        self.members_at_the_end().len().saturating_sub(1) / 3
     }
 
     /// Who does not do its part at `now`; the smaller side of a partition.
@@ -172,20 +314,28 @@ impl Scenario {
                 Kind::Crash | Kind::Wipe | Kind::Silent | Kind::Deaf => away.extend(&fault.who),
                 Kind::Clock if fault.amount.abs() > 60 => away.extend(&fault.who),
                 Kind::Partition | Kind::Flap if fault.who.len() * 2 <= self.validators => away.extend(&fault.who),
-                Kind::Partition | Kind::Flap => away.extend((0..self.validators).filter(|place| !fault.who.contains(place))),
+                Kind::Partition | Kind::Flap => away.extend((0..self.places()).filter(|place| !fault.who.contains(place))),
                 // Slowed, and there.
                 Kind::Clock | Kind::Lossy | Kind::Far | Kind::Narrow | Kind::SlowDisk => {}
                 // Counted above, for the whole run.
                 Kind::Equivocate | Kind::DoubleVote | Kind::Withhold | Kind::Partial => {}
                 Kind::Late | Kind::SkipTurn | Kind::Garbage | Kind::Lie => {}
+                // Who comes and goes is the members' to say, and does its part.
+                Kind::Admit | Kind::Remove | Kind::Rotate => {}
             }
         }
         away
     }
 
-    /// Who does not do its part when all that ends has ended.
+    /// Which members do not do their part when all that ends has ended.
     pub fn away_at_the_end(&self) -> BTreeSet<usize> {
-        self.away(Moment::seconds(self.seconds.saturating_add(86_400)))
+        let away = self.away(Moment::seconds(self.seconds.saturating_add(86_400)));
+        away.intersection(&self.members_at_the_end()).copied().collect()
+    }
+
+    /// Which members do.
+    pub fn healthy_at_the_end(&self) -> Vec<usize> {
+        self.members_at_the_end().difference(&self.away_at_the_end()).copied().collect()
     }
 }
 
@@ -203,6 +353,9 @@ impl fmt::Display for Scenario {
         )?;
         if !self.guarded {
             write!(formatter, " --unguarded")?;
+        }
+        if let Some(blocks) = self.epoch_blocks {
+            write!(formatter, " --epoch-blocks {blocks}")?;
         }
         self.faults.iter().try_for_each(|fault| write!(formatter, " --fault {fault}"))
     }
