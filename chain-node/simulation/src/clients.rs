@@ -37,7 +37,7 @@ impl Clients {
         Self { genesis, scenario: scenario.clone(), sent: BTreeMap::new(), next: 0 }
     }
 
-    /// Sends what is due at `now`, asks again, and looks what is final.
+    /// Sends what is due at `now`, looks what is final, and asks again.
     pub async fn act(&mut self, world: &World, now: Moment) {
         while self.next * 1_000 < now.0 * self.scenario.rate {
             let number = self.next;
@@ -46,6 +46,19 @@ impl Clients {
                 self.send(world, number, place, now).await;
             }
         }
+        self.remind(world, now).await;
+    }
+
+    /// Brings somebody's transaction; the same again is the same.
+    pub async fn bring(&mut self, world: &World, number: u64, transaction: Transaction, now: Moment) {
+        self.sent.entry(number).or_insert(Sent { transaction, sent_at: now, asked: Vec::new(), done: None });
+        if let Some(place) = self.choose(world, now, number) {
+            self.ask(world, number, place, now).await;
+        }
+    }
+
+    /// Looks what is final, and gives what is not to another validator after a while.
+    pub async fn remind(&mut self, world: &World, now: Moment) {
         self.look(world);
         let waiting: Vec<u64> = self.sent.iter().filter(|(_, sent)| sent.is_due(now)).map(|(number, _)| *number).collect();
         for number in waiting {
@@ -58,7 +71,7 @@ impl Clients {
     /// A client knows a validator that runs and is not cut off from the world; it does not know which ones lie.
     fn choose(&self, world: &World, now: Moment, number: u64) -> Option<usize> {
         let away = self.scenario.away(now);
-        let there = (0..self.scenario.validators).filter(|place| !away.contains(place) && world.node(*place).is_some());
+        let there = (0..world.places()).filter(|place| !away.contains(place) && world.serves(*place));
         let there: Vec<usize> = there.collect();
         let choice = usize::try_from(number).ok()?.checked_rem(there.len())?;
         there.get(choice).copied()
@@ -90,7 +103,7 @@ impl Clients {
 
     /// Sends one more transaction to the first of these validators that is there.
     pub async fn probe(&mut self, world: &World, places: &[usize]) -> Option<Hash> {
-        let place = places.iter().copied().find(|place| world.node(*place).is_some())?;
+        let place = places.iter().copied().find(|place| world.serves(*place))?;
         let number = u64::MAX;
         let (transaction, now) = (cast::create_identity(self.genesis, number), world.now());
         let id = transaction.id().0;

@@ -1,4 +1,6 @@
 //! A scenario drawn from a seed: the same one for the same seed, whatever the machine.
+//!
+//! Assumes nothing about the seed. What is drawn can happen, and promises what its mode says.
 
 use crate::scenario::{Fault, Kind, Mode, Moment, Scenario};
 use std::collections::BTreeSet;
@@ -43,11 +45,31 @@ impl Dice {
     }
 }
 
-/// The scenario of a seed, with at most `largest` validators: one main fault on at most f of them, and often a second one on the same,
-/// so that the whole stays within the model.
-pub fn scenario(seed: u64, largest: usize) -> Scenario {
+/// The scenario of a seed, with at most `largest` validators.
+pub fn scenario(seed: u64, largest: usize, mode: Mode) -> Scenario {
+    let mut scenario = match mode {
+        Mode::Liveness => lively(seed, largest),
+        Mode::Safety => harsh(seed, largest),
+    };
+    // Dice of their own: the other faults of a seed are what they were before there were such changes.
+    let mut dice = Dice::new(!seed);
+    if dice.between(0, 2) == 0 {
+        change_members(&mut dice, &mut scenario);
+    }
+    scenario
+}
+
+/// How many kinds there are beside the members' decisions, which are drawn apart.
+const FAULTS: u64 = 19;
+
+fn number(roll: u64, of: usize) -> usize {
+    usize::try_from(roll).unwrap_or(usize::MAX) % of.max(1)
+}
+
+/// One main fault on at most f validators, and often a second one on the same, so that the whole stays within the model.
+fn lively(seed: u64, largest: usize) -> Scenario {
     let mut dice = Dice::new(seed);
-    let number = usize::try_from(seed % 19).unwrap_or(0);
+    let number = usize::try_from(seed % FAULTS).unwrap_or(0);
     let kind = Kind::ALL.get(number).copied().unwrap_or(Kind::Crash);
     // A lone validator has nobody to lie to, and nothing but its machine can fail.
     let smallest = if matches!(kind, Kind::Crash | Kind::SlowDisk | Kind::Clock) { 1 } else { 4 };
@@ -65,6 +87,7 @@ pub fn scenario(seed: u64, largest: usize) -> Scenario {
         jitter_ms: dice.between(0, 15),
         loss_percent: if dice.between(0, 3) == 0 { dice.between(1, 3) } else { 0 },
         guarded: true,
+        epoch_blocks: None,
         faults: Vec::new(),
     };
     let tolerated = scenario.tolerated();
@@ -72,13 +95,103 @@ pub fn scenario(seed: u64, largest: usize) -> Scenario {
     let who = dice.some(count, validators);
     scenario.faults.push(fault(&mut dice, kind, &who, seconds));
     if dice.between(0, 2) == 0 {
-        let second = usize::try_from(dice.roll()).unwrap_or(usize::MAX) % Kind::ALL.len();
+        let second = usize::try_from(dice.roll() % FAULTS).unwrap_or(0);
         let second = Kind::ALL.get(second).copied().unwrap_or(Kind::Crash);
         if second != kind && tolerated > 0 {
             scenario.faults.push(fault(&mut dice, second, &who, seconds));
         }
     }
     scenario
+}
+
+/// Two to five faults. Liars and the wiped are at most f, always the same ones; half of everything else happens to at most f, too, and half to
+/// any number of validators; a third of it begins in the second half of the run and does not end.
+fn harsh(seed: u64, largest: usize) -> Scenario {
+    let mut dice = Dice::new(seed.rotate_left(32) ^ seed);
+    // There is little to contradict in a ledger of one.
+    let smallest = if dice.between(0, 7) == 0 { 1 } else { 4 };
+    let sizes: Vec<usize> = SIZES.into_iter().filter(|size| (smallest..=largest.max(4)).contains(size)).collect();
+    let validators = sizes.get(number(dice.roll(), sizes.len())).copied().unwrap_or(4);
+    let seconds = dice.between(8, 20);
+    let mut scenario = Scenario {
+        seed,
+        validators,
+        seconds,
+        rate: dice.between(1, 6),
+        mode: Mode::Safety,
+        latency_ms: dice.between(1, 120),
+        jitter_ms: dice.between(0, 40),
+        loss_percent: if dice.between(0, 2) == 0 { dice.between(1, 5) } else { 0 },
+        guarded: true,
+        epoch_blocks: None,
+        faults: Vec::new(),
+    };
+    let liars = dice.some(scenario.tolerated(), validators);
+    for place in 0..dice.between(2, 5) {
+        let roll = if place == 0 { seed } else { dice.roll() };
+        let kind = Kind::ALL.get(number(roll % FAULTS, Kind::ALL.len())).copied().unwrap_or(Kind::Crash);
+        let who = if kind.is_byzantine() || kind == Kind::Wipe {
+            liars.clone()
+        } else {
+            let most = if dice.between(0, 1) == 0 { scenario.tolerated().max(1) } else { validators };
+            let count = number(dice.roll(), most) + 1;
+            dice.some(count, validators)
+        };
+        if who.is_empty() {
+            continue;
+        }
+        let mut fault = fault(&mut dice, kind, &who, seconds);
+        if fault.until.is_some() && dice.between(0, 2) == 0 {
+            fault.from = Moment(dice.between(seconds * 500, seconds * 1_000 - 500));
+            fault.until = None;
+        }
+        scenario.faults.push(fault);
+    }
+    scenario
+}
+
+/// One to three members come, go or change keys in short epochs, often while a fault is on, and as often with one more around it: as long
+/// as what the scenario promises stays promised.
+fn change_members(dice: &mut Dice, scenario: &mut Scenario) {
+    let (validators, end) = (scenario.validators, Moment::seconds(scenario.seconds).0);
+    let faulty = scenario.unsafe_validators();
+    scenario.epoch_blocks = Some(dice.between(4, 14));
+    let mut newcomers = 0;
+    for _ in 0..dice.between(1, 3) {
+        let place = number(dice.roll(), validators);
+        let (kind, place) = match dice.between(0, 3) {
+            0 => (Kind::Remove, place),
+            1 => (Kind::Rotate, place),
+            // Rather somebody wicked: that is what members are removed for.
+            2 => (Kind::Remove, faulty.first().copied().unwrap_or(place)),
+            _ => (Kind::Admit, validators + newcomers),
+        };
+        let from = Moment(dice.between(500, end * 2 / 3));
+        let amount = if kind == Kind::Admit { 0 } else { i64::from(dice.between(0, 1) == 0) };
+        let who = BTreeSet::from([place]);
+        if add(scenario, Fault { kind, who: who.clone(), from, until: None, amount }) {
+            newcomers += usize::from(kind == Kind::Admit);
+            if dice.between(0, 1) == 0 {
+                // Whoever comes or goes fails about when it does.
+                let kinds = [Kind::Crash, Kind::Wipe, Kind::Partition, Kind::Deaf, Kind::Silent, Kind::Far];
+                let kind = kinds.get(number(dice.roll(), kinds.len())).copied().unwrap_or(Kind::Crash);
+                let from = Moment(from.0 + dice.between(0, 3_000).min(end - from.0 - 1));
+                let until = Some(Moment(from.0 + dice.between(200, 4_000)));
+                add(scenario, Fault { kind, who, from, until, amount: kind.usual_amount() });
+            }
+        }
+    }
+}
+
+/// Adds it, unless it could not happen or would take back what is promised.
+fn add(scenario: &mut Scenario, fault: Fault) -> bool {
+    scenario.faults.push(fault);
+    let lively = || scenario.away_at_the_end().len() <= scenario.tolerated_at_the_end();
+    let fits = scenario.check().is_ok() && scenario.is_safe() && (scenario.mode == Mode::Safety || lively());
+    if !fits {
+        scenario.faults.pop();
+    }
+    fits
 }
 
 fn fault(dice: &mut Dice, kind: Kind, who: &BTreeSet<usize>, seconds: u64) -> Fault {

@@ -2,25 +2,31 @@
 
 use crate::{
     cast, frame,
+    log::Log,
     voice::{Line, Wire},
+    world::SimulatedNode,
 };
 use chain_node::engine::{
     block::Block,
-    types::{Digest, PublicKey, Scheme},
+    types::{Digest, Scheme},
 };
 use commonware_codec::Encode as _;
 use commonware_consensus::{
-    simplex::types::{Certificate, Finalization, Finalize, Nullify, Proposal, Vote},
+    simplex::types::{Certificate, Finalization, Finalize, Notarize, Nullify, Proposal, Vote},
     types::{Epoch, Round, View},
 };
 use commonware_cryptography::{
-    Hasher as _, Sha256, certificate::Scheme as _, certificate::Signers, ed25519::certificate::Certificate as Signatures,
+    Hasher as _, Sha256, Signer as _, certificate::Scheme as _, certificate::Signers,
+    ed25519::certificate::Certificate as Signatures,
 };
 use commonware_p2p::{Recipients, Sender as _};
 use commonware_runtime::{Clock as _, IoBuf, deterministic::Context};
 use commonware_utils::ordered::Set;
 use ledger::finality;
-use std::time::Duration;
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 /// What it sends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,10 +43,12 @@ pub enum Sort {
     ForgedCertificates,
     /// Blocks whose body is not the one that their header commits to.
     ForgedBlocks,
+    /// Votes of every kind by a key that was a validator's, for the views to come of an epoch in which it is not.
+    OldKey,
 }
 
 impl Sort {
-    /// All sorts.
+    /// All sorts that a validator has.
     pub const ALL: [Self; 6] =
         [Self::Garbage, Self::Oversized, Self::OtherLedger, Self::Views, Self::ForgedCertificates, Self::ForgedBlocks];
 
@@ -53,7 +61,7 @@ impl Sort {
     /// Whether it shows by itself that its sender is no honest validator.
     pub const fn shows(self) -> bool {
         match self {
-            Self::Garbage | Self::Oversized | Self::OtherLedger | Self::ForgedCertificates => true,
+            Self::Garbage | Self::Oversized | Self::OtherLedger | Self::ForgedCertificates | Self::OldKey => true,
             // The engine drops a block that does not decode, and says so in its log only.
             Self::Views | Self::ForgedBlocks => false,
         }
@@ -72,8 +80,10 @@ pub struct Flood {
     pub lines: Vec<(Line, Wire)>,
     /// Its ledger.
     pub genesis: ledger::genesis::Genesis,
-    /// Everybody's keys.
-    pub keys: Vec<PublicKey>,
+    /// Its node, once that runs.
+    pub node: Arc<OnceLock<Arc<SimulatedNode>>>,
+    /// What became final.
+    pub log: Arc<Log>,
     /// Bytes of the longest message that the network carries.
     pub longest: usize,
     /// Its first block, altered.
@@ -95,9 +105,21 @@ impl Flood {
         }
     }
 
-    fn scheme(&self, genesis: &ledger::Hash) -> Option<Scheme> {
-        let keys = Set::from_iter_dedup(self.keys.iter().cloned());
+    /// The epoch that its node is in; the first one before it runs.
+    fn epoch(&self) -> u64 {
+        self.node.get().map_or(0, |node| node.peers.membership().epoch)
+    }
+
+    /// What signs as a member of an epoch for the ledger with this hash.
+    fn scheme(&self, genesis: &ledger::Hash, epoch: u64) -> Option<Scheme> {
+        let first = || (0..self.genesis.validators.len()).map(|place| cast::validator_key(place).public_key());
+        let members = self.node.get().and_then(|node| node.epochs.members(epoch)).filter(|_| epoch > 0);
+        let keys = members.map_or_else(|| Set::from_iter_dedup(first()), |members| Set::from_iter_dedup(members.keys()));
         Scheme::signer(&finality::namespace(genesis), keys, cast::validator_key(self.place))
+    }
+
+    fn prefix(&self, epoch: u64) -> frame::Prefix {
+        self.genesis.governance.is_some().then_some(epoch)
     }
 
     fn messages(&self, round: u64) -> Vec<(Line, IoBuf)> {
@@ -126,19 +148,40 @@ impl Flood {
                 }
                 vec![(Line::Broadcast, IoBuf::from(bytes))]
             }
+            Sort::OldKey => self.old_votes(),
         }
     }
 
     fn nullify(&self, genesis: &ledger::Hash, view: u64) -> Vec<(Line, IoBuf)> {
-        let round = Round::new(Epoch::zero(), View::new(view));
-        let vote = self.scheme(genesis).and_then(|scheme| Nullify::sign::<Digest>(&scheme, round));
+        let epoch = self.epoch();
+        let round = Round::new(Epoch::new(epoch), View::new(view));
+        let vote = self.scheme(genesis, epoch).and_then(|scheme| Nullify::sign::<Digest>(&scheme, round));
         let vote = vote.map(|vote| Vote::<Scheme, Digest>::Nullify(vote).encode());
-        vote.into_iter().map(|vote| (Line::Votes, frame::join(frame::first(self.genesis.governance.is_some()), &vote))).collect()
+        vote.into_iter().map(|vote| (Line::Votes, frame::join(self.prefix(epoch), &vote))).collect()
+    }
+
+    /// Nothing while its key is a validator's; afterwards, votes as the member that it was.
+    fn old_votes(&self) -> Vec<(Line, IoBuf)> {
+        let key: [u8; 32] =
+            cast::validator_key(self.place).public_key().as_ref().try_into().expect("an Ed25519 key has 32 bytes");
+        let Some((epoch, view)) = self.log.newest_round() else { return Vec::new() };
+        let Some(last) = self.log.last_term_of(&key).filter(|last| *last < epoch) else { return Vec::new() };
+        let Some(scheme) = self.scheme(&self.genesis.hash(), last) else { return Vec::new() };
+        let mut votes = Vec::new();
+        for view in view + 1..view + 4 {
+            let round = Round::new(Epoch::new(epoch), View::new(view));
+            let proposal = Proposal::new(round, View::new(view - 1), Sha256::hash(&[b"old", &view.to_be_bytes()]));
+            votes.extend(Notarize::sign(&scheme, proposal.clone()).map(Vote::Notarize));
+            votes.extend(Finalize::sign(&scheme, proposal).map(Vote::Finalize));
+            votes.extend(Nullify::sign::<Digest>(&scheme, round).map(Vote::<Scheme, Digest>::Nullify));
+        }
+        votes.into_iter().map(|vote| (Line::Votes, frame::join(self.prefix(epoch), &vote.encode()))).collect()
     }
 
     fn forged_certificate(&self, view: u64) -> Option<(Line, IoBuf)> {
-        let scheme = self.scheme(&self.genesis.hash())?;
-        let round = Round::new(Epoch::zero(), View::new(view));
+        let epoch = self.epoch();
+        let scheme = self.scheme(&self.genesis.hash(), epoch)?;
+        let round = Round::new(Epoch::new(epoch), View::new(view));
         let payload = Sha256::hash(&[b"forged", &view.to_be_bytes()]);
         let finalize = Finalize::<Scheme, Digest>::sign(&scheme, Proposal::new(round, View::zero(), payload))?;
         let validators = scheme.participants().len();
@@ -150,6 +193,6 @@ impl Flood {
         let certificate = Signatures { signers, signatures };
         let forged = Finalization::<Scheme, Digest> { proposal: finalize.proposal, certificate };
         let bytes = Certificate::<Scheme, Digest>::Finalization(forged).encode();
-        Some((Line::Certificates, frame::join(frame::first(self.genesis.governance.is_some()), &bytes)))
+        Some((Line::Certificates, frame::join(self.prefix(epoch), &bytes)))
     }
 }

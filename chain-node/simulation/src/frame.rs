@@ -6,11 +6,6 @@ use commonware_runtime::IoBuf;
 /// The epoch, on a governed ledger.
 pub type Prefix = Option<u64>;
 
-/// The prefix of the first epoch.
-pub fn first(governed: bool) -> Prefix {
-    governed.then_some(0)
-}
-
 /// The prefix and the message.
 pub fn split(governed: bool, bytes: &IoBuf) -> (Prefix, IoBuf) {
     let all = bytes.as_ref();

@@ -6,9 +6,13 @@
 
 pub mod cast;
 pub mod clients;
+pub mod council;
 pub mod disk;
+pub mod doors;
 pub mod draw;
 pub mod drawer;
+pub mod examine;
+pub mod fault;
 pub mod flood;
 pub mod frame;
 pub mod log;
@@ -16,10 +20,12 @@ pub mod machine;
 pub mod manners;
 pub mod matrix;
 pub mod plot;
+pub mod record;
 pub mod report;
 pub mod run;
 pub mod scenario;
 pub mod voice;
+pub mod watcher;
 pub mod world;
 
 pub use report::Outcome;

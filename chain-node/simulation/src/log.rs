@@ -1,12 +1,15 @@
 //! What the honest validators were seen to finalize, and every contradiction in it, found when it happens.
 
-use chain_node::engine::types::{Finalization, Scheme};
+use chain_node::engine::{
+    epochs::Boundary,
+    types::{Finalization, Scheme},
+};
 use commonware_codec::{Copying, Decode as _};
 use commonware_cryptography::certificate::Verifier as _;
-use ledger::{Hash, TrustRoot, block::Header, finality};
+use ledger::{Hash, TrustRoot, block::Header, canonical, finality, proof, quorum::quorum, trust::TrustError};
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 /// How far ahead of the true time a final block's time may be, in milliseconds: validators wait with their vote until it is at most a
@@ -34,11 +37,15 @@ pub enum Rule {
     Time,
     /// No honest validator stops by itself.
     Alive,
+    /// An epoch has one set of validators, and it is the one that was decided.
+    Members,
+    /// Who contradicted itself and was seen to stands on the ledger, and nobody else does.
+    Evidence,
 }
 
 impl Rule {
     /// All rules.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Agreement,
         Self::Kept,
         Self::Once,
@@ -48,6 +55,8 @@ impl Rule {
         Self::Connected,
         Self::Time,
         Self::Alive,
+        Self::Members,
+        Self::Evidence,
     ];
 
     /// What it says.
@@ -62,6 +71,8 @@ impl Rule {
             Self::Connected => "B4 no honest validator is cut off by another",
             Self::Time => "E3 block times do not go back and are not far ahead",
             Self::Alive => "I10 no honest validator stops by itself",
+            Self::Members => "C5 an epoch has one set of members, the one decided",
+            Self::Evidence => "B2 who was seen to vote twice is on the ledger",
         }
     }
 }
@@ -79,8 +90,8 @@ pub struct Seen {
     pub by: BTreeSet<usize>,
     /// Its transactions.
     pub transactions: usize,
-    /// Whose signatures its certificate has, as numbers of the epoch's sorted keys; empty while no certificate was seen.
-    pub signers: BTreeSet<usize>,
+    /// Whose signatures its certificate has; empty while none was checked.
+    pub signers: BTreeSet<[u8; 32]>,
 }
 
 /// Two blocks at a height, both with a quorum's certificate: whoever signed both is proven guilty.
@@ -88,13 +99,15 @@ pub struct Seen {
 pub struct Fork {
     /// The height.
     pub height: u64,
-    /// The validators (numbers of the sorted keys) whose signatures are under both.
-    pub guilty: BTreeSet<usize>,
+    /// The consensus keys whose signatures are under both.
+    pub guilty: BTreeSet<[u8; 32]>,
 }
 
 #[derive(Debug)]
 struct Inner {
     root: TrustRoot,
+    /// Certificates of epochs whose validators nobody has proved yet.
+    unchecked: Vec<(Header, Arc<[u8]>)>,
     blocks: BTreeMap<u64, Vec<Seen>>,
     tips: BTreeMap<usize, u64>,
     /// Where each transaction is, and when each validator had it.
@@ -117,7 +130,7 @@ pub struct Final {
     /// The transactions, in order.
     pub transactions: Vec<Hash>,
     /// The certificate, if there is one of this very block.
-    pub certificate: Option<std::sync::Arc<[u8]>>,
+    pub certificate: Option<Arc<[u8]>>,
     /// Milliseconds since the start.
     pub at_ms: u64,
     /// The true time, milliseconds since the Unix epoch.
@@ -129,6 +142,7 @@ impl Log {
     pub fn new(root: TrustRoot) -> Self {
         Self(Mutex::new(Inner {
             root,
+            unchecked: Vec::new(),
             blocks: BTreeMap::new(),
             tips: BTreeMap::new(),
             finals: BTreeMap::new(),
@@ -176,6 +190,51 @@ impl Log {
         self.inner().certificates
     }
 
+    /// The newest epoch whose validators the light client knows.
+    pub fn newest_epoch(&self) -> u64 {
+        self.inner().root.newest_epoch()
+    }
+
+    /// Lets the light client learn the validators of the next epoch as a validator proves them. Gives whether it did.
+    pub fn follow(&self, place: usize, boundary: &Boundary, certificate: &[u8]) -> bool {
+        let mut inner = self.inner();
+        let followed = follow(&mut inner.root, boundary, certificate);
+        if let Err(error) = followed {
+            let rule = if matches!(error, TrustError::Fork(_)) { Rule::Members } else { Rule::LightClient };
+            let epoch = boundary.introduces();
+            inner.breaks(rule, format!("a light client refuses what validator {place} proves of epoch {epoch}: {error}"));
+            return false;
+        }
+        for (header, certificate) in std::mem::take(&mut inner.unchecked) {
+            inner.check_late(header, certificate);
+        }
+        true
+    }
+
+    /// The keys of an epoch's validators, if the light client knows them.
+    pub fn committee(&self, epoch: u64) -> Option<Vec<[u8; 32]>> {
+        self.inner().root.committee(epoch).map(|committee| committee.keys.to_vec())
+    }
+
+    /// The last known epoch of which this key is a validator's.
+    pub fn last_term_of(&self, key: &[u8; 32]) -> Option<u64> {
+        let inner = self.inner();
+        let serves = |epoch: &u64| inner.root.committee(*epoch).is_some_and(|committee| committee.keys.contains(key));
+        inner.root.known_epochs().filter(serves).last()
+    }
+
+    /// Epoch and view of the newest block.
+    pub fn newest_round(&self) -> Option<(u64, u64)> {
+        let inner = self.inner();
+        let (_, rivals) = inner.blocks.last_key_value()?;
+        rivals.first().map(|newest| (newest.header.context.epoch, newest.header.context.view))
+    }
+
+    /// Heights of blocks whose certificates nobody could check.
+    pub fn unchecked(&self) -> Vec<u64> {
+        self.inner().unchecked.iter().map(|(header, _)| header.height).collect()
+    }
+
     /// Heights with two blocks.
     pub fn forks(&self) -> Vec<Fork> {
         let inner = self.inner();
@@ -216,7 +275,8 @@ impl Inner {
         if before.is_some_and(|before| before.header.timestamp_ms > header.timestamp_ms) {
             self.breaks(Rule::Time, format!("block {height} is older than its parent"));
         }
-        let signers = certificate.map(|certificate| self.signers(&header, &certificate)).unwrap_or_default();
+        self.check_epoch(&header);
+        let signers = certificate.map(|certificate| self.signers(&header, certificate)).unwrap_or_default();
         let rivals = self.blocks.entry(height).or_default();
         if let Some(known) = rivals.iter_mut().find(|known| known.digest == digest) {
             known.by.insert(place);
@@ -231,24 +291,63 @@ impl Inner {
         }
     }
 
+    fn check_epoch(&mut self, header: &Header) {
+        let governance = self.root.genesis().governance.as_ref();
+        let expected = governance.map_or(0, |governance| governance.epoch_of(header.height));
+        if header.context.epoch != expected {
+            self.breaks(Rule::Members, format!("block {} is of epoch {}, not {expected}", header.height, header.context.epoch));
+        }
+    }
+
     /// Whose signatures are under the certificate, which a light client checks here as it would anywhere.
-    fn signers(&mut self, header: &Header, certificate: &[u8]) -> BTreeSet<usize> {
+    fn signers(&mut self, header: &Header, certificate: Arc<[u8]>) -> BTreeSet<[u8; 32]> {
         let known = self.blocks.get(&header.height).and_then(|rivals| rivals.iter().find(|known| known.header == *header));
         if known.is_some_and(|known| !known.signers.is_empty()) {
             return BTreeSet::new();
         }
+        let Some(committee) = self.root.committee(header.context.epoch) else {
+            if self.unchecked.iter().all(|(waiting, _)| waiting != header) {
+                self.unchecked.push((header.clone(), certificate));
+            }
+            return BTreeSet::new();
+        };
+        let (keys, quorum) = (committee.keys.to_vec(), quorum(committee.keys.len()));
         self.certificates += 1;
-        if let Err(error) = finality::verify_certificate(&self.root, header, certificate) {
+        if let Err(error) = finality::verify_certificate(&self.root, header, &certificate) {
             self.breaks(Rule::LightClient, format!("block {}: a light client refuses its certificate: {error}", header.height));
         }
         let config = Scheme::certificate_codec_config_unbounded();
-        let Ok(finalization) = Finalization::decode_cfg(Copying(certificate), &config) else {
+        let Ok(finalization) = Finalization::decode_cfg(Copying(&certificate), &config) else {
             return BTreeSet::new();
         };
-        let signers: BTreeSet<usize> = finalization.certificate.signers.iter().map(usize::from).collect();
-        if signers.len() < self.root.quorum() {
+        let numbers = finalization.certificate.signers.iter().map(usize::from);
+        let signers: BTreeSet<[u8; 32]> = numbers.filter_map(|number| keys.get(number).copied()).collect();
+        if signers.len() < quorum {
             self.breaks(Rule::LightClient, format!("block {} is final with {} signatures", header.height, signers.len()));
         }
         signers
     }
+
+    /// Checks a certificate that came before its epoch's validators were proved.
+    fn check_late(&mut self, header: Header, certificate: Arc<[u8]>) {
+        let signers = self.signers(&header, certificate);
+        let rivals = self.blocks.get_mut(&header.height);
+        if let Some(known) = rivals.and_then(|rivals| rivals.iter_mut().find(|known| known.header == header)) {
+            known.signers.extend(signers);
+        }
+    }
+}
+
+/// Lets a light client learn the validators of an epoch.
+///
+/// # Errors
+/// When they are not proved.
+pub fn follow(root: &mut TrustRoot, boundary: &Boundary, certificate: &[u8]) -> Result<u64, TrustError> {
+    root.follow(&proof::Answer {
+        header: &canonical::encode(&boundary.header),
+        certificate,
+        cell: Some(&boundary.cell),
+        body: Some(&boundary.body),
+        proof: &boundary.proof,
+    })
 }

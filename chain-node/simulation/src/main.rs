@@ -2,18 +2,21 @@
 
 use anyhow::Context as _;
 use chain_simulation::{
-    draw, matrix,
+    draw,
+    matrix::{self, Matrix},
+    record::{Line, Record},
     scenario::{Fault, Kind, Mode, Moment, Scenario},
 };
 use clap::Parser;
 use std::{collections::BTreeSet, fs, io, num::NonZeroUsize, path::PathBuf, process::ExitCode};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
 /// A ledger in virtual time: its validators, and what goes wrong. The same flags give the same bytes on standard output.
 ///
 /// A fault is written KIND:PLACES[@FROM[..UNTIL]][=AMOUNT], times in seconds: partition:0-6@10..20, clock:3=-40, equivocate:15-21.
 /// Kinds: crash, wipe (1: the vote guard too), partition, flap (s), silent, deaf, lossy (%), far (ms), narrow (kbit/s), slow-disk (ms), clock (s);
-/// and, for the whole run: equivocate, double-vote, withhold, partial, late (ms), skip-turn, garbage, lie.
+/// for the whole run: equivocate, double-vote, withhold, partial, late (ms), skip-turn, garbage, lie;
+/// and, decided by the members at their time: admit (places after the others), remove and rotate (1: the old key goes on voting).
 ///
 /// Exits with 1 when a rule is broken, and prints the command that shows it again.
 #[derive(Parser)]
@@ -31,7 +34,8 @@ struct Arguments {
     /// Transactions per second.
     #[arg(long)]
     rate: Option<u64>,
-    /// What is promised.
+    /// What is promised: `liveness` (when none is given) that the ledger goes on after the faults, or with those that stay if a quorum is left;
+    /// `safety` that nothing wrong is ever final, whatever stays. Decides how --seeds and --drawn draw, too.
     #[arg(long)]
     mode: Option<Mode>,
     /// Mean one-way delay between two validators.
@@ -46,6 +50,9 @@ struct Arguments {
     /// Takes the validators' vote guards away, to see what these are for.
     #[arg(long)]
     unguarded: bool,
+    /// Blocks of an epoch: the ledger is governed, as it is when members change (12 then).
+    #[arg(long, value_name = "BLOCKS")]
+    epoch_blocks: Option<u64>,
     /// Something that goes wrong; may be repeated.
     #[arg(long = "fault", value_name = "FAULT")]
     faults: Vec<Fault>,
@@ -67,6 +74,9 @@ struct Arguments {
     /// The first of them.
     #[arg(long, default_value_t = 1)]
     start: u64,
+    /// Keeps a line for every run of --seeds in this file, leaves out what is in it already, and sums up all of it: to go on another day.
+    #[arg(long, value_name = "FILE", requires = "seeds")]
+    record: Option<PathBuf>,
     /// Runs the one scenario that this seed draws.
     #[arg(long, value_name = "SEED", conflicts_with_all = ["seeds", "scenario"])]
     drawn: Option<u64>,
@@ -88,7 +98,7 @@ impl Arguments {
                 let text = fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
                 Scenario::from_toml(&text)?
             }
-            (None, Some(seed)) => draw::scenario(seed, self.largest),
+            (None, Some(seed)) => draw::scenario(seed, self.largest, self.mode.unwrap_or(Mode::Liveness)),
             (None, None) => Scenario { seed: self.seed, ..Scenario::default() },
         };
         scenario.validators = self.validators.unwrap_or(scenario.validators);
@@ -99,6 +109,7 @@ impl Arguments {
         scenario.jitter_ms = self.jitter_ms.unwrap_or(scenario.jitter_ms);
         scenario.loss_percent = self.loss_percent.unwrap_or(scenario.loss_percent);
         scenario.guarded &= !self.unguarded;
+        scenario.epoch_blocks = self.epoch_blocks.or(scenario.epoch_blocks);
         scenario.faults.extend(self.faults.iter().cloned());
         for partition in &self.partition {
             scenario.faults.push(format!("partition:{partition}").parse()?);
@@ -119,7 +130,8 @@ impl Arguments {
 
 fn main() -> anyhow::Result<ExitCode> {
     // Silent unless RUST_LOG asks; never on standard output, which is the same for equal runs.
-    tracing_subscriber::fmt().with_env_filter(EnvFilter::from_default_env()).with_writer(io::stderr).without_time().init();
+    let filter = EnvFilter::builder().with_default_directive(LevelFilter::OFF.into()).from_env_lossy();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).without_time().init();
     let arguments = Arguments::parse();
     match arguments.seeds {
         Some(count) => many(&arguments, count),
@@ -151,14 +163,26 @@ fn many(arguments: &Arguments, count: u64) -> anyhow::Result<ExitCode> {
         Some(threads) => threads,
         None => std::thread::available_parallelism().context("the number of cores is unknown: give --threads")?,
     };
-    let seeds = arguments.start..arguments.start.saturating_add(count);
-    let matrix = matrix::run(seeds, arguments.largest, threads, |done, result| {
-        if let Some(failure) = result.failure() {
+    let mode = arguments.mode.unwrap_or(Mode::Liveness);
+    let mut record = arguments.record.as_deref().map(Record::open).transpose()?;
+    let mut matrix = Matrix::default();
+    let known = record.iter().flat_map(Record::lines);
+    let is_such = |line: &&Line| line.largest == arguments.largest && line.mode == mode;
+    let run_before: BTreeSet<u64> = known.clone().filter(is_such).map(|line| line.seed).collect();
+    known.for_each(|line| matrix.add(line));
+    let seeds = (arguments.start..arguments.start.saturating_add(count)).filter(|seed| !run_before.contains(seed));
+    let (due, mut done) = (seeds.clone().count(), 0);
+    matrix::run(seeds, (arguments.largest, mode), threads, |line| -> anyhow::Result<()> {
+        done += 1;
+        if let Some(failure) = &line.failure {
             eprintln!("{failure}");
         }
-        eprint!("\r{done} of {count} runs ");
-    });
+        eprint!("\r{done} of {due} runs, the last one seed {} ", line.seed);
+        matrix.add(&line);
+        record.as_mut().map(|record| record.add(&line)).transpose()?;
+        Ok(())
+    })?;
     eprintln!();
     println!("{matrix}");
-    Ok(if matrix.failures().is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if matrix.broken() == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -7,13 +7,21 @@ use crate::{
 };
 use chain_node::engine::{
     block::Block,
+    epochs::Epochs,
     types::{Digest, PublicKey, Scheme},
 };
 use commonware_codec::{DecodeExt as _, Encode as _};
-use commonware_consensus::simplex::types::{Finalize, Notarize, Proposal, Vote};
-use commonware_cryptography::{Hasher as _, Sha256};
+use commonware_consensus::{
+    Epochable as _, Viewable as _,
+    simplex::types::{Finalize, Notarize, Proposal, Vote},
+};
+use commonware_cryptography::{Hasher as _, Sha256, Signer as _, ed25519::PrivateKey};
 use commonware_runtime::IoBuf;
-use std::{collections::BTreeMap, sync::Arc};
+use commonware_utils::ordered::Set;
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 /// A request fits in this many bytes; what is longer answers one.
 const REQUEST_BYTES: usize = 64;
@@ -21,20 +29,48 @@ const REQUEST_BYTES: usize = 64;
 /// How long a validator that plans thinks about its vote.
 const THOUGHT: Moment = Moment(10);
 
+/// What a wicked validator signs with: its key, without the vote guard, as a member of whichever epoch.
+#[derive(Debug)]
+pub struct Pen {
+    key: PrivateKey,
+    namespace: Vec<u8>,
+    first: Set<PublicKey>,
+    epochs: Mutex<Option<Arc<Epochs>>>,
+}
+
+impl Pen {
+    /// The pen of a key, which knows the validators of the genesis.
+    pub fn new(key: PrivateKey, namespace: Vec<u8>, first: Set<PublicKey>) -> Self {
+        Self { key, namespace, first, epochs: Mutex::default() }
+    }
+
+    fn scheme(&self, epoch: u64) -> Option<Scheme> {
+        let known = self.epochs.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let members = known.and_then(|epochs| epochs.members(epoch)).filter(|_| epoch > 0);
+        let keys = members.map_or_else(|| self.first.clone(), |members| Set::from_iter_dedup(members.keys()));
+        Scheme::signer(&self.namespace, keys, self.key.clone())
+    }
+}
+
 /// The wicked ways of one validator.
 #[derive(Debug)]
 pub struct Manners {
     kinds: BTreeMap<Kind, i64>,
     me: PublicKey,
-    scheme: Scheme,
+    pen: Pen,
     quorum: usize,
     plot: Arc<Plot>,
 }
 
 impl Manners {
-    /// A validator with these ways (and their amounts), its key and its fellows.
-    pub fn new(kinds: BTreeMap<Kind, i64>, me: PublicKey, scheme: Scheme, quorum: usize, plot: Arc<Plot>) -> Self {
-        Self { kinds, me, scheme, quorum, plot }
+    /// A validator with these ways (and their amounts), its pen and its fellows.
+    pub fn new(kinds: BTreeMap<Kind, i64>, pen: Pen, quorum: usize, plot: Arc<Plot>) -> Self {
+        Self { kinds, me: pen.key.public_key(), pen, quorum, plot }
+    }
+
+    /// Its node runs, and knows who the members of each epoch are.
+    pub fn know(&self, epochs: Arc<Epochs>) {
+        *self.pen.epochs.lock().unwrap_or_else(PoisonError::into_inner) = Some(epochs);
     }
 
     /// The amount of one of its ways, if it has it.
@@ -151,12 +187,13 @@ impl Manners {
             Vote::Nullify(_) => return None,
         };
         let (first, second) = self.plot.pair(&proposal.payload)?;
+        let scheme = self.pen.scheme(proposal.epoch().get())?;
         let sign = |payload: Digest| {
             let proposal = Proposal::new(proposal.round, proposal.parent, payload);
             Some(if finalizes {
-                Vote::Finalize(Finalize::sign(&self.scheme, proposal)?)
+                Vote::Finalize(Finalize::sign(&scheme, proposal)?)
             } else {
-                Vote::Notarize(Notarize::sign(&self.scheme, proposal)?)
+                Vote::Notarize(Notarize::sign(&scheme, proposal)?)
             })
         };
         Some((sign(first)?, sign(second)?))
@@ -164,23 +201,23 @@ impl Manners {
 
     /// A vote that no honest validator could give beside this one.
     fn contradiction(&self, vote: &Vote<Scheme, Digest>) -> Option<Vote<Scheme, Digest>> {
+        let scheme = self.pen.scheme(vote.epoch().get())?;
         let other = |proposal: &Proposal<Digest>| {
             Proposal::new(proposal.round, proposal.parent, Sha256::hash(&[proposal.payload.as_ref()]))
         };
         Some(match vote {
-            Vote::Notarize(notarize) => Vote::Notarize(Notarize::sign(&self.scheme, other(&notarize.proposal))?),
-            Vote::Finalize(finalize) => Vote::Finalize(Finalize::sign(&self.scheme, other(&finalize.proposal))?),
+            Vote::Notarize(notarize) => Vote::Notarize(Notarize::sign(&scheme, other(&notarize.proposal))?),
+            Vote::Finalize(finalize) => Vote::Finalize(Finalize::sign(&scheme, other(&finalize.proposal))?),
             Vote::Nullify(nullify) => {
                 let payload = Sha256::hash(&[b"made up"]);
                 let proposal = Proposal::new(nullify.round, commonware_consensus::types::View::zero(), payload);
-                Vote::Finalize(Finalize::sign(&self.scheme, proposal)?)
+                Vote::Finalize(Finalize::sign(&scheme, proposal)?)
             }
         })
     }
 }
 
 fn view(vote: &Vote<Scheme, Digest>) -> u64 {
-    use commonware_consensus::Viewable as _;
     vote.view().get()
 }
 

@@ -2,7 +2,8 @@
 
 use crate::{
     clients::Clients,
-    log::{Fork, Rule, Seen},
+    council::Decided,
+    log::{Rule, Seen},
     scenario::{Moment, Scenario, shown_places},
     world::World,
 };
@@ -15,7 +16,7 @@ use std::{
     sync::Arc,
 };
 
-/// After the last fault.
+/// After the last fault, and once every decision of the members is in force.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recovery {
     /// How long until every healthy validator had a new transaction.
@@ -61,6 +62,15 @@ pub struct Blocks {
     pub longest_gap: Moment,
 }
 
+/// A height with two blocks, both with a quorum's certificate: whoever signed both is proven guilty.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fork {
+    /// The height.
+    pub height: u64,
+    /// The places of the validators whose signatures are under both.
+    pub guilty: BTreeSet<usize>,
+}
+
 /// What came of a run.
 #[derive(Debug, Clone)]
 pub struct Outcome {
@@ -72,6 +82,12 @@ pub struct Outcome {
     pub transactions: (usize, usize),
     /// From sending to final, shortest first.
     pub latencies: Vec<Moment>,
+    /// Times between two blocks while clients sent, shortest first.
+    pub intervals: Vec<Moment>,
+    /// What the members decided, and since when it is in force.
+    pub decided: Vec<Decided>,
+    /// Validators that honest ones saw contradict themselves, and in how many views.
+    pub evidence: BTreeMap<usize, usize>,
     /// After the last fault, if a quorum was left.
     pub recovery: Option<Recovery>,
     /// If none was.
@@ -94,32 +110,39 @@ pub struct Outcome {
 
 impl Outcome {
     /// Gathers what was seen.
-    pub fn new(scenario: &Scenario, world: &World, clients: &Clients, recovery: Option<Recovery>, halt: Option<Halt>) -> Self {
-        let place = |number: &usize| world.place_of_number(*number);
+    pub fn new(world: &World, clients: &Clients, recovery: Option<Recovery>, halt: Option<Halt>) -> Self {
+        let scenario = world.scenario().clone();
+        let place = |key: &[u8; 32]| world.place_of(key);
         let forks = world.log().forks();
         let forks = forks
             .iter()
             .map(|fork| Fork { height: fork.height, guilty: fork.guilty.iter().filter_map(place).collect() })
             .collect();
+        // While members change it may be that those who are left are enough for the set of the moment.
         if let Some(Halt { grown: Some(place), .. }) = &halt
             && scenario.byzantine().len() <= scenario.tolerated()
+            && scenario.changes().is_empty()
         {
             world.log().breaks(Rule::Halt, format!("validator {place} made a block final without a quorum"));
         }
+        let seen = world.log().blocks();
         Self {
-            scenario: scenario.clone(),
-            blocks: blocks(&world.log().blocks()),
+            blocks: blocks(&seen),
+            intervals: intervals(&seen, Moment::seconds(scenario.seconds)),
             transactions: clients.counts(),
             latencies: clients.latencies(),
             recovery,
             halt,
             returned: returned(world),
+            decided: Vec::new(),
+            evidence: BTreeMap::new(),
             cut_off: BTreeSet::new(),
             plotted_views: world.plotted_views(),
             forks,
             certificates: world.log().certificates(),
             broken: world.log().broken(),
             fingerprint: [0; 32],
+            scenario,
         }
     }
 
@@ -140,9 +163,26 @@ impl Outcome {
 
     /// A latency that this share of the transactions did not exceed.
     pub fn quantile(&self, percent: usize) -> Option<Moment> {
-        let place = (self.latencies.len() * percent).div_ceil(100).checked_sub(1)?;
-        self.latencies.get(place).copied()
+        quantile(&self.latencies, percent)
     }
+
+    /// A time between blocks that this share of them did not exceed, while clients sent.
+    pub fn interval(&self, percent: usize) -> Option<Moment> {
+        quantile(&self.intervals, percent)
+    }
+}
+
+fn quantile(ascending: &[Moment], percent: usize) -> Option<Moment> {
+    let place = (ascending.len() * percent).div_ceil(100).checked_sub(1)?;
+    ascending.get(place).copied()
+}
+
+fn intervals(seen: &[Seen], until: Moment) -> Vec<Moment> {
+    let under_load: Vec<u64> = seen.iter().map(|seen| seen.at_ms).filter(|at_ms| *at_ms <= until.0).collect();
+    let pairs = under_load.iter().zip(under_load.iter().skip(1));
+    let mut intervals: Vec<Moment> = pairs.map(|(before, after)| Moment(after.saturating_sub(*before))).collect();
+    intervals.sort_unstable();
+    intervals
 }
 
 fn returned(world: &World) -> BTreeMap<usize, Returned> {
@@ -176,6 +216,38 @@ fn blocks(seen: &[Seen]) -> Blocks {
         views: last.header.height + nullified,
         nullified,
         longest_gap: Moment(gaps.max().unwrap_or(0)),
+    }
+}
+
+impl Outcome {
+    fn show_members(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for Decided { change, epoch } in &self.decided {
+            let by = change.successor.map(|place| format!(", now validator {place},")).unwrap_or_default();
+            writeln!(
+                formatter,
+                "members        to {} validator {}{by} is in force from epoch {epoch} on",
+                change.kind, change.place
+            )?;
+        }
+        for (place, offences) in &self.evidence {
+            writeln!(formatter, "evidence       validator {place} contradicted itself in {offences} views")?;
+        }
+        let accused: BTreeSet<usize> = self.cut_off.iter().map(|(_, to)| *to).collect();
+        writeln!(formatter, "cut off        {}", if accused.is_empty() { "nobody".to_owned() } else { shown_places(&accused) })?;
+        Ok(())
+    }
+
+    fn show_rules(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let violations = self.violations();
+        for rule in Rule::ALL {
+            let verdict = match (violations.get(&rule), self.broken.get(&rule)) {
+                (Some(what), _) => format!("BROKEN: {what}"),
+                (None, Some(what)) => format!("not promised beyond the model: {what}"),
+                (None, None) => "held".to_owned(),
+            };
+            writeln!(formatter, "  {:<52} {verdict}", rule.sentence())?;
+        }
+        Ok(())
     }
 }
 
@@ -217,8 +289,7 @@ impl fmt::Display for Outcome {
                 }
             }
         }
-        let accused: BTreeSet<usize> = self.cut_off.iter().map(|(_, to)| *to).collect();
-        writeln!(formatter, "cut off        {}", if accused.is_empty() { "nobody".to_owned() } else { shown_places(&accused) })?;
+        self.show_members(formatter)?;
         if self.plotted_views > 0 {
             writeln!(formatter, "two blocks     in {} views", self.plotted_views)?;
         }
@@ -231,15 +302,7 @@ impl fmt::Display for Outcome {
             )?;
         }
         writeln!(formatter, "certificates   {} checked by a light client", self.certificates)?;
-        let violations = self.violations();
-        for rule in Rule::ALL {
-            let verdict = match (violations.get(&rule), self.broken.get(&rule)) {
-                (Some(what), _) => format!("BROKEN: {what}"),
-                (None, Some(what)) => format!("not promised beyond the model: {what}"),
-                (None, None) => "held".to_owned(),
-            };
-            writeln!(formatter, "  {:<52} {verdict}", rule.sentence())?;
-        }
+        self.show_rules(formatter)?;
         writeln!(formatter, "height         {}", blocks.height)?;
         writeln!(formatter, "digest         {}", HEXLOWER.encode(&blocks.digest))?;
         writeln!(formatter, "state root     {}", HEXLOWER.encode(&blocks.state_root))?;

@@ -1,8 +1,11 @@
-//! One run of a scenario: clients send, faults happen, then everything that ends has ended and the ledger must go on.
+//! One run of a scenario: clients send, faults happen, members decide; in liveness mode everything that ends then has ended and the
+//! ledger must go on.
 
 use crate::{
     cast,
     clients::Clients,
+    council::Council,
+    examine,
     log::Rule,
     report::{Halt, Outcome, Recovery},
     scenario::{Kind, Mode, Moment, Scenario},
@@ -12,7 +15,7 @@ use commonware_runtime::{
     Clock as _, Runner as _,
     deterministic::{self, Context},
 };
-use ledger::{TrustRoot, canonical, cell::Subject, proof};
+use ledger::evidence::EvidenceId;
 use sha2::{Digest as _, Sha256};
 use std::{
     collections::BTreeSet,
@@ -24,6 +27,9 @@ use std::{
 const TICK: Moment = Moment(100);
 /// How long after the last fault a ledger with a quorum may take until everybody has a new transaction: beyond it the run stops waiting.
 const RECOVERY_LIMIT: Moment = Moment::seconds(120);
+/// How long after it the members' decisions may take until they are in force, and evidence until it is on the ledger: the validators take turns
+/// of four seconds in bringing it, and the first may have lost it.
+const DECISION_LIMIT: Moment = Moment::seconds(400);
 /// How long a ledger without a quorum is watched.
 const HALT_WATCH: Moment = Moment::seconds(20);
 /// Of which the first seconds may still finish what had a quorum.
@@ -71,6 +77,7 @@ async fn play(context: Context, scenario: &Scenario, tell: &mut dyn FnMut(String
     let auditor = context.auditor();
     let mut world = World::new(context, scenario.clone())?;
     let mut clients = Clients::new(scenario, world.genesis_hash());
+    let mut council = Council::new(scenario, world.genesis_hash());
     let changes = boundaries(scenario);
     let end = Moment::seconds(scenario.seconds);
     world.apply(Moment(0)).await?;
@@ -83,16 +90,26 @@ async fn play(context: Context, scenario: &Scenario, tell: &mut dyn FnMut(String
         if changes.contains(&now) {
             world.apply(now).await?;
         }
+        world.open_doors().await?;
         clients.act(&world, now).await;
+        council.act(&mut world, &mut clients, now).await?;
         if now.0 / 1_000 > second {
             second = now.0 / 1_000;
             tell(line(&world, &clients, scenario, now));
         }
     }
-    let (recovery, halt) = settle(&mut world, &mut clients, scenario, tell).await?;
-    examine(&world, &clients, scenario).await?;
-    let mut outcome = Outcome::new(scenario, &world, &clients, recovery, halt);
+    let Settled { recovery, halt, due } = match scenario.mode {
+        Mode::Safety => Settled::default(),
+        Mode::Liveness => settle(&mut world, &mut clients, &mut council, tell).await?,
+    };
+    council.look(&world).await;
+    examine::ledger(&world, &clients).await?;
+    examine::members(&world, &council, recovery.is_some()).await;
+    let evidence = examine::evidence(&world, &due).await;
+    let mut outcome = Outcome::new(&world, &clients, recovery, halt);
     outcome.cut_off = world.cut_off().await?;
+    outcome.decided = council.decided();
+    outcome.evidence = evidence;
     outcome.fingerprint = Sha256::digest(format!("{} {:?}", auditor.state(), outcome.blocks)).into();
     Ok(outcome)
 }
@@ -115,55 +132,103 @@ fn boundaries(scenario: &Scenario) -> BTreeSet<Moment> {
 }
 
 fn line(world: &World, clients: &Clients, scenario: &Scenario, now: Moment) -> String {
-    let tips = (0..scenario.validators).map(|place| world.log().tip(place));
+    // Who has left a governed ledger falls behind for good.
+    let tips = (0..world.places()).filter(|place| scenario.epoch_blocks().is_none() || world.serves(*place));
+    let tips = tips.map(|place| world.log().tip(place));
     let (low, high) = tips.fold((u64::MAX, 0), |(low, high), tip| (low.min(tip), high.max(tip)));
+    let low = low.min(high);
     let away = crate::scenario::shown_places(&scenario.away(now));
     let (sent, done) = clients.counts();
     let away = if away.is_empty() { String::new() } else { format!("  away {away}") };
     format!("{:>5} s  heights {low}..{high}  transactions {done} of {sent} final{away}", now.0 / 1_000)
 }
 
+/// How a run came to rest.
+#[derive(Default)]
+struct Settled {
+    /// If a quorum was left.
+    recovery: Option<Recovery>,
+    /// If none was.
+    halt: Option<Halt>,
+    /// Evidence that must be on the ledger.
+    due: BTreeSet<EvidenceId>,
+}
+
 /// Ends every fault that ends; then the ledger goes on, or stays halted if too many remain away.
 async fn settle(
     world: &mut World,
     clients: &mut Clients,
-    scenario: &Scenario,
+    council: &mut Council,
     tell: &mut dyn FnMut(String),
-) -> Result<(Option<Recovery>, Option<Halt>), WorldError> {
+) -> Result<Settled, WorldError> {
+    let scenario = world.scenario().clone();
     let end = Moment::seconds(scenario.seconds);
     // Far beyond every fault that has an end.
     world.apply(Moment::seconds(scenario.seconds + 86_400)).await?;
-    let away = scenario.away_at_the_end();
-    let healthy: Vec<usize> = (0..scenario.validators).filter(|place| !away.contains(place)).collect();
-    if away.len() > scenario.tolerated() {
-        return Ok((None, Some(watch_halt(world, &healthy, end, tell).await)));
+    let healthy = scenario.healthy_at_the_end();
+    if scenario.away_at_the_end().len() > scenario.tolerated_at_the_end() {
+        let halt = Some(watch_halt(world, &healthy, end, tell).await);
+        return Ok(Settled { halt, ..Settled::default() });
     }
+    decide(world, clients, council, end).await?;
+    let begun = world.now();
     let probe = loop {
         // A validator that has just started opens its state first.
         match clients.probe(world, &healthy).await {
             Some(probe) => break Some(probe),
-            None if world.now().0 > end.0 + RECOVERY_LIMIT.0 => break None,
+            None if world.now().0 > begun.0 + RECOVERY_LIMIT.0 => break None,
             None => world.wait_until(Moment(world.now().0 + TICK.0)).await,
         }
     };
     let mut missing: Vec<usize> = healthy.clone();
-    while world.now().0 <= end.0 + RECOVERY_LIMIT.0 {
+    while world.now().0 <= begun.0 + RECOVERY_LIMIT.0 {
         missing
             .retain(|place| probe.is_none_or(|probe| world.log().finals(&probe).is_none_or(|(_, by)| !by.contains_key(place))));
         if missing.is_empty() {
             break;
         }
         world.wait_until(Moment(world.now().0 + TICK.0)).await;
+        world.open_doors().await?;
         clients.look(world);
     }
-    let took = Moment(world.now().0 - end.0);
-    if scenario.mode == Mode::Liveness && !missing.is_empty() {
+    let took = Moment(world.now().0 - begun.0);
+    if !missing.is_empty() {
         world
             .log()
             .breaks(Rule::Progress, format!("{took} seconds after the last fault validators {missing:?} lack a transaction"));
     }
     tell(format!("{:>5} s  recovered in {took} s", world.now().0 / 1_000));
-    Ok((Some(Recovery { took, missing }), None))
+    let due = record_evidence(world, end).await?;
+    Ok(Settled { recovery: Some(Recovery { took, missing }), halt: None, due })
+}
+
+/// Waits until every change of the members is in force.
+async fn decide(world: &mut World, clients: &mut Clients, council: &mut Council, end: Moment) -> Result<(), WorldError> {
+    if world.scenario().changes().is_empty() {
+        return Ok(());
+    }
+    let in_force = |world: &World, council: &Council| {
+        let first = council.settled_in().map(|epoch| world.first_height_of(epoch));
+        first.is_some_and(|first| world.height() >= first)
+    };
+    while !in_force(world, council) && world.now().0 <= end.0 + DECISION_LIMIT.0 {
+        world.wait_until(Moment(world.now().0 + TICK.0)).await;
+        world.open_doors().await?;
+        let now = world.now();
+        clients.remind(world, now).await;
+        council.act(world, clients, now).await?;
+    }
+    Ok(())
+}
+
+/// Waits until all evidence that there is now is on the ledger, and gives its names.
+async fn record_evidence(world: &mut World, end: Moment) -> Result<BTreeSet<EvidenceId>, WorldError> {
+    let kept: BTreeSet<EvidenceId> = examine::kept(world).into_keys().collect();
+    while !examine::recorded(world, &kept).await && world.now().0 <= end.0 + DECISION_LIMIT.0 {
+        world.wait_until(Moment(world.now().0 + TICK.0)).await;
+        world.open_doors().await?;
+    }
+    Ok(kept)
 }
 
 /// Too few are there: nothing may become final, and whoever asks is told what is missing.
@@ -178,57 +243,4 @@ async fn watch_halt(world: &World, healthy: &[usize], end: Moment, tell: &mut dy
     });
     tell(format!("{:>5} s  halted: {}", world.now().0 / 1_000, reason.as_deref().unwrap_or("no reason is given")));
     Halt { reason, grown: grown.map(|(place, _)| *place) }
-}
-
-/// What every healthy validator must be able to show at the end.
-async fn examine(world: &World, clients: &Clients, scenario: &Scenario) -> Result<(), WorldError> {
-    let root = TrustRoot::from_genesis(cast::genesis(scenario.validators))?;
-    let away = scenario.away_at_the_end();
-    let promised = away.len() <= scenario.tolerated();
-    for place in (0..scenario.validators).filter(|place| !away.contains(place)) {
-        let Some(node) = world.node(place) else { continue };
-        for (id, height) in clients.acknowledged() {
-            if height > world.log().tip(place) {
-                continue;
-            }
-            match node.receipt(&id).await {
-                Some(receipt) if receipt.height == height => {}
-                Some(receipt) => world.log().breaks(
-                    Rule::Kept,
-                    format!("validator {place} has at height {} what was seen final at {height}", receipt.height),
-                ),
-                None => world.log().breaks(Rule::Kept, format!("validator {place} lost what was final at height {height}")),
-            }
-        }
-        let Some((id, _)) = clients.acknowledged().into_iter().next_back() else { continue };
-        let subject = Subject::Transaction(id);
-        let Ok(proven) = node.reads.prove(&subject.key()).await else {
-            if promised && scenario.mode == Mode::Liveness {
-                world.log().breaks(Rule::LightClient, format!("validator {place} proves nothing"));
-            }
-            continue;
-        };
-        let cell = node.cell(&subject).await;
-        let body = match cell {
-            Some(cell) => Some(node.body(&cell).await),
-            None => None,
-        };
-        let answer = proof::Answer {
-            header: &canonical::encode(&proven.header),
-            certificate: &proven.certificate,
-            cell: proven.cell.as_ref().map(<[u8; ledger::CELL_BYTES]>::as_slice),
-            body: body.as_deref(),
-            proof: &proven.proof,
-        };
-        if let Err(error) = proof::verify_answer(&root, &subject, &answer) {
-            world.log().breaks(Rule::LightClient, format!("a light client refuses what validator {place} proves: {error}"));
-        }
-    }
-    for (from, to) in world.cut_off().await? {
-        let wicked = scenario.byzantine();
-        if !wicked.contains(&from) && !wicked.contains(&to) && scenario.is_safe() {
-            world.log().breaks(Rule::Connected, format!("validator {from} cut off validator {to}, and both are honest"));
-        }
-    }
-    Ok(())
 }

@@ -1,333 +1,27 @@
 //! What happens in a run: everything that, with the program, decides every byte of it.
 //!
 //! A scenario is written as flags or as TOML, and prints as the command that replays it. Refuses what cannot happen: a validator
-//! that is not there, a fault that ends before it begins.
+//! that is not there, a fault that ends before it begins, a member that nobody admits.
 
-use ledger::limits::MAX_VALIDATORS;
-use serde::Deserialize;
-use std::{collections::BTreeSet, fmt, ops::RangeInclusive, str::FromStr};
+pub use crate::fault::{Fault, Kind, Moment, shown_places};
 
-/// A time or duration of the simulation, in milliseconds; written in seconds, at most three decimals.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Moment(pub u64);
+use ledger::limits::{MAX_VALIDATORS, MIN_EPOCH_BLOCKS};
+use serde::{Deserialize, Serialize};
+use std::{collections::BTreeSet, fmt};
 
-impl Moment {
-    /// Whole seconds.
-    pub const fn seconds(seconds: u64) -> Self {
-        Self(seconds * 1_000)
-    }
-}
-
-impl fmt::Display for Moment {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.0 / 1_000, self.0 % 1_000) {
-            (seconds, 0) => write!(formatter, "{seconds}"),
-            (seconds, rest) => {
-                let decimals = format!("{rest:03}");
-                write!(formatter, "{seconds}.{}", decimals.trim_end_matches('0'))
-            }
-        }
-    }
-}
-
-impl FromStr for Moment {
-    type Err = ScenarioError;
-
-    fn from_str(text: &str) -> Result<Self, ScenarioError> {
-        let error = || ScenarioError::Time(text.to_owned());
-        let (seconds, decimals) = text.split_once('.').unwrap_or((text, ""));
-        if decimals.len() > 3 || !decimals.bytes().all(|byte| byte.is_ascii_digit()) {
-            return Err(error());
-        }
-        let seconds: u64 = seconds.parse().map_err(|_| error())?;
-        let rest: u64 = format!("{decimals:0<3}").parse().map_err(|_| error())?;
-        seconds.checked_mul(1_000).and_then(|ms| ms.checked_add(rest)).map(Self).ok_or_else(error)
-    }
-}
+/// Blocks of an epoch where members change and nothing else is said: short, so that a run has several.
+const EPOCH_BLOCKS: u64 = 12;
 
 /// What is promised of a run, and so checked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Mode {
-    /// Nothing wrong is ever final.
+    /// Nothing wrong is ever final (I1, I2). Faults may be as many as they like, but for liars and the wiped, and may stay: the run
+    /// ends in the middle of them.
     Safety,
-    /// And, once faults have ended or are within the model, the ledger goes on.
+    /// And the ledger goes on (I9): faults that end have ended, those that stay leave a quorum that hears each other, and everybody
+    /// who is not away has a new transaction. Where too few are left, the ledger halts and says who is missing.
     Liveness,
-}
-
-/// What goes wrong.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Kind {
-    /// The machine loses power and what its disk had not synced; it starts again at the end.
-    Crash,
-    /// As a crash, and it starts again with an empty disk; with the amount 1 its vote guard, on another disk, is lost too.
-    Wipe,
-    /// These and the others do not hear each other.
-    Partition,
-    /// As a partition that comes and goes; the amount is its period in seconds.
-    Flap,
-    /// Nobody hears these; they hear all.
-    Silent,
-    /// These hear nobody; all hear them.
-    Deaf,
-    /// Messages from and to these are lost; the amount is in percent.
-    Lossy,
-    /// Messages from and to these are late; the amount is the one-way delay in milliseconds.
-    Far,
-    /// These have little bandwidth; the amount is in kbit/s.
-    Narrow,
-    /// Their disks are slow; the amount is in milliseconds for each sync.
-    SlowDisk,
-    /// Their clocks are wrong; the amount is in seconds.
-    Clock,
-    /// As leaders they propose two blocks, one to each half of the others; together they vote for both.
-    Equivocate,
-    /// They send everybody two votes for every one.
-    DoubleVote,
-    /// As leaders they keep the block to themselves.
-    Withhold,
-    /// As leaders they send the block to one fewer than a quorum, and answer nobody who asks for it.
-    Partial,
-    /// As leaders they send the block late; the amount is in milliseconds.
-    Late,
-    /// They do not lead when it is their turn.
-    SkipTurn,
-    /// They send garbage, oversized messages, votes for another ledger, votes of far views, forged certificates and
-    /// blocks; the amount chooses one of these, from 1, and with 0 each validator has another.
-    Garbage,
-    /// Who asks them for blocks, certificates or state gets altered ones.
-    Lie,
-}
-
-impl Kind {
-    /// All kinds.
-    pub const ALL: [Self; 19] = [
-        Self::Crash,
-        Self::Wipe,
-        Self::Partition,
-        Self::Flap,
-        Self::Silent,
-        Self::Deaf,
-        Self::Lossy,
-        Self::Far,
-        Self::Narrow,
-        Self::SlowDisk,
-        Self::Clock,
-        Self::Equivocate,
-        Self::DoubleVote,
-        Self::Withhold,
-        Self::Partial,
-        Self::Late,
-        Self::SkipTurn,
-        Self::Garbage,
-        Self::Lie,
-    ];
-
-    /// Its name on the command line.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Crash => "crash",
-            Self::Wipe => "wipe",
-            Self::Partition => "partition",
-            Self::Flap => "flap",
-            Self::Silent => "silent",
-            Self::Deaf => "deaf",
-            Self::Lossy => "lossy",
-            Self::Far => "far",
-            Self::Narrow => "narrow",
-            Self::SlowDisk => "slow-disk",
-            Self::Clock => "clock",
-            Self::Equivocate => "equivocate",
-            Self::DoubleVote => "double-vote",
-            Self::Withhold => "withhold",
-            Self::Partial => "partial",
-            Self::Late => "late",
-            Self::SkipTurn => "skip-turn",
-            Self::Garbage => "garbage",
-            Self::Lie => "lie",
-        }
-    }
-
-    /// Whether it is a validator's own wickedness, for the whole run.
-    pub const fn is_byzantine(self) -> bool {
-        match self {
-            Self::Equivocate
-            | Self::DoubleVote
-            | Self::Withhold
-            | Self::Partial
-            | Self::Late
-            | Self::SkipTurn
-            | Self::Garbage
-            | Self::Lie => true,
-            Self::Crash
-            | Self::Wipe
-            | Self::Partition
-            | Self::Flap
-            | Self::Silent
-            | Self::Deaf
-            | Self::Lossy
-            | Self::Far
-            | Self::Narrow
-            | Self::SlowDisk
-            | Self::Clock => false,
-        }
-    }
-
-    /// What the amount may be.
-    pub const fn amounts(self) -> RangeInclusive<i64> {
-        match self {
-            Self::Clock => -86_400..=86_400,
-            Self::Lossy => 0..=100,
-            Self::Flap => 1..=3_600,
-            Self::Narrow => 1..=1_000_000,
-            Self::Far | Self::SlowDisk | Self::Late => 0..=60_000,
-            Self::Garbage => 0..=6,
-            Self::Wipe => 0..=1,
-            Self::Crash
-            | Self::Partition
-            | Self::Silent
-            | Self::Deaf
-            | Self::Equivocate
-            | Self::DoubleVote
-            | Self::Withhold
-            | Self::Partial
-            | Self::SkipTurn
-            | Self::Lie => 0..=0,
-        }
-    }
-
-    /// What the amount is if none is given.
-    pub const fn usual_amount(self) -> i64 {
-        match self {
-            Self::Flap => 2,
-            Self::Lossy => 5,
-            Self::Far => 125,
-            Self::Narrow => 256,
-            Self::SlowDisk => 20,
-            Self::Clock => 50,
-            Self::Late => 2_500,
-            Self::Crash
-            | Self::Wipe
-            | Self::Partition
-            | Self::Silent
-            | Self::Deaf
-            | Self::Equivocate
-            | Self::DoubleVote
-            | Self::Withhold
-            | Self::Partial
-            | Self::SkipTurn
-            | Self::Garbage
-            | Self::Lie => 0,
-        }
-    }
-}
-
-impl fmt::Display for Kind {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.name())
-    }
-}
-
-impl FromStr for Kind {
-    type Err = ScenarioError;
-
-    fn from_str(text: &str) -> Result<Self, ScenarioError> {
-        Self::ALL.into_iter().find(|kind| kind.name() == text).ok_or_else(|| ScenarioError::Kind(text.to_owned()))
-    }
-}
-
-/// One thing that goes wrong, to whom, and when.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
-pub struct Fault {
-    /// What.
-    pub kind: Kind,
-    /// Places of validators, from 0.
-    pub who: BTreeSet<usize>,
-    /// When it begins.
-    pub from: Moment,
-    /// When it ends, if it does before the run does.
-    pub until: Option<Moment>,
-    /// How much; the unit is the kind's.
-    pub amount: i64,
-}
-
-impl Fault {
-    /// Whether it is there at `now`.
-    pub fn is_on(&self, now: Moment) -> bool {
-        self.from <= now && self.until.is_none_or(|until| now < until)
-    }
-}
-
-/// `kind:places[@from[..until]][=amount]`, for example `partition:0-6@10..20` or `clock:3@5=-40`.
-impl FromStr for Fault {
-    type Err = ScenarioError;
-
-    fn from_str(text: &str) -> Result<Self, ScenarioError> {
-        let (rest, amount) = match text.split_once('=') {
-            Some((rest, amount)) => (rest, Some(amount.parse().map_err(|_| ScenarioError::Amount(amount.to_owned()))?)),
-            None => (text, None),
-        };
-        let (rest, times) = rest.split_once('@').unwrap_or((rest, "0"));
-        let (from, until) = times.split_once("..").map_or((times, None), |(from, until)| (from, Some(until)));
-        let (kind, who) = rest.split_once(':').ok_or_else(|| ScenarioError::Fault(text.to_owned()))?;
-        let kind: Kind = kind.parse()?;
-        Ok(Self {
-            kind,
-            who: places(who)?,
-            from: from.parse()?,
-            until: until.map(str::parse).transpose()?,
-            amount: amount.unwrap_or(kind.usual_amount()),
-        })
-    }
-}
-
-impl TryFrom<String> for Fault {
-    type Error = ScenarioError;
-
-    fn try_from(text: String) -> Result<Self, ScenarioError> {
-        text.parse()
-    }
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}:{}@{}", self.kind, shown_places(&self.who), self.from)?;
-        if let Some(until) = self.until {
-            write!(formatter, "..{until}")?;
-        }
-        if self.amount != self.kind.usual_amount() {
-            write!(formatter, "={}", self.amount)?;
-        }
-        Ok(())
-    }
-}
-
-fn places(text: &str) -> Result<BTreeSet<usize>, ScenarioError> {
-    let error = || ScenarioError::Places(text.to_owned());
-    let mut places = BTreeSet::new();
-    for part in text.split(',') {
-        let (first, last) = part.split_once('-').unwrap_or((part, part));
-        let (first, last): (usize, usize) = (first.parse().map_err(|_| error())?, last.parse().map_err(|_| error())?);
-        if last >= MAX_VALIDATORS || first > last {
-            return Err(error());
-        }
-        places.extend(first..=last);
-    }
-    Ok(places)
-}
-
-/// The places with runs drawn together: `0-6,9`.
-pub fn shown_places(places: &BTreeSet<usize>) -> String {
-    let mut runs: Vec<(usize, usize)> = Vec::new();
-    for place in places {
-        match runs.last_mut() {
-            Some((_, last)) if *last + 1 == *place => *last = *place,
-            Some(_) | None => runs.push((*place, *place)),
-        }
-    }
-    let run = |(first, last): (usize, usize)| if first == last { first.to_string() } else { format!("{first}-{last}") };
-    runs.into_iter().map(run).collect::<Vec<_>>().join(",")
 }
 
 /// A whole run.
@@ -352,6 +46,8 @@ pub struct Scenario {
     pub loss_percent: u64,
     /// Whether validators have vote guards, as real ones do.
     pub guarded: bool,
+    /// Blocks of an epoch. Without it the ledger is not governed, unless its members change.
+    pub epoch_blocks: Option<u64>,
     /// What goes wrong.
     pub faults: Vec<Fault>,
 }
@@ -368,8 +64,36 @@ impl Default for Scenario {
             jitter_ms: 5,
             loss_percent: 0,
             guarded: true,
+            epoch_blocks: None,
             faults: Vec::new(),
         }
+    }
+}
+
+/// One decision of the members.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Change {
+    /// Which sort of.
+    pub kind: Kind,
+    /// Who comes, goes, or gets another key.
+    pub place: usize,
+    /// Where the node with the other key is.
+    pub successor: Option<usize>,
+    /// When it is proposed.
+    pub at: Moment,
+    /// Whether the old key goes on voting.
+    pub haunts: bool,
+}
+
+impl Change {
+    /// Whose node starts with it.
+    pub fn newcomer(&self) -> Option<usize> {
+        if self.kind == Kind::Admit { Some(self.place) } else { self.successor }
+    }
+
+    /// Who is no validator any more after it.
+    pub fn leaver(&self) -> Option<usize> {
+        (self.kind != Kind::Admit).then_some(self.place)
     }
 }
 
@@ -402,6 +126,21 @@ pub enum ScenarioError {
     /// The fault ends before it begins, or begins after the run.
     #[error("{0} does not happen within the run")]
     Never(String),
+    /// The places of newcomers leave a gap, or stand twice.
+    #[error("newcomers have the places after the validators of the genesis, each once: from {first} on, without a gap")]
+    Newcomers {
+        /// The first such place.
+        first: usize,
+    },
+    /// Somebody would go twice, or nobody would stay.
+    #[error("{0}: who is removed or gets another key is a validator once and goes once, and one of the genesis stays")]
+    Leaver(String),
+    /// A decision that ends.
+    #[error("{0} is a decision of the members, which has no end")]
+    Undecided(String),
+    /// Too short an epoch.
+    #[error("an epoch has at least {MIN_EPOCH_BLOCKS} blocks")]
+    Epoch,
     /// The amount makes no sense for this kind.
     #[error("the amount of {0} is out of bounds")]
     OutOfBounds(String),
@@ -433,10 +172,12 @@ impl Scenario {
         if !size || !(1..=3_600).contains(&self.seconds) || self.rate > 1_000 || self.loss_percent > 100 {
             return Err(ScenarioError::Size);
         }
+        self.check_members()?;
+        let places = self.places();
         for fault in &self.faults {
             let shown = || fault.to_string();
-            if fault.who.is_empty() || fault.who.iter().any(|place| *place >= self.validators) {
-                return Err(ScenarioError::NoSuchValidator { fault: shown(), validators: self.validators });
+            if fault.who.is_empty() || fault.who.iter().any(|place| *place >= places) {
+                return Err(ScenarioError::NoSuchValidator { fault: shown(), validators: places });
             }
             if fault.from >= Moment::seconds(self.seconds) || fault.until.is_some_and(|until| until <= fault.from) {
                 return Err(ScenarioError::Never(shown()));
@@ -446,6 +187,81 @@ impl Scenario {
             }
         }
         Ok(())
+    }
+
+    fn check_members(&self) -> Result<(), ScenarioError> {
+        if self.epoch_blocks.is_some_and(|blocks| blocks < MIN_EPOCH_BLOCKS) {
+            return Err(ScenarioError::Epoch);
+        }
+        let decided = |fault: &&Fault| fault.kind.changes_members();
+        if let Some(fault) = self.faults.iter().filter(decided).find(|fault| fault.until.is_some()) {
+            return Err(ScenarioError::Undecided(fault.to_string()));
+        }
+        let mut newcomers: Vec<usize> = self.of_kind(Kind::Admit).flat_map(|fault| fault.who.iter().copied()).collect();
+        newcomers.sort_unstable();
+        if newcomers.iter().zip(self.validators..).any(|(place, expected)| *place != expected) {
+            return Err(ScenarioError::Newcomers { first: self.validators });
+        }
+        let known = self.validators + newcomers.len();
+        let mut gone = BTreeSet::new();
+        for fault in self.of_kind(Kind::Remove).chain(self.of_kind(Kind::Rotate)) {
+            if fault.who.iter().any(|place| *place >= known || !gone.insert(*place)) {
+                return Err(ScenarioError::Leaver(fault.to_string()));
+            }
+        }
+        let removed: BTreeSet<usize> = self.of_kind(Kind::Remove).flat_map(|fault| fault.who.iter().copied()).collect();
+        match self.of_kind(Kind::Remove).next() {
+            Some(fault) if (0..self.validators).all(|place| removed.contains(&place)) => {
+                Err(ScenarioError::Leaver(fault.to_string()))
+            }
+            Some(_) | None if self.places() > MAX_VALIDATORS => Err(ScenarioError::Size),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    fn of_kind(&self, kind: Kind) -> impl Iterator<Item = &Fault> {
+        self.faults.iter().filter(move |fault| fault.kind == kind)
+    }
+
+    /// Blocks of an epoch, if the ledger is governed.
+    pub fn epoch_blocks(&self) -> Option<u64> {
+        let changes = self.faults.iter().any(|fault| fault.kind.changes_members());
+        self.epoch_blocks.or(changes.then_some(EPOCH_BLOCKS))
+    }
+
+    /// What the members decide. Whoever gets another key has its new node in a place of its own, after those of the newcomers.
+    pub fn changes(&self) -> Vec<Change> {
+        let mut successor = self.validators + self.of_kind(Kind::Admit).map(|fault| fault.who.len()).sum::<usize>();
+        let mut changes = Vec::new();
+        for fault in self.faults.iter().filter(|fault| fault.kind.changes_members()) {
+            for place in &fault.who {
+                let rotates = (fault.kind == Kind::Rotate).then_some(successor);
+                successor += usize::from(rotates.is_some());
+                let (kind, at, haunts) = (fault.kind, fault.from, fault.amount == 1);
+                changes.push(Change { kind, place: *place, successor: rotates, at, haunts });
+            }
+        }
+        changes
+    }
+
+    /// How many nodes there are: those of the genesis, of newcomers, and with other keys.
+    pub fn places(&self) -> usize {
+        self.validators + self.changes().iter().filter(|change| change.newcomer().is_some()).count()
+    }
+
+    /// Who is a validator when every decision is in force.
+    pub fn members_at_the_end(&self) -> BTreeSet<usize> {
+        let changes = self.changes();
+        let mut members: BTreeSet<usize> = (0..self.validators).chain(changes.iter().filter_map(Change::newcomer)).collect();
+        changes.iter().filter_map(Change::leaver).for_each(|place| {
+            members.remove(&place);
+        });
+        members
+    }
+
+    /// Whose old keys go on voting.
+    pub fn ghosts(&self) -> BTreeSet<usize> {
+        self.changes().iter().filter(|change| change.haunts).map(|change| change.place).collect()
     }
 
     /// How many validators may be faulty: f = ⌊(n − 1) / 3⌋.
@@ -470,9 +286,24 @@ impl Scenario {
         self.byzantine().into_iter().chain(wiped).collect()
     }
 
-    /// Whether agreement is promised: at most f validators are faulty in this way.
+    /// Whether agreement is promised: at most f validators are faulty in this way, in whatever order the members' decisions come into
+    /// force. The worst set has every faulty newcomer and no other, and has lost every healthy leaver and no other.
     pub fn is_safe(&self) -> bool {
-        self.unsafe_validators().len() <= self.tolerated()
+        let (faulty, changes) = (self.unsafe_validators(), self.changes());
+        let admitted = |change: &&Change| change.kind == Kind::Admit && faulty.contains(&change.place);
+        let lost = |change: &&Change| change.kind == Kind::Remove && !faulty.contains(&change.place);
+        // A validator and its successor are never in one set.
+        let twice = |change: &&Change| {
+            faulty.contains(&change.place) && change.successor.is_some_and(|successor| faulty.contains(&successor))
+        };
+        let count = |which: &dyn Fn(&&Change) -> bool| changes.iter().filter(|change| which(change)).count();
+        let size = (self.validators + count(&admitted)).saturating_sub(count(&lost));
+        faulty.len() - count(&twice) <= size.saturating_sub(1) / 3
+    }
+
+    /// How many may be faulty when every decision is in force.
+    pub fn tolerated_at_the_end(&self) -> usize {
+        self.members_at_the_end().len().saturating_sub(1) / 3
     }
 
     /// Who does not do its part at `now`; the smaller side of a partition.
@@ -483,20 +314,28 @@ impl Scenario {
                 Kind::Crash | Kind::Wipe | Kind::Silent | Kind::Deaf => away.extend(&fault.who),
                 Kind::Clock if fault.amount.abs() > 60 => away.extend(&fault.who),
                 Kind::Partition | Kind::Flap if fault.who.len() * 2 <= self.validators => away.extend(&fault.who),
-                Kind::Partition | Kind::Flap => away.extend((0..self.validators).filter(|place| !fault.who.contains(place))),
+                Kind::Partition | Kind::Flap => away.extend((0..self.places()).filter(|place| !fault.who.contains(place))),
                 // Slowed, and there.
                 Kind::Clock | Kind::Lossy | Kind::Far | Kind::Narrow | Kind::SlowDisk => {}
                 // Counted above, for the whole run.
                 Kind::Equivocate | Kind::DoubleVote | Kind::Withhold | Kind::Partial => {}
                 Kind::Late | Kind::SkipTurn | Kind::Garbage | Kind::Lie => {}
+                // Who comes and goes is the members' to say, and does its part.
+                Kind::Admit | Kind::Remove | Kind::Rotate => {}
             }
         }
         away
     }
 
-    /// Who does not do its part when all that ends has ended.
+    /// Which members do not do their part when all that ends has ended.
     pub fn away_at_the_end(&self) -> BTreeSet<usize> {
-        self.away(Moment::seconds(self.seconds.saturating_add(86_400)))
+        let away = self.away(Moment::seconds(self.seconds.saturating_add(86_400)));
+        away.intersection(&self.members_at_the_end()).copied().collect()
+    }
+
+    /// Which members do.
+    pub fn healthy_at_the_end(&self) -> Vec<usize> {
+        self.members_at_the_end().difference(&self.away_at_the_end()).copied().collect()
     }
 }
 
@@ -514,6 +353,9 @@ impl fmt::Display for Scenario {
         )?;
         if !self.guarded {
             write!(formatter, " --unguarded")?;
+        }
+        if let Some(blocks) = self.epoch_blocks {
+            write!(formatter, " --epoch-blocks {blocks}")?;
         }
         self.faults.iter().try_for_each(|fault| write!(formatter, " --fault {fault}"))
     }

@@ -84,3 +84,39 @@ fn the_model_is_at_most_f_of_n() {
     assert_eq!(parted.away(Moment::seconds(2)), BTreeSet::from([5, 6]), "the smaller side");
     assert!(parted.away(Moment::seconds(3)).is_empty());
 }
+
+#[test]
+fn members_come_after_the_others_go_once_and_never_end() {
+    let check = |faults: &[&str]| {
+        let scenario = Scenario { faults: faults.iter().map(|text| fault(text)).collect(), ..Scenario::default() };
+        scenario.check().map(|()| scenario)
+    };
+    let scenario = check(&["admit:4-5@1", "rotate:0,5@2", "remove:1@3=1", "crash:6-7@3..4"]).unwrap();
+    assert_eq!((scenario.places(), scenario.epoch_blocks()), (8, Some(12)));
+    assert_eq!(scenario.members_at_the_end(), BTreeSet::from([2, 3, 4, 6, 7]));
+    let successors: Vec<_> = scenario.changes().iter().map(|change| (change.place, change.successor)).collect();
+    assert_eq!(successors, [(4, None), (5, None), (0, Some(6)), (5, Some(7)), (1, None)]);
+    assert_eq!(scenario.ghosts(), BTreeSet::from([1]));
+    assert!(matches!(check(&["admit:5@1"]), Err(ScenarioError::Newcomers { first: 4 })));
+    assert!(matches!(check(&["admit:4@1", "admit:4@2"]), Err(ScenarioError::Newcomers { first: 4 })));
+    assert!(matches!(check(&["remove:1@1", "rotate:1@2"]), Err(ScenarioError::Leaver(_))));
+    assert!(matches!(check(&["remove:0-3@1"]), Err(ScenarioError::Leaver(_))), "nobody would stay");
+    assert!(matches!(check(&["remove:4@1"]), Err(ScenarioError::Leaver(_))), "nobody is there");
+    assert!(matches!(check(&["admit:4@1..2"]), Err(ScenarioError::Undecided(_))));
+    assert!(matches!(check(&["crash:4@1..2"]), Err(ScenarioError::NoSuchValidator { validators: 4, .. })));
+    assert_eq!(Scenario { epoch_blocks: Some(3), ..Scenario::default() }.check(), Err(ScenarioError::Epoch));
+    assert_eq!(Scenario::default().epoch_blocks(), None);
+}
+
+#[test]
+fn the_model_counts_the_worst_set_on_the_way() {
+    let scenario = |faults: &[&str]| Scenario { faults: faults.iter().map(|text| fault(text)).collect(), ..Scenario::default() };
+    assert!(scenario(&["lie:0", "remove:0@1"]).is_safe(), "1 of 4, and then 0 of 3");
+    assert!(!scenario(&["lie:0", "remove:1@1"]).is_safe(), "1 of 3");
+    assert!(scenario(&["lie:0", "admit:4@1"]).is_safe());
+    assert!(!scenario(&["lie:0", "admit:4@1", "wipe:4@2..3"]).is_safe(), "2 of 5");
+    assert!(scenario(&["lie:0,4", "rotate:0@1"]).is_safe(), "one after the other");
+    let parted = scenario(&["remove:3@1", "crash:3@2"]);
+    assert!(parted.away_at_the_end().is_empty(), "who has left is not missed");
+    assert_eq!((parted.tolerated_at_the_end(), parted.healthy_at_the_end()), (0, vec![0, 1, 2]));
+}

@@ -3,30 +3,34 @@
 use crate::{
     cast,
     disk::Disk,
+    doors::{Door, Doors, Peers, Porter},
     drawer::Drawer,
     flood::{Flood, Sort},
-    log::{Final, Log, Rule},
+    log::{Log, Rule},
     machine::{Device, Machine},
-    manners::Manners,
+    manners::{Manners, Pen},
     plot::Plot,
     scenario::{Fault, Kind, Moment, Scenario},
     voice::{self, Line, Voice, Wicked, Wire},
+    watcher::Watcher,
 };
 use chain_node::{
     config,
     engine::{
         self,
+        members::Role,
         network::{Channels, Links},
-        types::{PublicKey, Scheme},
+        types::PublicKey,
     },
     genesis::Checked,
     guard::{Data, VoteGuard},
     node::{self, Node, Parts, Protection},
     store::Store,
 };
+use commonware_cryptography::Signer as _;
 use commonware_p2p::{
     Manager as _,
-    simulated::{self, Control, Link, Manager, Network, Oracle, Receiver},
+    simulated::{self, Control, Link, Network, Oracle, Receiver},
 };
 use commonware_runtime::{Clock as _, Handle, Quota, Spawner as _, Supervisor as _, deterministic::Context};
 use commonware_utils::{NZU32, NZUsize, Probability, ordered::Set};
@@ -35,13 +39,13 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     num::{NonZeroU32, NonZeroUsize},
     sync::{Arc, OnceLock},
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime},
 };
-use tokio::sync::{broadcast::error::RecvError, mpsc};
+use tokio::sync::mpsc;
 
 /// A node of the simulation.
 pub type SimulatedNode = Node<Machine>;
-type SimulatedLinks = Links<Voice, Receiver<PublicKey>, Manager<PublicKey, Context>, Control<PublicKey, Context>, ()>;
+type SimulatedLinks = Links<Voice, Receiver<PublicKey>, Peers, Control<PublicKey, Context>, Porter>;
 
 /// Messages per second and peer on a channel, as in the production network.
 const MESSAGES_PER_SECOND: NonZeroU32 = NZU32!(256);
@@ -60,6 +64,8 @@ struct Slot {
     found: Data,
     /// How many times its disk was emptied.
     wiped: u32,
+    /// Whether its node was set up: newcomers' are when they are proposed.
+    born: bool,
     running: Option<Running>,
     manners: Option<Arc<Manners>>,
 }
@@ -75,8 +81,13 @@ pub struct World {
     oracle: Oracle<PublicKey, Context>,
     genesis: Checked,
     scenario: Scenario,
+    /// The consensus keys of all places.
+    keys: Vec<PublicKey>,
+    doors: Doors,
     slots: Vec<Slot>,
     links: BTreeMap<(usize, usize), Wiring>,
+    /// As of when faults are on.
+    applied: Moment,
     log: Arc<Log>,
     plot: Arc<Plot>,
     started: SystemTime,
@@ -110,29 +121,89 @@ impl World {
     /// # Errors
     /// When no ledger can begin with so many validators.
     pub fn new(context: Context, scenario: Scenario) -> Result<Self, WorldError> {
-        let genesis = cast::checked(scenario.validators)?;
-        let participants = NonZeroUsize::new(scenario.validators).unwrap_or(NonZeroUsize::MIN);
+        let genesis = cast::checked(&scenario)?;
+        let places = scenario.places();
+        let keys: Vec<PublicKey> = (0..places).map(|place| cast::validator_key(place).public_key()).collect();
         let (network, oracle) = Network::new(
             context.child("network"),
             simulated::Config {
                 // Twice what the engine sends, so that oversized messages can be sent at all.
-                max_size: u32::try_from(longest(scenario.validators)).unwrap_or(u32::MAX),
-                max_peers_per_set: participants,
+                max_size: u32::try_from(longest(places)).unwrap_or(u32::MAX),
+                max_peers_per_set: NonZeroUsize::new(places).unwrap_or(NonZeroUsize::MIN),
                 disconnect_on_block: true,
                 tracked_peer_sets: NZUsize!(2),
             },
         );
         network.start();
-        let _ = oracle.manager().track(0, Set::from_iter_dedup(genesis.keys.iter().cloned()));
+        let _ = oracle.manager().track(0, Set::from_iter_dedup(keys.iter().cloned()));
         let byzantine = scenario.byzantine();
         let honest = genesis.keys.iter().enumerate().filter(|(place, _)| !byzantine.contains(place));
         let governed = genesis.genesis.governance.is_some();
         let plot =
             Arc::new(Plot::new(honest.map(|(_, key)| key.clone()).collect(), byzantine.len(), scenario.quorum(), governed));
-        let slots = (0..scenario.validators).map(|place| slot(place, &scenario, &genesis, &plot)).collect();
+        let slots = (0..places).map(|place| slot(place, &scenario, &genesis, &plot)).collect();
         let log = Arc::new(Log::new(TrustRoot::from_genesis(genesis.genesis.clone())?));
-        let started = context.current();
-        Ok(Self { context, oracle, genesis, scenario, slots, links: BTreeMap::new(), log, plot, started })
+        let (started, doors, links) = (context.current(), Doors::default(), BTreeMap::new());
+        Ok(Self { context, oracle, genesis, scenario, keys, doors, slots, links, applied: Moment(0), log, plot, started })
+    }
+
+    /// How many places there are.
+    pub fn places(&self) -> usize {
+        self.slots.len()
+    }
+
+    fn governed(&self) -> bool {
+        self.genesis.genesis.governance.is_some()
+    }
+
+    /// The epoch of a height.
+    pub fn epoch_of(&self, height: u64) -> u64 {
+        self.genesis.genesis.governance.as_ref().map_or(0, |governance| governance.epoch_of(height))
+    }
+
+    /// The first height of an epoch.
+    pub fn first_height_of(&self, epoch: u64) -> u64 {
+        let governance = self.genesis.genesis.governance.as_ref();
+        let last = epoch.checked_sub(1).zip(governance).map(|(before, governance)| governance.last_height_of(before));
+        last.map_or(0, |last| last.saturating_add(1))
+    }
+
+    /// What is run.
+    pub fn scenario(&self) -> &Scenario {
+        &self.scenario
+    }
+
+    /// The consensus key at a place.
+    pub fn key(&self, place: usize) -> Option<[u8; 32]> {
+        self.keys.get(place)?.as_ref().try_into().ok()
+    }
+
+    /// Whether a client can ask the node at a place: it runs and, as far as it knows, votes.
+    pub fn serves(&self, place: usize) -> bool {
+        self.node(place).is_some_and(|node| !self.governed() || node.peers.role() == Role::Validator)
+    }
+
+    /// The honest node that is ahead of all others.
+    pub fn foremost(&self) -> Option<&Arc<SimulatedNode>> {
+        let honest = self.slots.iter().enumerate().filter(|(_, slot)| slot.manners.is_none());
+        let nodes = honest.filter_map(|(place, _)| self.node(place));
+        nodes.max_by_key(|node| node.head.tip().borrow().height)
+    }
+
+    /// Its height.
+    pub fn height(&self) -> u64 {
+        self.foremost().map_or(0, |node| node.head.tip().borrow().height)
+    }
+
+    /// Sets the node of a newcomer up, and starts it unless a fault forbids it.
+    ///
+    /// # Errors
+    /// When the simulated network is gone.
+    pub async fn bear(&mut self, place: usize) -> Result<(), WorldError> {
+        if let Some(slot) = self.slots.get_mut(place) {
+            slot.born = true;
+        }
+        self.apply(self.applied).await
     }
 
     /// The record of what the honest finalize.
@@ -171,10 +242,10 @@ impl World {
     /// # Errors
     /// When the simulated network is gone.
     pub async fn start(&mut self, place: usize) -> Result<(), WorldError> {
-        let (Some(key), Some(slot)) = (self.genesis.keys.get(place).cloned(), self.slots.get(place)) else {
+        let (Some(key), Some(slot)) = (self.keys.get(place).cloned(), self.slots.get(place)) else {
             return Ok(());
         };
-        if slot.running.is_some() {
+        if slot.running.is_some() || !slot.born {
             return Ok(());
         }
         // A process that starts has cut off nobody yet.
@@ -183,14 +254,17 @@ impl World {
                 self.oracle.unblock(from, to).await?;
             }
         }
-        let (links, wires) = links(&self.context, &self.oracle, &key, slot.manners.clone()).await?;
-        let flood = slot.manners.as_ref().and_then(|manners| manners.amount(Kind::Garbage)).map(|amount| Flood {
+        let door = self.governed().then(|| self.doors.of(&key, &self.genesis.keys));
+        let (links, wires) = links(&self.context, &self.oracle, (&key, door), slot.manners.clone()).await?;
+        let cell = Arc::new(OnceLock::new());
+        let flood = self.sort_of_flood(place, slot).map(|sort| Flood {
             place,
-            sort: Sort::of(amount, place),
+            sort,
             lines: wires,
             genesis: self.genesis.genesis.clone(),
-            keys: self.genesis.keys.clone(),
-            longest: longest(self.scenario.validators),
+            node: cell.clone(),
+            log: self.log.clone(),
+            longest: longest(self.slots.len()),
             block: self.genesis.block::<Machine>(),
         });
         let parts = Parts {
@@ -203,8 +277,7 @@ impl World {
             protection: self.protection(slot, &key),
         };
         let watch = (slot.manners.is_none()).then(|| (self.log.clone(), self.started));
-        let cell = Arc::new(OnceLock::new());
-        let (tell, device) = (cell.clone(), slot.device.clone());
+        let (tell, device, manners) = (cell.clone(), slot.device.clone(), slot.manners.clone());
         let context = self.context.child("validator").with_attribute("place", place);
         let task = context.spawn(move |context| async move {
             let truth = context.child("truth");
@@ -212,10 +285,13 @@ impl World {
                 truth.child("flood").spawn(|context| flood.run(context));
             }
             let machine = Machine::new(context, device);
-            let (node, consensus) = Box::pin(node::start(machine, parts, links)).await.expect("a validator of the genesis");
+            let (node, consensus) = Box::pin(node::start(machine, parts, links)).await.expect("a validator, now or later");
             if let Some((log, started)) = &watch {
                 let watcher = Watcher { place, node: node.clone(), log: log.clone(), started: *started };
                 truth.child("watcher").spawn(|context| watcher.run(context));
+            }
+            if let Some(manners) = manners {
+                manners.know(node.epochs.clone());
             }
             let _ = tell.set(node);
             let end = consensus.await;
@@ -228,6 +304,13 @@ impl World {
             slot.running = Some(Running { node: cell, task });
         }
         Ok(())
+    }
+
+    /// What it sends beside what its engine says: a liar's garbage, or votes by a key that has gone.
+    fn sort_of_flood(&self, place: usize, slot: &Slot) -> Option<Sort> {
+        let garbage = slot.manners.as_ref().and_then(|manners| manners.amount(Kind::Garbage));
+        let haunts = || self.scenario.ghosts().contains(&place).then_some(Sort::OldKey);
+        garbage.map(|amount| Sort::of(amount, place)).or_else(haunts)
     }
 
     fn protection(&self, slot: &Slot, key: &PublicKey) -> Protection {
@@ -269,9 +352,10 @@ impl World {
     /// # Errors
     /// When the simulated network is gone.
     pub async fn apply(&mut self, now: Moment) -> Result<(), WorldError> {
+        self.applied = now;
         let faults = self.scenario.faults.clone();
         let on: Vec<&Fault> = faults.iter().filter(|fault| fault.is_on(now)).collect();
-        for place in 0..self.scenario.validators {
+        for place in 0..self.slots.len() {
             let of = |kind| on.iter().filter(move |fault| fault.kind == kind && fault.who.contains(&place));
             let (down, wiped) = (of(Kind::Crash).next().is_some(), of(Kind::Wipe).next().is_some());
             let runs = self.slots.get(place).is_some_and(|slot| slot.running.is_some());
@@ -291,7 +375,7 @@ impl World {
             }
             if faults.iter().any(|fault| fault.kind == Kind::Narrow) {
                 let narrow = of(Kind::Narrow).map(|fault| usize::try_from(fault.amount).unwrap_or(1) * 125).min();
-                if let Some(key) = self.genesis.keys.get(place) {
+                if let Some(key) = self.keys.get(place) {
                     self.oracle.limit_bandwidth(key.clone(), narrow, narrow).await?;
                 }
             }
@@ -299,25 +383,39 @@ impl World {
         self.wire(&on, now).await
     }
 
+    /// Connects those who have just begun to let each other in, and parts those who no longer do.
+    ///
+    /// # Errors
+    /// When the simulated network is gone.
+    pub async fn open_doors(&mut self) -> Result<(), WorldError> {
+        if !self.governed() {
+            return Ok(());
+        }
+        let (faults, now) = (self.scenario.faults.clone(), self.applied);
+        let on: Vec<&Fault> = faults.iter().filter(|fault| fault.is_on(now)).collect();
+        self.wire(&on, now).await
+    }
+
     async fn wire(&mut self, on: &[&Fault], now: Moment) -> Result<(), WorldError> {
-        for (from, sender) in self.genesis.keys.iter().enumerate() {
-            for (to, receiver) in self.genesis.keys.iter().enumerate().filter(|(to, _)| *to != from) {
-                let wiring = wiring(&self.scenario, on, now, from, to);
-                if self.links.get(&(from, to)) == wiring.as_ref() {
-                    continue;
-                }
-                if self.links.remove(&(from, to)).is_some() {
-                    self.oracle.remove_link(sender.clone(), receiver.clone()).await?;
-                }
-                if let Some(wiring) = wiring {
-                    let link = Link {
-                        latency: Duration::from_millis(wiring.latency_ms),
-                        jitter: Duration::from_millis(wiring.jitter_ms),
-                        success_rate: Probability::new(100 - wiring.loss_percent.min(100), 100).expect("a hundred is not zero"),
-                    };
-                    self.oracle.add_link(sender.clone(), receiver.clone(), link).await?;
-                    self.links.insert((from, to), wiring);
-                }
+        let pairs = (0..self.keys.len()).flat_map(|from| (0..self.keys.len()).map(move |to| (from, to)));
+        for (from, to) in pairs.filter(|(from, to)| from != to) {
+            let (Some(sender), Some(receiver)) = (self.keys.get(from), self.keys.get(to)) else { continue };
+            let apart = self.governed() && !self.doors.open(sender, receiver);
+            let wiring = if apart { None } else { wiring(&self.scenario, on, now, from, to) };
+            if self.links.get(&(from, to)) == wiring.as_ref() {
+                continue;
+            }
+            if self.links.remove(&(from, to)).is_some() {
+                self.oracle.remove_link(sender.clone(), receiver.clone()).await?;
+            }
+            if let Some(wiring) = wiring {
+                let link = Link {
+                    latency: Duration::from_millis(wiring.latency_ms),
+                    jitter: Duration::from_millis(wiring.jitter_ms),
+                    success_rate: Probability::new(100 - wiring.loss_percent.min(100), 100).expect("a hundred is not zero"),
+                };
+                self.oracle.add_link(sender.clone(), receiver.clone(), link).await?;
+                self.links.insert((from, to), wiring);
             }
         }
         Ok(())
@@ -328,17 +426,14 @@ impl World {
     /// # Errors
     /// When the simulated network is gone.
     pub async fn cut_off(&self) -> Result<BTreeSet<(usize, usize)>, WorldError> {
-        let place = |key: &PublicKey| self.genesis.keys.iter().position(|other| other == key);
+        let place = |key: &PublicKey| self.keys.iter().position(|other| other == key);
         let blocked = self.oracle.blocked().await?;
         Ok(blocked.iter().filter_map(|(from, to)| Some((place(from)?, place(to)?))).collect())
     }
 
-    /// The place of the validator with this number among the sorted keys.
-    pub fn place_of_number(&self, number: usize) -> Option<usize> {
-        let mut keys: Vec<&PublicKey> = self.genesis.keys.iter().collect();
-        keys.sort();
-        let key = keys.get(number)?;
-        self.genesis.keys.iter().position(|other| other == *key)
+    /// The place of the validator with this consensus key.
+    pub fn place_of(&self, key: &[u8; 32]) -> Option<usize> {
+        self.keys.iter().position(|other| other.as_ref() == key)
     }
 }
 
@@ -351,22 +446,21 @@ fn longest(validators: usize) -> usize {
 fn slot(place: usize, scenario: &Scenario, genesis: &Checked, plot: &Arc<Plot>) -> Slot {
     let ways = scenario.faults.iter().filter(|fault| fault.kind.is_byzantine() && fault.who.contains(&place));
     let kinds: BTreeMap<Kind, i64> = ways.map(|fault| (fault.kind, fault.amount)).collect();
+    let key = cast::validator_key(place);
+    let drawer = Drawer::of(key.public_key().as_ref());
     let manners = (!kinds.is_empty()).then(|| {
-        let key = cast::validator_key(place);
         let namespace = finality::namespace(&genesis.genesis.hash());
-        let keys = Set::from_iter_dedup(genesis.keys.iter().cloned());
-        let scheme = Scheme::signer(&namespace, keys, key).expect("a validator of the genesis");
-        let me = genesis.keys.get(place).cloned().expect("a validator of the genesis");
-        Arc::new(Manners::new(kinds, me, scheme, scenario.quorum(), plot.clone()))
+        let pen = Pen::new(key, namespace, Set::from_iter_dedup(genesis.keys.iter().cloned()));
+        Arc::new(Manners::new(kinds, pen, scenario.quorum(), plot.clone()))
     });
-    let drawer = Drawer::of(genesis.keys.get(place).expect("a validator of the genesis").as_ref());
-    Slot { device: Arc::default(), disk: Disk::default(), drawer, found: Data::Empty, wiped: 0, running: None, manners }
+    let born = place < scenario.validators;
+    Slot { device: Arc::default(), disk: Disk::default(), drawer, found: Data::Empty, wiped: 0, born, running: None, manners }
 }
 
 async fn links(
     context: &Context,
     oracle: &Oracle<PublicKey, Context>,
-    key: &PublicKey,
+    (key, door): (&PublicKey, Option<Door>),
     manners: Option<Arc<Manners>>,
 ) -> Result<(SimulatedLinks, Vec<(Line, Wire)>), WorldError> {
     let control = oracle.control(key.clone());
@@ -394,7 +488,8 @@ async fn links(
         probe: line(Line::Probe, 6).await?,
         mempool: line(Line::Mempool, 7).await?,
     };
-    Ok((Links { channels, peers: oracle.manager(), blocker: control, directory: () }, wires))
+    let peers = door.clone().map_or_else(|| Peers::Everybody(oracle.manager()), Peers::Admitted);
+    Ok((Links { channels, peers, blocker: control, directory: Porter(door) }, wires))
 }
 
 /// How messages go from one place to another now, if they do.
@@ -416,6 +511,8 @@ fn wiring(scenario: &Scenario, on: &[&Fault], now: Moment, from: usize, to: usiz
             Kind::Crash | Kind::Wipe | Kind::Narrow | Kind::SlowDisk | Kind::Clock => {}
             Kind::Equivocate | Kind::DoubleVote | Kind::Withhold | Kind::Partial => {}
             Kind::Late | Kind::SkipTurn | Kind::Garbage | Kind::Lie => {}
+            // The members'.
+            Kind::Admit | Kind::Remove | Kind::Rotate => {}
         }
     }
     Some(wiring)
@@ -425,50 +522,4 @@ fn wiring(scenario: &Scenario, on: &[&Fault], now: Moment, from: usize, to: usiz
 pub fn is_apart(fault: &Fault, now: Moment) -> bool {
     let period = fault.amount.unsigned_abs().max(1) * 1_000;
     now.0.saturating_sub(fault.from.0) % period < period / 2
-}
-
-/// Sees what one validator finalizes.
-struct Watcher {
-    place: usize,
-    node: Arc<SimulatedNode>,
-    log: Arc<Log>,
-    started: SystemTime,
-}
-
-impl Watcher {
-    async fn run(self, truth: Context) {
-        let mut events = self.node.head.events();
-        let mut seen = self.node.head.tip().borrow().height;
-        loop {
-            let height = match events.recv().await {
-                Ok(event) => event.height,
-                Err(RecvError::Lagged(_)) => continue,
-                Err(RecvError::Closed) => return,
-            };
-            // Blocks between were missed by a watcher that lagged.
-            for height in seen + 1..=height {
-                self.record(&truth, height).await;
-            }
-            seen = height;
-        }
-    }
-
-    async fn record(&self, truth: &Context, height: u64) {
-        let Some(block) = self.node.reads.block(height).await else {
-            self.log.breaks(Rule::Kept, format!("validator {} does not have its final block {height}", self.place));
-            return;
-        };
-        let now = truth.current();
-        let ms = |since: Duration| u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
-        let header = block.inner().header().clone();
-        let certificate = self.node.reads.certificate(&header).await;
-        self.log.record(Final {
-            place: self.place,
-            transactions: block.inner().transaction_ids().to_vec(),
-            header,
-            certificate,
-            at_ms: ms(now.duration_since(self.started).unwrap_or_default()),
-            now_ms: ms(now.duration_since(UNIX_EPOCH).unwrap_or_default()),
-        });
-    }
 }

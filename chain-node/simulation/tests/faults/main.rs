@@ -9,8 +9,12 @@
 mod beyond;
 mod forgetful;
 mod liars;
+mod matrix;
+mod members;
+mod modes;
 mod replay;
 mod sizes;
+mod speed;
 mod weather;
 
 use chain_simulation::{Outcome, Scenario, scenario::Fault};

@@ -18,7 +18,8 @@ fn f_plotters_of_20_21_and_22_make_no_fork_and_stop_nobody() {
 #[test]
 fn the_city_of_22_goes_on_without_a_cluster() {
     let outcome = holds(34, 22, 6, &["crash:7-13@2"]);
-    let clusters: BTreeSet<String> = chain_simulation::cast::genesis(22).validators.into_iter().map(|v| v.cluster).collect();
+    let genesis = chain_simulation::cast::genesis(&outcome.scenario);
+    let clusters: BTreeSet<String> = genesis.validators.into_iter().map(|validator| validator.cluster).collect();
     assert_eq!(clusters.len(), 4);
     assert!(outcome.recovery.unwrap().missing.is_empty());
 }
