@@ -6,7 +6,7 @@ use crate::{
     config::{self, Config},
     disk::{Condition, Disk},
     engine::{
-        self, Timing,
+        self, Files, Timing,
         application::Application,
         epochs::{self, Boundary, Epochs},
         members::{Admitted, Membership},
@@ -18,6 +18,7 @@ use crate::{
     },
     epoch_changes,
     evidence::Prosecution,
+    fork::Forks,
     gauges,
     genesis::Checked,
     gossip::{self, Gossip},
@@ -29,6 +30,7 @@ use crate::{
     observations::{self, Observations, Observed},
     peers::Peers,
     progress::{Progress, milliseconds},
+    pruning,
     store::Store,
     supervision::{self, Supervision},
     upkeep,
@@ -84,8 +86,8 @@ pub struct Parts {
     pub consensus: config::Consensus,
     /// Mempool limits.
     pub mempool: config::Mempool,
-    /// What the engine's partitions' names begin with.
-    pub partition: String,
+    /// The engine's files.
+    pub files: Files,
     /// What protects votes and data; by default nothing does.
     pub protection: Protection,
 }
@@ -103,6 +105,10 @@ pub struct Protection {
     pub sync_patience: Option<Duration>,
     /// Continuous re-verification of what this node keeps.
     pub supervision: Option<supervision::Settings>,
+    /// The last blocks that it keeps at least; an archive keeps all.
+    pub keep_blocks: Option<u64>,
+    /// Where the proof of a fork goes.
+    pub forks: Forks,
 }
 
 /// A running node, as RPC sees it.
@@ -197,7 +203,9 @@ where
         mempool: mempool.clone(),
         timing: timing(&parts.consensus),
         sync_patience: protection.sync_patience,
-        partition: parts.partition,
+        files: parts.files.clone(),
+        keep_blocks: protection.keep_blocks,
+        forks: protection.forks.clone(),
         accusations,
     };
     let (submissions, submitted) = mpsc::channel(gossip::QUEUE);
@@ -242,8 +250,19 @@ where
     });
     node.recall_members().await;
     prosecute(&context, &node, &parts.key, accused);
+    prune(&context, &node, &parts.files);
     keep_up(&context, &node, asked, outgoing);
     Ok((node, engine.consensus))
+}
+
+/// Starts pruning, unless this node is an archive.
+fn prune<E: Environment>(context: &E, node: &Arc<Node<E>>, files: &Files) {
+    if let Some(keep_blocks) = node.protection.keep_blocks {
+        let (node, settings) = (node.clone(), pruning::Settings { keep_blocks, items_per_file: files.items_per_file });
+        context.child("pruning").spawn(move |context| async move {
+            pruning::run(context, node, settings).await.expect("the body store can be read and written");
+        });
+    }
 }
 
 fn prosecute<E: Environment>(context: &E, node: &Arc<Node<E>>, key: &PrivateKey, accused: mpsc::Receiver<Evidence>) {
@@ -330,6 +349,8 @@ fn keep_up<E: Environment>(
         let (asking, margin_views) = (node.clone(), node.protection.margin_views);
         context.child("guard").spawn(move |context| upkeep::find_out_where_voting_begins(context, asking, guard, margin_views));
     }
+    let late = node.clone();
+    context.child("lateness").spawn(|context| upkeep::watch_lateness(context, late));
     let certified = node.clone();
     context.child("epoch_certificates").spawn(|context| async move { certified.join_certificates(context).await });
 }
@@ -488,6 +509,11 @@ impl<E: Environment> Node<E> {
     /// The time of a finalized block, in milliseconds since the Unix epoch; `None` if this node has no block of this height.
     pub async fn block_time_ms(&self, height: u64) -> Option<u64> {
         self.reads.block(height).await.map(|block| block.inner().timestamp_ms())
+    }
+
+    /// Whether this node has every block since the genesis, and keeps them.
+    pub fn is_archive(&self) -> bool {
+        self.protection.keep_blocks.is_none() && self.reads.oldest() <= 1
     }
 
     /// A summary of the last blocks, at most `count`.

@@ -19,6 +19,7 @@ use chain_node::{
         network::{Channels, Links},
         types::{PublicKey, Scheme},
     },
+    fork::{self, Forks},
     genesis::Checked,
     guard::{Data, VoteGuard},
     node::{self, Node, Parts, Protection},
@@ -79,6 +80,8 @@ pub struct World {
     links: BTreeMap<(usize, usize), Wiring>,
     log: Arc<Log>,
     plot: Arc<Plot>,
+    /// What honest validators wrote down before they stopped.
+    forks: Forks,
     started: SystemTime,
 }
 
@@ -132,7 +135,18 @@ impl World {
         let slots = (0..scenario.validators).map(|place| slot(place, &scenario, &genesis, &plot)).collect();
         let log = Arc::new(Log::new(TrustRoot::from_genesis(genesis.genesis.clone())?));
         let started = context.current();
-        Ok(Self { context, oracle, genesis, scenario, slots, links: BTreeMap::new(), log, plot, started })
+        Ok(Self {
+            context,
+            oracle,
+            genesis,
+            scenario,
+            slots,
+            links: BTreeMap::new(),
+            log,
+            plot,
+            forks: Forks::default(),
+            started,
+        })
     }
 
     /// The record of what the honest finalize.
@@ -199,7 +213,7 @@ impl World {
             store: Arc::new(Store::on(slot.disk.clone()).expect("a disk of the simulation opens")),
             consensus: config::Consensus::default(),
             mempool: config::Mempool::default(),
-            partition: format!("validator-{place}-{}", slot.wiped),
+            files: engine::Files::new(&format!("validator-{place}-{}", slot.wiped)),
             protection: self.protection(slot, &key),
         };
         let watch = (slot.manners.is_none()).then(|| (self.log.clone(), self.started));
@@ -235,8 +249,14 @@ impl World {
         Protection {
             guard: self.scenario.guarded.then(|| Arc::new(guard().expect("the drawer holds this validator's records"))),
             margin_views: config::Storage::default().vote_guard_margin_views,
+            forks: if slot.manners.is_none() { self.forks.clone() } else { Forks::default() },
             ..Protection::default()
         }
+    }
+
+    /// What honest validators wrote down when they were shown a second history.
+    pub fn fork_proofs(&self) -> Vec<fork::Proof> {
+        self.forks.seen()
     }
 
     /// The vote guards of those whose disks were emptied.
