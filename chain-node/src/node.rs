@@ -250,8 +250,7 @@ where
     });
     node.recall_members().await;
     prosecute(&context, &node, &parts.key, accused);
-    prune(&context, &node, &parts.files);
-    keep_up(&context, &node, asked, outgoing);
+    keep_up(&context, &node, &parts.files, asked, outgoing);
     Ok((node, engine.consensus))
 }
 
@@ -327,10 +326,12 @@ fn follow_members<E: Environment>(context: &E, epochs: &Epochs, neighbours: Arc<
 fn keep_up<E: Environment>(
     context: &E,
     node: &Arc<Node<E>>,
+    files: &Files,
     asked: mpsc::Receiver<(PublicKey, neighbours::Question)>,
     outgoing: mpsc::Sender<neighbours::Outgoing>,
 ) {
     observe(context, node.clone());
+    prune(context, node, files);
     let measured = node.clone();
     context.child("progress").spawn(move |context| gauges::run(context, measured));
     if let Some(settings) = node.protection.supervision.filter(|settings| settings.core_permille > 0) {

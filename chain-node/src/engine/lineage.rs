@@ -5,7 +5,7 @@
 
 use super::{
     block::Block,
-    types::{Digest, Finalization, Marshal},
+    types::{Digest, Environment, Finalization, Marshal},
 };
 use crate::fork::{Forks, Proof, Side};
 use commonware_actor::Feedback;
@@ -22,7 +22,7 @@ use tokio::sync::mpsc;
 const UNCERTIFIED: u64 = 16;
 
 /// A block that does not build on the last one.
-pub(super) struct Rival {
+struct Rival {
     /// The last block here.
     last: (u64, Digest),
     /// What the next block names as its parent.
@@ -41,7 +41,7 @@ pub(super) struct Lineage<R> {
 
 impl<R> Lineage<R> {
     /// Passes on to `inner` what builds on what was passed on before; the first that does not goes to the other end.
-    pub(super) fn before(inner: R) -> (Self, mpsc::UnboundedReceiver<Rival>) {
+    fn before(inner: R) -> (Self, mpsc::UnboundedReceiver<Rival>) {
         let (rivals, found) = mpsc::unbounded_channel();
         (Self { inner, last: Arc::default(), rivals }, found)
     }
@@ -69,11 +69,21 @@ impl<R: Reporter<Activity = Update<Block>>> Reporter for Lineage<R> {
     }
 }
 
+/// Puts a guard before `reporter`: a fork ends the node with its proof in `forks`.
+pub(super) fn watch<E, R>(context: &E, reporter: R, marshal: Marshal, forks: Forks) -> Lineage<R>
+where
+    E: Environment,
+{
+    let (lineage, rivals) = Lineage::before(reporter);
+    context.child("lineage").spawn(|_| guard(rivals, marshal, forks));
+    lineage
+}
+
 /// Waits for a fork, writes it down and ends the node.
 ///
 /// # Panics
 /// When the ledger is forked: there is nothing that a node could do but stop.
-pub(super) async fn guard(mut rivals: mpsc::UnboundedReceiver<Rival>, marshal: Marshal, forks: Forks) {
+async fn guard(mut rivals: mpsc::UnboundedReceiver<Rival>, marshal: Marshal, forks: Forks) {
     let Some(rival) = rivals.recv().await else { return };
     let height = rival.last.0;
     let ours = side(&marshal, rival.last.1, height..=height).await;

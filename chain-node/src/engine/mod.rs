@@ -31,7 +31,6 @@ use self::{
     epochs::{Epochs, Schemes},
     kept::Kept,
     limits::{MAILBOX, SYNC_BATCH},
-    lineage::Lineage,
     network::{Directory, Links},
     orchestrator::{Finalized, Orchestrator},
     pacing::{Pace, Paced},
@@ -173,10 +172,7 @@ where
 
     let (finalized, blocks) = Finalized::channel();
     let reporters = Reporters::<_, Finalized>::from((stateful.clone(), epochs.governed().then_some(finalized)));
-    let (reporters, rivals) = Lineage::before(reporters);
-    let (watched, forks) = (marshal.clone(), node.forks);
-    context.child("lineage").spawn(|_| lineage::guard(rivals, watched, forks));
-    marshal_actor.start(reporters, buffer, resolver);
+    marshal_actor.start(lineage::watch(&context, reporters, marshal.clone(), node.forks), buffer, resolver);
     probe_mailbox.attach(marshal.clone());
     stateful_actor.start();
     let (timing, accusations) = (node.timing, node.accusations);
