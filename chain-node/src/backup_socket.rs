@@ -59,7 +59,11 @@ async fn give<E: Environment>(node: &Node<E>, checked: &Checked, stream: tokio::
                 Entry::new(block.inner(), certificate)
             }
             None if height == 0 => Entry::new(&checked.block::<E>(), None),
-            None => return Err(io::Error::other(format!("no block of height {height} is here"))),
+            None => {
+                // What was written says to the other end at which height the stream ends.
+                stream.flush().await?;
+                return Err(io::Error::other(format!("no block of height {height} is here")));
+            }
         };
         let mut bytes = Vec::new();
         backup::write_entry(&mut bytes, &entry)?;

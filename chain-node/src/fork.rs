@@ -115,7 +115,7 @@ mod tests {
         let file = forks.keep(&proof).unwrap().unwrap();
         assert_eq!(left_in(dir.path()).unwrap(), Some(file.clone()));
         assert_eq!(serde_json::from_slice::<Proof>(&fs::read(file).unwrap()).unwrap(), proof);
-        assert_eq!(forks.seen(), [proof.clone()]);
+        assert_eq!(forks.seen(), std::slice::from_ref(&proof));
         for part in ["height 7", "block one", "block other", "the members must"] {
             assert!(proof.what.contains(part), "{}", proof.what);
         }

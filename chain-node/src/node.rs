@@ -203,9 +203,7 @@ where
         mempool: mempool.clone(),
         timing: timing(&parts.consensus),
         sync_patience: protection.sync_patience,
-        files: parts.files.clone(),
-        keep_blocks: protection.keep_blocks,
-        forks: protection.forks.clone(),
+        keeping: keeping(&parts.files, &protection),
         accusations,
     };
     let (submissions, submitted) = mpsc::channel(gossip::QUEUE);
@@ -252,6 +250,10 @@ where
     prosecute(&context, &node, &parts.key, accused);
     keep_up(&context, &node, &parts.files, asked, outgoing);
     Ok((node, engine.consensus))
+}
+
+fn keeping(files: &Files, protection: &Protection) -> engine::Keeping {
+    engine::Keeping { files: files.clone(), keep_blocks: protection.keep_blocks, forks: protection.forks.clone() }
 }
 
 /// Starts pruning, unless this node is an archive.

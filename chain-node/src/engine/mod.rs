@@ -81,14 +81,20 @@ pub struct Node {
     pub timing: Timing,
     /// How long a node without data asks for a state to begin with; a node that replays the ledger does not ask.
     pub sync_patience: Option<Duration>,
+    /// What it keeps.
+    pub keeping: Keeping,
+    /// Takes evidence against validators that equivocate.
+    pub accusations: mpsc::Sender<Evidence>,
+}
+
+/// What a node keeps, and where.
+pub struct Keeping {
     /// Its files. Nodes that share a storage, as in a simulation, need different names.
     pub files: Files,
     /// How many blocks a node that prunes keeps; an archive keeps all.
     pub keep_blocks: Option<u64>,
     /// Where the proof of a fork goes.
     pub forks: Forks,
-    /// Takes evidence against validators that equivocate.
-    pub accusations: mpsc::Sender<Evidence>,
 }
 
 /// A running engine.
@@ -123,7 +129,8 @@ where
     D: Directory,
 {
     let Links { channels, peers, blocker, directory } = links;
-    let (files, epochs) = (node.files, node.epochs);
+    let Keeping { files, keep_blocks, forks } = node.keeping;
+    let epochs = node.epochs;
     let prefix = files.prefix.clone();
     let me = epochs.me();
     let cache = storage::cache();
@@ -163,7 +170,7 @@ where
                 apply_batch_size: SYNC_BATCH,
                 max_outstanding_requests: NZUsize!(8),
             },
-            prune_config: node.keep_blocks.map(state_pruning),
+            prune_config: keep_blocks.map(state_pruning),
             strategy: Sequential,
         },
     );
@@ -172,7 +179,7 @@ where
 
     let (finalized, blocks) = Finalized::channel();
     let reporters = Reporters::<_, Finalized>::from((stateful.clone(), epochs.governed().then_some(finalized)));
-    marshal_actor.start(lineage::watch(&context, reporters, marshal.clone(), node.forks), buffer, resolver);
+    marshal_actor.start(lineage::watch(&context, reporters, marshal.clone(), forks), buffer, resolver);
     probe_mailbox.attach(marshal.clone());
     stateful_actor.start();
     let (timing, accusations) = (node.timing, node.accusations);
