@@ -6,6 +6,7 @@
 use crate::{
     durable::{self, FileError},
     engine::{
+        Files,
         archive::{ArchiveFault, Ledger},
         block::Block,
         types::Environment,
@@ -18,7 +19,7 @@ use crate::{
 use borsh::{BorshDeserialize, BorshSerialize};
 use data_encoding::HEXLOWER;
 use identity::canonical;
-use ledger::limits::MAX_BLOCK_BYTES;
+use ledger::{limits::MAX_BLOCK_BYTES, trust::TrustRoot};
 use serde::{Deserialize, Serialize};
 use std::{
     fs::{self, File},
@@ -96,7 +97,8 @@ pub enum BackupError {
     Archive(#[from] ArchiveFault),
     /// The node has not every block.
     #[error(
-        "this node has no block of height {0}, because it began with a state from other validators: back up one that has every block"
+        "this node has no block of height {0}, because it keeps only its last blocks or began with a state from other validators: back up \
+         an archive node, which has every block"
     )]
     Incomplete(u64),
     /// The manifest is not one, or not of this version.
@@ -214,13 +216,16 @@ pub fn read_entry(from: &mut impl Read) -> io::Result<Option<Entry>> {
 /// When a block is missing or damaged, or the backup cannot be written.
 pub async fn of_stopped<E: Environment>(
     context: &E,
-    prefix: &str,
+    files: &Files,
     genesis: &Checked,
     (store, folder): (&Store, &Path),
 ) -> Result<Manifest, BackupError> {
-    let archive = Ledger::open(context, prefix).await?;
-    let mut writer = Writer::new(folder, genesis)?;
+    let archive = Ledger::open(context, files).await?;
     let last = archive.ranges().last().map_or(0, |range| range.1);
+    if last > 0 && archive.block(1).await?.is_none() {
+        return Err(BackupError::Incomplete(1));
+    }
+    let mut writer = Writer::new(folder, genesis)?;
     for height in 0..=last {
         let block = match archive.block(height).await? {
             Some(block) => block,
@@ -264,10 +269,7 @@ pub fn check<E: Environment>(folder: &Path, genesis: &Checked) -> Result<Manifes
     let path = folder.join(BLOCKS);
     let mut file = BufReader::new(File::open(&path).map_err(|source| FileError::new(&path, "read", source))?);
     let genesis_block = genesis.block::<E>();
-    let epochs =
-        durable::read(&folder.join(EPOCHS))?.ok_or_else(|| BackupError::Manifest("the file epochs is missing".to_owned()))?;
-    let epochs: Vec<EpochChange> =
-        canonical::decode(&epochs, MAX_EPOCHS_BYTES).map_err(|error| BackupError::Manifest(error.to_string()))?;
+    let epochs = read_epochs(folder)?;
     let changes = |epoch: u64| usize::try_from(epoch).ok().and_then(|epoch| epochs.get(epoch.checked_sub(1)?)).cloned();
     let mut chain = Chain::new(genesis, &changes);
     let height = |chain: &Chain<'_>| chain.tip().map_or(0, |tip| tip.height);
@@ -294,6 +296,33 @@ pub fn check<E: Environment>(folder: &Path, genesis: &Checked) -> Result<Manifes
     Ok(manifest)
 }
 
+fn read_epochs(folder: &Path) -> Result<Vec<EpochChange>, BackupError> {
+    let epochs = durable::read(&folder.join(EPOCHS))?;
+    let epochs = epochs.ok_or_else(|| BackupError::Manifest(format!("the file {EPOCHS} is missing")))?;
+    canonical::decode(&epochs, MAX_EPOCHS_BYTES).map_err(|error| BackupError::Manifest(error.to_string()))
+}
+
+/// Puts what introduced the epochs of a checked backup into the store of the folder that it was restored to, so that the folder can
+/// be checked, and the node knows its peers, before it has executed the blocks.
+///
+/// # Errors
+/// When the backup cannot be read or the store cannot be written.
+///
+/// # Panics
+/// When the genesis was not checked before.
+pub fn restore_epochs(folder: &Path, genesis: &Checked, store: &Store) -> Result<(), BackupError> {
+    let mut root = TrustRoot::from_genesis(genesis.genesis.clone()).expect("a checked genesis is a trust root");
+    for (epoch, change) in (1_u64..).zip(read_epochs(folder)?) {
+        // The check of the backup followed them as far as its certificates go.
+        if change.follow(&mut root).map(|(followed, _)| followed).ok() != Some(epoch) {
+            break;
+        }
+        store.put_epoch_certificate(epoch, &change.certificate)?;
+        store.put_epoch(epoch, &change.boundary)?;
+    }
+    Ok(())
+}
+
 /// Blocks at the end of a backup that may lack a certificate: a block can be final through a descendant.
 const UNCERTIFIED: u64 = 16;
 
@@ -301,8 +330,8 @@ const UNCERTIFIED: u64 = 16;
 ///
 /// # Errors
 /// When the folder cannot be written.
-pub async fn restore<E: Environment>(context: &E, prefix: &str, folder: &Path) -> Result<(), BackupError> {
-    let mut archive = Ledger::open(context, prefix).await?;
+pub async fn restore<E: Environment>(context: &E, files: &Files, folder: &Path) -> Result<(), BackupError> {
+    let mut archive = Ledger::open(context, files).await?;
     let path = folder.join(BLOCKS);
     let mut file = BufReader::new(File::open(&path).map_err(|source| FileError::new(&path, "read", source))?);
     let mut last = 0;

@@ -7,7 +7,7 @@
 use crate::{
     backup::{self, BackupError, Entry, Manifest, Writer},
     durable::FileError,
-    engine::types::Environment,
+    engine::{block::Block, types::Environment},
     epoch_changes::EpochChange,
     genesis::Checked,
     node::Node,
@@ -59,7 +59,11 @@ async fn give<E: Environment>(node: &Node<E>, checked: &Checked, stream: tokio::
                 Entry::new(block.inner(), certificate)
             }
             None if height == 0 => Entry::new(&checked.block::<E>(), None),
-            None => return Err(io::Error::other(format!("no block of height {height} is here"))),
+            None => {
+                // What was written says to the other end at which height the stream ends.
+                stream.flush().await?;
+                return Err(io::Error::other(format!("no block of height {height} is here")));
+            }
         };
         let mut bytes = Vec::new();
         backup::write_entry(&mut bytes, &entry)?;
@@ -82,11 +86,17 @@ pub fn of_running(data_dir: &Path, genesis: &Checked, folder: &Path) -> Result<M
     let mut last = [0; 8];
     stream.read_exact(&mut last).map_err(unread)?;
     let last = u64::from_le_bytes(last);
-    let mut writer = Writer::new(folder, genesis)?;
-    for height in 0..=last {
+    let mut next = |height| -> Result<(Block, Option<Vec<u8>>), BackupError> {
         let entry = backup::read_entry(&mut stream).map_err(unread)?.ok_or(BackupError::Incomplete(height))?;
         let block = entry.block().map_err(|reason| BackupError::Damaged { after: height, reason })?;
-        writer.add(&block, entry.certificate)?;
+        Ok((block, entry.certificate))
+    };
+    // The first two tell whether this node has every block: before that there is no folder.
+    let first = (0..=last.min(1)).map(&mut next).collect::<Result<Vec<_>, _>>()?;
+    let mut writer = Writer::new(folder, genesis)?;
+    for entry in first.into_iter().map(Ok).chain((2..=last).map(&mut next)) {
+        let (block, certificate) = entry?;
+        writer.add(&block, certificate)?;
     }
     let mut epochs = Vec::new();
     stream.read_to_end(&mut epochs).map_err(unread)?;

@@ -1,11 +1,12 @@
 //! The node's configuration file: strict TOML, read once. Paths are relative to the file's folder.
 
-use crate::supervision;
+use crate::{folder, pruning, supervision};
 use commonware_p2p::Ingress;
 use serde::Deserialize;
 use service_kit::config::{self, ConfigError, Loaded};
 use std::{
     net::{IpAddr, SocketAddr},
+    num::NonZeroU64,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -52,6 +53,10 @@ pub struct Storage {
     pub state_sync: StateSync,
     /// How long it asks for that, in milliseconds, before it replays.
     pub state_sync_patience_ms: u64,
+    /// The last blocks that this node keeps at least; 0: all of them, an archive.
+    pub keep_blocks: u64,
+    /// Blocks, certificates or operations of the state in one file, in a data folder that is new: as much as is pruned at a time.
+    pub items_per_file: NonZeroU64,
     /// With less free space than this, in MiB, the node takes no transactions; 0: never.
     pub low_free_mib: u64,
     /// With less free space than this, in MiB, the node stops in order; 0: never. At most `low_free_mib`.
@@ -65,6 +70,8 @@ impl Default for Storage {
             vote_guard_margin_views: 64,
             state_sync: StateSync::Wiped,
             state_sync_patience_ms: 15_000,
+            keep_blocks: 0,
+            items_per_file: folder::ITEMS_PER_FILE,
             low_free_mib: 256,
             stop_free_mib: 64,
         }
@@ -218,6 +225,10 @@ pub fn load(file: &Path) -> Result<Config, ConfigError> {
     Ok(Config { genesis, key_file, data_dir, storage, ..loaded.value })
 }
 
+/// Fewer would make a file of every moment; more, and nothing would ever be pruned.
+const MIN_ITEMS_PER_FILE: u64 = 64;
+const MAX_ITEMS_PER_FILE: u64 = 1 << 20;
+
 fn check(loaded: &Loaded<Config>) -> Result<(), ConfigError> {
     let Config { network, rpc, consensus, storage, .. } = &loaded.value;
     if consensus.leader_timeout_ms < consensus.heartbeat_ms.saturating_add(500) {
@@ -228,6 +239,18 @@ fn check(loaded: &Loaded<Config>) -> Result<(), ConfigError> {
     }
     if consensus.worker_threads == 0 {
         return Err(loaded.refuse("consensus.worker_threads", "must be at least 1"));
+    }
+    if storage.keep_blocks > 0 && storage.keep_blocks < pruning::MIN_KEEP_BLOCKS {
+        let least = pruning::MIN_KEEP_BLOCKS;
+        return Err(loaded.refuse(
+            "storage.keep_blocks",
+            format!(
+                "must be 0 (keep all) or at least {least}, so that others which were away for minutes can catch up from this node"
+            ),
+        ));
+    }
+    if !(MIN_ITEMS_PER_FILE..=MAX_ITEMS_PER_FILE).contains(&storage.items_per_file.get()) {
+        return Err(loaded.refuse("storage.items_per_file", format!("must be {MIN_ITEMS_PER_FILE} to {MAX_ITEMS_PER_FILE}")));
     }
     if storage.stop_free_mib > storage.low_free_mib {
         return Err(loaded.refuse("storage.stop_free_mib", "must not exceed low_free_mib"));

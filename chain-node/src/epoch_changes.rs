@@ -54,12 +54,20 @@ impl EpochChange {
         Ok(boundary.zip(certificate).map(|(boundary, certificate)| Self { boundary, certificate }))
     }
 
+    /// The boundary, unchecked.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub fn boundary(&self) -> Result<Boundary, ChangeError> {
+        canonical::decode(&self.boundary, MAX_BOUNDARY_BYTES).map_err(|_| ChangeError::Malformed)
+    }
+
     /// Lets `root` learn the next validators. Gives the epoch that it knows now, and the boundary.
     ///
     /// # Errors
     /// When `root` does not find it proved.
     pub fn follow(&self, root: &mut TrustRoot) -> Result<(u64, Boundary), ChangeError> {
-        let boundary: Boundary = canonical::decode(&self.boundary, MAX_BOUNDARY_BYTES).map_err(|_| ChangeError::Malformed)?;
+        let boundary = self.boundary()?;
         let epoch = root.follow(&Answer {
             header: &canonical::encode(&boundary.header),
             certificate: &self.certificate,

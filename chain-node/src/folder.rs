@@ -4,6 +4,7 @@
 
 use crate::{
     durable::{self, FileError},
+    engine::Files,
     guard::{self, Data},
 };
 use data_encoding::HEXLOWER;
@@ -11,6 +12,7 @@ use ledger::Hash;
 use serde::{Deserialize, Serialize};
 use std::{
     fs::{self, File, TryLockError},
+    num::NonZeroU64,
     os::{
         linux::net::SocketAddrExt as _,
         unix::net::{SocketAddr, UnixDatagram},
@@ -19,7 +21,9 @@ use std::{
 };
 
 /// The format of the folder that this version writes. A change that an older version cannot read raises it.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
+/// The format of a folder whose engine's files have [`ITEMS_PER_FILE`] items, which is all that earlier versions know.
+const FORMAT_OF_ONE_SIZE: u32 = 1;
 const FORMAT_FILE: &str = "format.json";
 const LOCK_FILE: &str = "lock";
 
@@ -29,6 +33,8 @@ pub const BODIES: &str = "bodies.redb";
 pub const ENGINE: &str = "engine";
 /// What the engine's partitions' names begin with.
 pub const PARTITION: &str = "chain";
+/// Blocks, certificates or operations in one of the engine's files, unless the folder was made with another number.
+pub const ITEMS_PER_FILE: NonZeroU64 = NonZeroU64::new(16_384).expect("16,384 is not 0");
 const TOKEN: &str = "vote-token.json";
 
 /// Why a folder or key is not used.
@@ -68,6 +74,8 @@ pub enum FolderError {
 struct Format {
     format: u32,
     ledger: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    items_per_file: Option<NonZeroU64>,
 }
 
 /// A data folder that this process alone uses.
@@ -76,19 +84,20 @@ pub struct DataFolder {
     path: PathBuf,
     found: Data,
     ledger: Hash,
+    items_per_file: NonZeroU64,
     _lock: File,
 }
 
 impl DataFolder {
-    /// Makes the folder if needed, locks it and looks at its format.
+    /// Makes the folder if needed, locks it and looks at its format. The engine's files of a new folder have `items_per_file` items.
     ///
     /// # Errors
     /// [`FolderError`].
-    pub fn open(path: &Path, ledger: &Hash) -> Result<Self, FolderError> {
+    pub fn open(path: &Path, ledger: &Hash, items_per_file: NonZeroU64) -> Result<Self, FolderError> {
         fs::create_dir_all(path).map_err(|source| FileError::new(path, "made", source))?;
         let lock = lock(&path.join(LOCK_FILE), true)?.ok_or_else(|| FolderError::InUse(path.to_owned()))?;
         let file = path.join(FORMAT_FILE);
-        let found = match durable::read(&file)? {
+        let (found, items_per_file) = match durable::read(&file)? {
             Some(content) => {
                 let malformed = |reason: serde_json::Error| FolderError::Malformed { path: file, reason: reason.to_string() };
                 let format: Format = serde_json::from_slice(&content).map_err(malformed)?;
@@ -98,12 +107,12 @@ impl DataFolder {
                 if format.ledger != HEXLOWER.encode(ledger) {
                     return Err(FolderError::OtherLedger(path.to_owned()));
                 }
-                Data::Current
+                (Data::Current, format.items_per_file.unwrap_or(ITEMS_PER_FILE))
             }
-            None if path.join(ENGINE).exists() => Data::BeforeGuards,
-            None => Data::Empty,
+            None if path.join(ENGINE).exists() => (Data::BeforeGuards, ITEMS_PER_FILE),
+            None => (Data::Empty, items_per_file),
         };
-        Ok(Self { path: path.to_owned(), found, ledger: *ledger, _lock: lock })
+        Ok(Self { path: path.to_owned(), found, ledger: *ledger, items_per_file, _lock: lock })
     }
 
     /// What was in it.
@@ -126,6 +135,11 @@ impl DataFolder {
         self.path.join(ENGINE)
     }
 
+    /// The engine's files.
+    pub fn files(&self) -> Files {
+        Files { prefix: PARTITION.to_owned(), items_per_file: self.items_per_file }
+    }
+
     /// The guard's two files.
     pub fn guard_files(&self, guard: &Path) -> guard::Files {
         guard::Files { guard: guard.to_owned(), token: token(&self.path) }
@@ -139,7 +153,9 @@ impl DataFolder {
         if self.found == Data::Current {
             return Ok(());
         }
-        let format = Format { format: FORMAT, ledger: HEXLOWER.encode(&self.ledger) };
+        let other = Some(self.items_per_file).filter(|items| *items != ITEMS_PER_FILE);
+        let format = if other.is_some() { FORMAT } else { FORMAT_OF_ONE_SIZE };
+        let format = Format { format, ledger: HEXLOWER.encode(&self.ledger), items_per_file: other };
         durable::replace(&self.path.join(FORMAT_FILE), &serde_json::to_vec(&format).expect("a format is JSON"))
     }
 }

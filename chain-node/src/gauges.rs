@@ -67,6 +67,8 @@ fn set<E: Environment>(node: &Node<E>, now: SystemTime) {
     metrics::gauge!("ledger_epoch").set(small(membership.epoch));
     metrics::gauge!("ledger_waiting_transactions").set(small(count));
     metrics::gauge!("ledger_waiting_bytes").set(small(bytes));
+    metrics::gauge!("ledger_oldest_height").set(small(node.reads.oldest()));
+    metrics::gauge!("ledger_archive").set(f64::from(u8::from(node.is_archive())));
     metrics::gauge!("ledger_findings").set(small(node.supervision.findings.open_count()));
     for member in membership.current.validators.iter().chain(&membership.current.observers) {
         let here = node.peers.is_here(&member.key, now);

@@ -30,9 +30,12 @@ pub async fn history<E: Environment>(
     };
     let from = before.map_or(latest.version, |before| before.saturating_sub(1).min(latest.version));
     let mut versions = Vec::new();
-    let mut version = from;
+    let (mut version, mut pruned) = (from, false);
     while version > 0 && versions.len() < limit.min(MAX_PAGE) {
-        let Some((number, bytes)) = node.store.version_up_to(key, version)? else { break };
+        let Some((number, bytes)) = node.store.version_up_to(key, version)? else {
+            pruned = !node.is_archive();
+            break;
+        };
         version = number;
         let cell = Cell::from_bytes(&bytes).expect("the store holds encoded cells only");
         let block = node.reads.block(cell.updated_height).await;
@@ -47,8 +50,8 @@ pub async fn history<E: Environment>(
         });
         version -= 1;
     }
-    let next = versions.last().map(|oldest| oldest.version).filter(|oldest| *oldest > 1);
-    Ok(Some(History { key: BASE64URL_NOPAD.encode(key), latest_version: latest.version, versions, next }))
+    let next = versions.last().map(|oldest| oldest.version).filter(|oldest| *oldest > 1 && !pruned);
+    Ok(Some(History { key: BASE64URL_NOPAD.encode(key), latest_version: latest.version, versions, next, pruned }))
 }
 
 /// The transactions of a block that may read or write the record under `key`.

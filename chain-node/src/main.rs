@@ -8,7 +8,9 @@ use chain_node::{
     disk::{Condition, Disk},
     engine::{epochs::Epochs, network},
     folder::{self, DataFolder},
-    genesis, govern,
+    fork::{self, Forks},
+    genesis::{self, Checked},
+    govern,
     guard::{self, VoteGuard},
     key,
     node::{self, Parts, Protection},
@@ -211,7 +213,7 @@ fn vote_guard(config: &Path, trust: bool) -> anyhow::Result<serde_json::Value> {
     let config = config::load(config)?;
     let ledger = genesis::load(&config.genesis)?.genesis.hash();
     let public = key::load(&config.key_file)?.public_key();
-    let data = DataFolder::open(&config.data_dir, &ledger)?;
+    let data = DataFolder::open(&config.data_dir, &ledger, config.storage.items_per_file)?;
     let _key = folder::take_key(&config.key_file, &ledger, public.as_ref())?;
     let files = data.guard_files(&config.vote_guard());
     if trust {
@@ -230,12 +232,21 @@ static STORAGE_FAILED: AtomicBool = AtomicBool::new(false);
 const STORAGE_WORDS: [&str; 8] =
     ["code: 28", "code: 5,", "code: 122", "os error 28", "os error 5)", "os error 122", "write failed", "WriteFailed"];
 
+/// What the engine says when a fork is shown to it in a way that `engine::lineage` does not see first: right after a start.
+const FORK_WORDS: [&str; 2] = ["finalized block does not extend the applied tip", "received conflicting finalized block"];
+
 /// Notes panics about the disk: by the time the process ends there may be room again for a small file.
 fn note_panics() {
     let before = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
         if panic.payload_as_str().is_some_and(|text| STORAGE_WORDS.iter().any(|word| text.contains(word))) {
             STORAGE_FAILED.store(true, Ordering::Relaxed);
+        }
+        if panic.payload_as_str().is_some_and(|text| FORK_WORDS.iter().any(|word| text.contains(word))) {
+            tracing::error!(
+                "the ledger is forked: this node was shown a final block that does not build on what it had made final; the members must \
+                 decide which history holds, and bring every node onto it with `chain-node restore`"
+            );
         }
         before(panic);
     }));
@@ -249,15 +260,27 @@ fn run(config: Config) -> anyhow::Result<ExitCode> {
     let key = key::load(&config.key_file)?;
     let public = key.public_key();
     // First, because these refuse a second process instead of waiting for the first to end.
-    let data = DataFolder::open(&config.data_dir, &ledger)?;
+    let data = DataFolder::open(&config.data_dir, &ledger, config.storage.items_per_file)?;
     let _key = folder::take_key(&config.key_file, &ledger, public.as_ref())?;
+    if let Some(proof) = fork::left_in(data.path())? {
+        let file = proof.display();
+        tracing::error!(
+            code = EXIT_BROKEN,
+            "the ledger is forked: {file} proves it, and this node does not start before the members have decided"
+        );
+        return Ok(ExitCode::from(EXIT_BROKEN));
+    }
+    let keep_blocks = keep_blocks(&config.storage, &genesis)?;
     let disk = Arc::new(Disk::new(config.data_dir.clone(), config.storage.low_free_mib, config.storage.stop_free_mib));
     if let Condition::Exhausted { .. } = disk.look() {
         return Ok(ExitCode::from(EXIT_STORAGE));
     }
     let guard = VoteGuard::open(data.guard_files(&config.vote_guard()), &ledger, public.as_ref(), data.found())?;
     data.mark()?;
-    let store = Store::open(&data.bodies()).with_context(|| format!("{} is in use or corrupt", data.bodies().display()))?;
+    let mut store = Store::open(&data.bodies()).with_context(|| format!("{} is in use or corrupt", data.bodies().display()))?;
+    if let Some((before, after)) = store.compact_if_worth(&data.bodies())? {
+        tracing::info!(before, after, "the file of bodies was compacted after pruning; bytes");
+    }
     let sync_patience = sync_patience(&config.storage, data.found(), &guard);
     let (store, guard) = (Arc::new(store), Some(Arc::new(guard)));
     let settings = node::network_settings(&config, &Epochs::open(&genesis, key.clone(), store.clone(), guard.clone()))?;
@@ -267,9 +290,11 @@ fn run(config: Config) -> anyhow::Result<ExitCode> {
         margin_views: config.storage.vote_guard_margin_views,
         disk: Some(disk.clone()),
         supervision: Some(config.supervision),
+        keep_blocks,
+        forks: Forks::in_folder(data.path()),
     };
-    let partition = folder::PARTITION.to_owned();
-    let parts = Parts { genesis, key, store, consensus: config.consensus, mempool: config.mempool, partition, protection };
+    let files = data.files();
+    let parts = Parts { genesis, key, store, consensus: config.consensus, mempool: config.mempool, files, protection };
     let runner = runtime::Runner::new(
         runtime::Config::new().with_worker_threads(config.consensus.worker_threads).with_storage_directory(data.engine()),
     );
@@ -284,6 +309,18 @@ fn run(config: Config) -> anyhow::Result<ExitCode> {
         },
         Err(_panic) => exit_code(&disk),
     }))
+}
+
+/// How many blocks this node keeps; none is all of them.
+fn keep_blocks(storage: &config::Storage, genesis: &Checked) -> anyhow::Result<Option<u64>> {
+    let keep_blocks = Some(storage.keep_blocks).filter(|keep_blocks| *keep_blocks > 0);
+    let epoch_blocks = genesis.genesis.governance.as_ref().map_or(0, |governance| governance.epoch_blocks);
+    anyhow::ensure!(
+        keep_blocks.is_none_or(|keep_blocks| keep_blocks >= epoch_blocks),
+        "storage.keep_blocks is less than the {epoch_blocks} blocks of an epoch of this ledger: a node needs the block that its epoch \
+         began with; set it to {epoch_blocks} or more, or to 0 to keep every block"
+    );
+    Ok(keep_blocks)
 }
 
 /// How long this node asks for a state to begin with: not at all when it has data, or when its key was just made.

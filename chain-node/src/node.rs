@@ -6,7 +6,7 @@ use crate::{
     config::{self, Config},
     disk::{Condition, Disk},
     engine::{
-        self, Timing,
+        self, Files, Timing,
         application::Application,
         epochs::{self, Boundary, Epochs},
         members::{Admitted, Membership},
@@ -18,6 +18,7 @@ use crate::{
     },
     epoch_changes,
     evidence::Prosecution,
+    fork::Forks,
     gauges,
     genesis::Checked,
     gossip::{self, Gossip},
@@ -29,6 +30,7 @@ use crate::{
     observations::{self, Observations, Observed},
     peers::Peers,
     progress::{Progress, milliseconds},
+    pruning,
     store::Store,
     supervision::{self, Supervision},
     upkeep,
@@ -84,8 +86,8 @@ pub struct Parts {
     pub consensus: config::Consensus,
     /// Mempool limits.
     pub mempool: config::Mempool,
-    /// What the engine's partitions' names begin with.
-    pub partition: String,
+    /// The engine's files.
+    pub files: Files,
     /// What protects votes and data; by default nothing does.
     pub protection: Protection,
 }
@@ -103,6 +105,10 @@ pub struct Protection {
     pub sync_patience: Option<Duration>,
     /// Continuous re-verification of what this node keeps.
     pub supervision: Option<supervision::Settings>,
+    /// The last blocks that it keeps at least; an archive keeps all.
+    pub keep_blocks: Option<u64>,
+    /// Where the proof of a fork goes.
+    pub forks: Forks,
 }
 
 /// A running node, as RPC sees it.
@@ -198,7 +204,7 @@ where
         peers: peers.clone(),
         timing: timing(&parts.consensus),
         sync_patience: protection.sync_patience,
-        partition: parts.partition,
+        keeping: keeping(&parts.files, &protection),
         accusations,
     };
     let (submissions, submitted) = mpsc::channel(gossip::QUEUE);
@@ -243,8 +249,22 @@ where
     });
     node.recall_members().await;
     prosecute(&context, &node, &parts.key, accused);
-    keep_up(&context, &node, asked, outgoing);
+    keep_up(&context, &node, &parts.files, asked, outgoing);
     Ok((node, engine.consensus))
+}
+
+fn keeping(files: &Files, protection: &Protection) -> engine::Keeping {
+    engine::Keeping { files: files.clone(), keep_blocks: protection.keep_blocks, forks: protection.forks.clone() }
+}
+
+/// Starts pruning, unless this node is an archive.
+fn prune<E: Environment>(context: &E, node: &Arc<Node<E>>, files: &Files) {
+    if let Some(keep_blocks) = node.protection.keep_blocks {
+        let (node, settings) = (node.clone(), pruning::Settings { keep_blocks, items_per_file: files.items_per_file });
+        context.child("pruning").spawn(move |context| async move {
+            pruning::run(context, node, settings).await.expect("the body store can be read and written");
+        });
+    }
 }
 
 fn prosecute<E: Environment>(context: &E, node: &Arc<Node<E>>, key: &PrivateKey, accused: mpsc::Receiver<Evidence>) {
@@ -309,10 +329,12 @@ fn follow_members<E: Environment>(context: &E, epochs: &Epochs, neighbours: Arc<
 fn keep_up<E: Environment>(
     context: &E,
     node: &Arc<Node<E>>,
+    files: &Files,
     asked: mpsc::Receiver<(PublicKey, neighbours::Question)>,
     outgoing: mpsc::Sender<neighbours::Outgoing>,
 ) {
     observe(context, node.clone());
+    prune(context, node, files);
     let measured = node.clone();
     context.child("progress").spawn(move |context| gauges::run(context, measured));
     if let Some(settings) = node.protection.supervision.filter(|settings| settings.core_permille > 0) {
@@ -331,6 +353,8 @@ fn keep_up<E: Environment>(
         let (asking, margin_views) = (node.clone(), node.protection.margin_views);
         context.child("guard").spawn(move |context| upkeep::find_out_where_voting_begins(context, asking, guard, margin_views));
     }
+    let late = node.clone();
+    context.child("lateness").spawn(|context| upkeep::watch_lateness(context, late));
     let certified = node.clone();
     context.child("epoch_certificates").spawn(|context| async move { certified.join_certificates(context).await });
 }
@@ -489,6 +513,11 @@ impl<E: Environment> Node<E> {
     /// The time of a finalized block, in milliseconds since the Unix epoch; `None` if this node has no block of this height.
     pub async fn block_time_ms(&self, height: u64) -> Option<u64> {
         self.reads.block(height).await.map(|block| block.inner().timestamp_ms())
+    }
+
+    /// Whether this node has every block since the genesis, and keeps them.
+    pub fn is_archive(&self) -> bool {
+        self.protection.keep_blocks.is_none() && self.reads.oldest() <= 1
     }
 
     /// A summary of the last blocks, at most `count`.

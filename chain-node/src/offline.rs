@@ -8,7 +8,7 @@ use crate::{
     config::Config,
     durable::FileError,
     epoch_changes::EpochChange,
-    folder::{self, DataFolder, FolderError},
+    folder::{DataFolder, FolderError},
     genesis::{self, Checked, GenesisError},
     guard::Data,
     store::{Store, StoreError},
@@ -63,11 +63,12 @@ fn on_storage<T>(data: &DataFolder, work: impl AsyncFnOnce(Context) -> T) -> Res
 /// The first fault, by name.
 pub fn verify(config: &Config, quick: bool, report: impl FnMut(u64)) -> Result<Seen, CommandError> {
     let checked = genesis::load(&config.genesis)?;
-    let data = DataFolder::open(&config.data_dir, &checked.genesis.hash())?;
+    let data = DataFolder::open(&config.data_dir, &checked.genesis.hash(), config.storage.items_per_file)?;
     let store = Store::open(&data.bodies())?;
     let changes = |epoch| EpochChange::of(&store, epoch).ok().flatten();
-    let work = async |context| verify::ledger(&context, folder::PARTITION, (&checked, &changes), quick, report).await;
+    let work = async |context| verify::ledger(&context, &data.files(), (&checked, &changes), quick, report).await;
     let mut seen = on_storage(&data, work)??;
+    verify::kept(&store, &mut seen)?;
     if !quick {
         verify::bodies(&store, &mut seen)?;
     }
@@ -80,10 +81,10 @@ pub fn verify(config: &Config, quick: bool, report: impl FnMut(u64)) -> Result<S
 /// When there is not every block, or the backup cannot be written.
 pub fn backup(config: &Config, to: &Path) -> Result<Manifest, CommandError> {
     let checked = genesis::load(&config.genesis)?;
-    match DataFolder::open(&config.data_dir, &checked.genesis.hash()) {
+    match DataFolder::open(&config.data_dir, &checked.genesis.hash(), config.storage.items_per_file) {
         Ok(data) => {
             let store = Store::open(&data.bodies())?;
-            let work = async |context| backup::of_stopped(&context, folder::PARTITION, &checked, (&store, to)).await;
+            let work = async |context| backup::of_stopped(&context, &data.files(), &checked, (&store, to)).await;
             Ok(on_storage(&data, work)??)
         }
         Err(FolderError::InUse(_)) => Ok(backup_socket::of_running(&config.data_dir, &checked, to)?),
@@ -97,14 +98,15 @@ pub fn backup(config: &Config, to: &Path) -> Result<Manifest, CommandError> {
 /// When the backup does not hold, or the folder has data.
 pub fn restore(config: &Config, from: &Path) -> Result<Manifest, CommandError> {
     let checked: Checked = genesis::load(&config.genesis)?;
-    let data = DataFolder::open(&config.data_dir, &checked.genesis.hash())?;
+    let data = DataFolder::open(&config.data_dir, &checked.genesis.hash(), config.storage.items_per_file)?;
     if data.found() != Data::Empty || data.bodies().exists() {
         return Err(BackupError::HasData(config.data_dir.clone()).into());
     }
     let manifest = backup::check::<Context>(from, &checked)?;
     // Before the first block, so that a restore which is cut short is not taken for the data of an older version.
     data.mark()?;
-    let work = async |context| backup::restore(&context, folder::PARTITION, from).await;
+    let work = async |context| backup::restore(&context, &data.files(), from).await;
     on_storage(&data, work)??;
+    backup::restore_epochs(from, &checked, &Store::open(&data.bodies())?)?;
     Ok(manifest)
 }

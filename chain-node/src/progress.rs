@@ -3,7 +3,7 @@
 use crate::{engine::members::Role, peers::Peers};
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::{Duration, SystemTime, UNIX_EPOCH},
@@ -34,6 +34,16 @@ pub enum Stall {
         /// How many are needed.
         quorum: usize,
     },
+    /// The others are ahead, and none of them gives this node its next block.
+    #[error(
+        "behind: this node has block {own}, the others have final blocks up to {others}, and none of them gives it the next one. If they          keep only their last blocks, let it reach an archive node, or stop it and empty its data folder (never its vote guard): it          then begins with their state"
+    )]
+    Behind {
+        /// The last block here.
+        own: u64,
+        /// What another proved.
+        others: u64,
+    },
     /// Enough validators are heard, yet no block came for a while.
     #[error("no progress: the last block was finalized {0} seconds ago")]
     NoProgress(u64),
@@ -45,17 +55,34 @@ pub struct Progress {
     peers: Arc<Peers>,
     patience: Duration,
     finalized_at_ms: AtomicU64,
+    /// The last block here and what another proved, while none of the others gives the next one.
+    behind: Mutex<Option<(u64, u64)>>,
 }
 
 impl Progress {
     /// `patience` is how long the longest honest gap between two blocks is.
     pub fn new(peers: Arc<Peers>, patience: Duration) -> Self {
-        Self { peers, patience, finalized_at_ms: AtomicU64::new(0) }
+        Self { peers, patience, finalized_at_ms: AtomicU64::new(0), behind: Mutex::default() }
     }
 
     /// A block became final on this node.
     pub fn finalized(&self, now: SystemTime) {
         self.finalized_at_ms.store(milliseconds(now), Ordering::Relaxed);
+        *self.behind() = None;
+    }
+
+    fn behind(&self) -> MutexGuard<'_, Option<(u64, u64)>> {
+        self.behind.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// This node stands at `own` for a while although another proved a block at `others`.
+    pub fn fell_behind(&self, own: u64, others: u64) {
+        *self.behind() = Some((own, others));
+    }
+
+    /// The longest honest gap between two blocks.
+    pub fn patience(&self) -> Duration {
+        self.patience
     }
 
     /// How many validators are heard, this one included.
@@ -74,6 +101,9 @@ impl Progress {
         }
         if here < quorum {
             return Err(Stall::QuorumAway { here, validators, quorum });
+        }
+        if let Some((own, others)) = *self.behind() {
+            return Err(Stall::Behind { own, others });
         }
         let finalized_at_ms = self.finalized_at_ms.load(Ordering::Relaxed);
         if finalized_at_ms == 0 {
@@ -114,6 +144,11 @@ mod tests {
         peers.hear(key(1), at(20));
         peers.hear(key(2), at(20));
         assert_eq!(progress.check(at(20)), Err(Stall::NoProgress(19)));
+        progress.fell_behind(7, 90);
+        assert_eq!(progress.check(at(20)), Err(Stall::Behind { own: 7, others: 90 }));
+        progress.finalized(at(20));
+        assert_eq!(progress.check(at(20)), Ok(()));
+        progress.finalized(at(1));
 
         // Another set: this node is not in it, and hears nobody who is.
         let others = Members::named((10..14).map(key));

@@ -9,14 +9,15 @@ use ledger::{
     cell::{CELL_BYTES, body_hash},
 };
 use redb::{
-    Builder, Database, ReadableDatabase as _, ReadableTable as _, StorageBackend, TableDefinition, backends::InMemoryBackend,
+    Builder, Database, ReadableDatabase as _, ReadableTable as _, ReadableTableMetadata as _, StorageBackend, TableDefinition,
+    backends::InMemoryBackend,
 };
 use std::{path::Path, sync::Arc};
 
-const BODIES: TableDefinition<'_, &[u8; 32], &[u8]> = TableDefinition::new("bodies");
-const VERSIONS: TableDefinition<'_, (&[u8; 32], u32), &[u8; CELL_BYTES]> = TableDefinition::new("versions");
+pub(crate) const BODIES: TableDefinition<'_, &[u8; 32], &[u8]> = TableDefinition::new("bodies");
+pub(crate) const VERSIONS: TableDefinition<'_, (&[u8; 32], u32), &[u8; CELL_BYTES]> = TableDefinition::new("versions");
 /// Height → first seen here, in milliseconds since the Unix epoch.
-const SEEN: TableDefinition<'_, u64, u64> = TableDefinition::new("seen");
+pub(crate) const SEEN: TableDefinition<'_, u64, u64> = TableDefinition::new("seen");
 const EPOCHS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("epochs");
 const EPOCH_CERTIFICATES: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("epoch certificates");
 const EVIDENCE: TableDefinition<'_, &[u8; 32], &[u8]> = TableDefinition::new("evidence");
@@ -24,7 +25,9 @@ const EVIDENCE: TableDefinition<'_, &[u8; 32], &[u8]> = TableDefinition::new("ev
 const FINDINGS: TableDefinition<'_, &[u8; 32], &[u8]> = TableDefinition::new("findings");
 /// (Height of the proposal, its id): the proposals in their order.
 const PROPOSALS: TableDefinition<'_, (u64, &[u8; 32]), ()> = TableDefinition::new("proposals");
-const FACTS: TableDefinition<'_, &str, u64> = TableDefinition::new("facts");
+/// Bodies that lost a version, and may still be named by another: see `obsolete`.
+pub(crate) const DOOMED: TableDefinition<'_, &[u8; 32], ()> = TableDefinition::new("doomed");
+pub(crate) const FACTS: TableDefinition<'_, &str, u64> = TableDefinition::new("facts");
 const HEIGHT: &str = "height";
 /// 1 while bodies may be missing that the state names.
 const INCOMPLETE: &str = "incomplete";
@@ -58,7 +61,7 @@ pub struct Additions {
 
 /// The store of one node.
 #[derive(Debug)]
-pub struct Store(Database);
+pub struct Store(pub(crate) Database);
 
 impl Store {
     /// Opens or creates the store in one file.
@@ -95,6 +98,7 @@ impl Store {
         transaction.open_table(EVIDENCE)?;
         transaction.open_table(FINDINGS)?;
         transaction.open_table(PROPOSALS)?;
+        transaction.open_table(DOOMED)?;
         transaction.open_table(FACTS)?;
         transaction.commit()?;
         Ok(Self(database))
@@ -345,6 +349,13 @@ impl Store {
             let mut bodies = transaction.open_table(BODIES)?;
             for (hash, body) in &additions.bodies {
                 bodies.insert(hash, &**body)?;
+            }
+            let mut doomed = transaction.open_table(DOOMED)?;
+            if !doomed.is_empty()? {
+                // Named again: it stays.
+                for (hash, _) in &additions.bodies {
+                    doomed.remove(hash)?;
+                }
             }
             let mut versions = transaction.open_table(VERSIONS)?;
             for (key, version, cell) in &additions.cells {

@@ -13,6 +13,7 @@ use crate::{
     guard::{Round, Start, VoteGuard},
     neighbours::{self, Answer, BadTip, Certified, CheckTip, Outgoing, Question, Tip},
     node::Node,
+    progress::Stall,
     store::StoreError,
 };
 use identity::canonical;
@@ -110,6 +111,43 @@ pub async fn find_out_where_voting_begins<E: Environment>(
         node.neighbours.ask_tips();
         clock.sleep(ASK_EVERY).await;
     }
+}
+
+/// Says so while this node stands still although another proves that the ledger went on: nobody near has the blocks that it lacks.
+pub async fn watch_lateness<E: Environment>(clock: E, node: Arc<Node<E>>) {
+    loop {
+        clock.sleep(node.progress.patience()).await;
+        let own = node.head.tip().borrow().height;
+        let stall = node.progress.check(clock.current()).err();
+        if !matches!(stall, Some(Stall::Starting | Stall::NoProgress(_) | Stall::Behind { .. })) {
+            continue;
+        }
+        node.neighbours.ask_tips();
+        let end = proved_end(&clock, &node, own).await;
+        clock.sleep(LOOK_EVERY).await;
+        let tips = node.neighbours.tips().into_values().flatten().map(|tip| tip.height);
+        let others = tips.filter(|height| *height > own.saturating_add(UNCERTIFIED)).chain(end).max();
+        if let Some(others) = others.filter(|_| node.head.tip().borrow().height == own) {
+            if !matches!(stall, Some(Stall::Behind { .. })) {
+                tracing::error!("{}", Stall::Behind { own, others });
+            }
+            node.progress.fell_behind(own, others);
+        }
+    }
+}
+
+/// The end of the epoch of this node's next block, if another proves that it is over: blocks of epochs after it prove nothing here.
+async fn proved_end<E: Environment>(clock: &E, node: &Node<E>, own: u64) -> Option<u64> {
+    let epoch = node.epochs.epoch_of(own.saturating_add(1));
+    let last = node.epochs.last_height_of(epoch)?;
+    let claims = node.neighbours.ask_epoch(clock, epoch.saturating_add(1), LOOK_EVERY).await;
+    claims.into_iter().flatten().any(|claim| ended(node, &claim, epoch)).then_some(last)
+}
+
+/// Whether this claim proves that `epoch` is over, by the validators of that epoch.
+fn ended<E: Environment>(node: &Node<E>, claim: &EpochChange, epoch: u64) -> bool {
+    let (Some(scheme), Ok(boundary)) = (node.epochs.scheme(epoch), claim.boundary()) else { return false };
+    boundary.header.context.epoch == epoch && certificate::holds(&scheme, &boundary.header, &claim.certificate)
 }
 
 /// Cells looked at together while bodies are completed.

@@ -4,6 +4,7 @@
 
 use crate::{
     engine::{
+        Files,
         archive::{self, ArchiveFault, Ledger},
         block::Block,
         types::Environment,
@@ -38,6 +39,14 @@ pub enum Fault {
     /// The body store.
     #[error("bodies.redb cannot be read: {0}")]
     Store(#[from] StoreError),
+    /// Blocks are missing that were not pruned.
+    #[error("blocks from height {kept} on are kept here and the first is {first}: those between are lost")]
+    Lost {
+        /// What pruning left.
+        kept: u64,
+        /// The first block here.
+        first: u64,
+    },
     /// Heights are missing between others.
     #[error("the blocks after height {0} are missing, and later ones are there")]
     Gap(u64),
@@ -90,10 +99,13 @@ pub enum Fault {
 }
 
 /// What a check has seen.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Seen {
     /// The first block here.
     pub first: u64,
+    /// Why there is none before it, and who has them; absent where the first is the genesis or follows it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub older: Option<&'static str>,
     /// The last block here.
     pub last: u64,
     /// Blocks read.
@@ -184,12 +196,12 @@ impl<'a> Chain<'a> {
 /// The first fault.
 pub async fn ledger<E: Environment>(
     context: &E,
-    prefix: &str,
+    files: &Files,
     (genesis, changes): (&Checked, &dyn Fn(u64) -> Option<EpochChange>),
     quick: bool,
     mut report: impl FnMut(u64),
 ) -> Result<Seen, Fault> {
-    let archive = Ledger::open(context, prefix).await?;
+    let archive = Ledger::open(context, files).await?;
     let mut seen = Seen::default();
     let ranges = archive.ranges();
     let (Some(&(first, _)), Some(&(_, last))) = (ranges.first(), ranges.last()) else { return Ok(seen) };
@@ -223,11 +235,33 @@ pub async fn ledger<E: Environment>(
         }
     }
     drop(archive);
-    let root = archive::state_root(context, prefix).await?;
-    let of = roots.iter().rev().find(|(height, of)| *of == root || *height == 0);
+    let (root, operations) = archive::state_roots(context, files).await?;
+    let of = roots.iter().rev().find(|(_, of)| *of == root).map(|(height, _)| *height);
+    // After a restore nothing is executed yet: the state is the empty one that the genesis names.
+    let of = of.or((operations == genesis_block.header().operations.root).then_some(0));
     let lowest = roots.first().map_or(last, |(height, _)| *height);
-    seen.state = of.ok_or(Fault::State { from: lowest, to: last })?.0;
+    seen.state = of.ok_or(Fault::State { from: lowest, to: last })?;
     Ok(seen)
+}
+
+/// Checks that blocks are missing only where that is right: before what is kept, or before the state that a node began with.
+///
+/// # Errors
+/// When blocks are lost, or the state is that of the genesis although blocks were executed.
+pub fn kept(store: &Store, seen: &mut Seen) -> Result<(), Fault> {
+    let (kept, recorded) = (store.pruned_below()?, store.height()?);
+    if seen.state == 0 && recorded > STATE_LAG {
+        return Err(Fault::State { from: seen.last.saturating_sub(STATE_LAG), to: seen.last });
+    }
+    if kept > 0 && seen.first > kept {
+        return Err(Fault::Lost { kept, first: seen.first });
+    }
+    seen.older = match seen.first {
+        0 | 1 => None,
+        _ if kept > 0 => Some("pruned here, because this node keeps only its last blocks: an archive node has them"),
+        _ => Some("never here, because this node began with a state from other validators: an archive node has them"),
+    };
+    Ok(())
 }
 
 /// Checks every body by its hash, and that every version can be read and its body is there.

@@ -7,7 +7,10 @@ use crate::{
     scenario::{Moment, Scenario, shown_places},
     world::World,
 };
-use chain_node::guard::{Start, VoteGuard};
+use chain_node::{
+    fork::Proof,
+    guard::{Start, VoteGuard},
+};
 use data_encoding::HEXLOWER;
 use ledger::Hash;
 use std::{
@@ -100,6 +103,8 @@ pub struct Outcome {
     pub plotted_views: usize,
     /// Heights with two blocks, and the places of those whose signatures are under both.
     pub forks: Vec<Fork>,
+    /// What honest validators wrote down when they were shown the second block, before they stopped.
+    pub fork_proofs: Vec<Proof>,
     /// Finality certificates that the light client checked.
     pub certificates: u64,
     /// Rules that were broken, with what was seen.
@@ -139,6 +144,7 @@ impl Outcome {
             cut_off: BTreeSet::new(),
             plotted_views: world.plotted_views(),
             forks,
+            fork_proofs: world.fork_proofs(),
             certificates: world.log().certificates(),
             broken: world.log().broken(),
             fingerprint: [0; 32],

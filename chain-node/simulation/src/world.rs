@@ -22,6 +22,7 @@ use chain_node::{
         network::{Channels, Links},
         types::PublicKey,
     },
+    fork::{self, Forks},
     genesis::Checked,
     guard::{Data, VoteGuard},
     node::{self, Node, Parts, Protection},
@@ -90,6 +91,8 @@ pub struct World {
     applied: Moment,
     log: Arc<Log>,
     plot: Arc<Plot>,
+    /// What honest validators wrote down before they stopped.
+    forks: Forks,
     started: SystemTime,
 }
 
@@ -144,7 +147,21 @@ impl World {
         let slots = (0..places).map(|place| slot(place, &scenario, &genesis, &plot)).collect();
         let log = Arc::new(Log::new(TrustRoot::from_genesis(genesis.genesis.clone())?));
         let (started, doors, links) = (context.current(), Doors::default(), BTreeMap::new());
-        Ok(Self { context, oracle, genesis, scenario, keys, doors, slots, links, applied: Moment(0), log, plot, started })
+        Ok(Self {
+            context,
+            oracle,
+            genesis,
+            scenario,
+            keys,
+            doors,
+            slots,
+            links,
+            applied: Moment(0),
+            log,
+            plot,
+            forks: Forks::default(),
+            started,
+        })
     }
 
     /// How many places there are.
@@ -273,7 +290,7 @@ impl World {
             store: Arc::new(Store::on(slot.disk.clone()).expect("a disk of the simulation opens")),
             consensus: config::Consensus::default(),
             mempool: config::Mempool::default(),
-            partition: format!("validator-{place}-{}", slot.wiped),
+            files: engine::Files::new(&format!("validator-{place}-{}", slot.wiped)),
             protection: self.protection(slot, &key),
         };
         let watch = (slot.manners.is_none()).then(|| (self.log.clone(), self.started));
@@ -318,8 +335,14 @@ impl World {
         Protection {
             guard: self.scenario.guarded.then(|| Arc::new(guard().expect("the drawer holds this validator's records"))),
             margin_views: config::Storage::default().vote_guard_margin_views,
+            forks: if slot.manners.is_none() { self.forks.clone() } else { Forks::default() },
             ..Protection::default()
         }
+    }
+
+    /// What honest validators wrote down when they were shown a second history.
+    pub fn fork_proofs(&self) -> Vec<fork::Proof> {
+        self.forks.seen()
     }
 
     /// The vote guards of those whose disks were emptied.

@@ -181,11 +181,15 @@ pub(super) async fn record(
     let frame = console.frame(language, "", &format!("/console/records/{key}"));
     let l = frame.l;
     let created = history.versions.first().map_or(0, |version| version.created_height);
-    let facts = vec![
+    let mut facts = vec![
         Fact::text(l.t("最新版本", "Newest version"), history.latest_version),
         Fact::text(l.t("创建于高度", "Created at height"), created).link(format!("/console/blocks/{created}")),
         Fact::code(l.t("状态键", "State key"), &key),
     ];
+    if history.pruned {
+        let asked = l.t("不在本节点，请向归档节点查询", "not on this node: ask an archive node");
+        facts.push(Fact::text(l.t("更早的版本", "Older versions"), asked));
+    }
     let rows = history.versions.iter().map(|version| {
         let time = version.updated_at_ms.map_or(String::new(), |time| Moment::new(time).shown);
         let bytes = version.body.as_ref().map_or(0, |body| body.len() * 3 / 4);

@@ -38,6 +38,7 @@ pub(super) async fn blocks(
         blocks: page.blocks.into_iter().map(line).collect(),
         first: before.is_none(),
         next: page.next,
+        pruned: page.pruned,
     };
     show(language, query.as_deref(), &template)
 }

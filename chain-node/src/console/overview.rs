@@ -124,6 +124,21 @@ fn halt(stall: &Stall, members: &[Member], l: Tongue) -> Halt {
             missing: Vec::new(),
             advice: l.t("成员表决接纳后它会继续同步。", "It follows once the members admit it by vote.").to_owned(),
         },
+        Stall::Behind { own, others } => Halt {
+            title: l.t("本节点落后，且无节点提供所缺区块", "This node is behind, and nobody gives it the blocks that it lacks"),
+            sentence: match l.tag() {
+                "en" => format!("It has block {own}; the others have final blocks up to {others}, and may keep only their last ones."),
+                _ => format!("本节点有区块 {own}，其他节点已确认至 {others}，它们可能只保留最近的区块。"),
+            },
+            missing: Vec::new(),
+            advice: l
+                .t(
+                    "请使其能连接到归档节点；或停止本节点并清空数据目录（切勿删除投票保护文件），它将从其他节点获取状态。",
+                    "Let it reach an archive node; or stop it and empty its data folder, never its vote guard: it then begins with their \
+                     state.",
+                )
+                .to_owned(),
+        },
         Stall::NoProgress(seconds) => Halt {
             title: l.t("账本没有进展", "The ledger makes no progress"),
             sentence: match l.tag() {
@@ -192,7 +207,20 @@ fn resources(node: &Node, l: Tongue) -> Vec<Named> {
         Named { name: l.t("内存", "Memory"), value: bytes(taken.now.resident_bytes) },
         Named { name: l.t("数据目录", "Data folder"), value: bytes(taken.now.disk_bytes) },
         Named { name: l.t("磁盘剩余", "Free on its disk"), value: bytes(taken.now.free_bytes) },
+        Named { name: l.t("保留的区块", "Blocks kept"), value: kept(node, l) },
     ]
+}
+
+/// What of the ledger this node has.
+pub(super) fn kept(node: &Node, l: Tongue) -> String {
+    let oldest = node.reads.oldest();
+    match (node.is_archive(), node.protection.keep_blocks, l.tag()) {
+        (true, _, _) => l.t("全部（归档节点）", "all (an archive)").to_owned(),
+        (false, Some(keep), "en") => format!("from height {oldest} on (at least the last {keep})"),
+        (false, Some(keep), _) => format!("自高度 {oldest} 起（至少最近 {keep} 个）"),
+        (false, None, "en") => format!("from height {oldest} on (it began there)"),
+        (false, None, _) => format!("自高度 {oldest} 起（从此处开始）"),
+    }
 }
 
 fn cost(node: &Node, l: Tongue) -> String {

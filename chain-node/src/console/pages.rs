@@ -109,6 +109,7 @@ pub(super) struct BlocksPage {
     pub(super) blocks: Vec<BlockLine>,
     pub(super) first: bool,
     pub(super) next: Option<u64>,
+    pub(super) pruned: bool,
 }
 
 /// A fact of a block, transaction or record.

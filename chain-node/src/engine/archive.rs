@@ -5,7 +5,7 @@
 
 use super::{
     block::Block,
-    storage,
+    storage::{self, Files},
     types::{Digest, Environment, Finalization, Scheme, State},
 };
 use commonware_codec::{Copying, Decode as _, Encode as _};
@@ -52,7 +52,7 @@ pub enum ArchiveFault {
 
 /// Blocks and certificates of a stopped node.
 pub struct Ledger<E: Environment> {
-    prefix: String,
+    files: Files,
     blocks: storage::Blocks<E>,
     finalizations: storage::Finalizations<E>,
 }
@@ -62,16 +62,16 @@ impl<E: Environment> Ledger<E> {
     ///
     /// # Errors
     /// When one cannot be opened.
-    pub async fn open(context: &E, prefix: &str) -> Result<Self, ArchiveFault> {
+    pub async fn open(context: &E, files: &Files) -> Result<Self, ArchiveFault> {
         let cache = storage::cache();
         let opening = |name: &str, error: ArchiveError| ArchiveFault::Opening {
-            file: format!("{prefix}-{name}"),
+            file: format!("{}-{name}", files.prefix),
             cause: error.to_string(),
         };
-        let blocks = storage::open_blocks(context, prefix, cache.clone()).await;
-        let finalizations = storage::open_finalizations(context, prefix, cache).await;
+        let blocks = storage::open_blocks(context, files, cache.clone()).await;
+        let finalizations = storage::open_finalizations(context, files, cache).await;
         Ok(Self {
-            prefix: prefix.to_owned(),
+            files: files.clone(),
             blocks: blocks.map_err(|error| opening(storage::BLOCKS, error))?,
             finalizations: finalizations.map_err(|error| opening(storage::FINALIZATIONS, error))?,
         })
@@ -104,7 +104,7 @@ impl<E: Environment> Ledger<E> {
     }
 
     fn item(&self, name: &str, height: u64, error: &ArchiveError) -> ArchiveFault {
-        ArchiveFault::Item { file: storage::file_of(&self.prefix, name, height), height, cause: error.to_string() }
+        ArchiveFault::Item { file: storage::file_of(&self.files, name, height), height, cause: error.to_string() }
     }
 
     /// Adds a block and its certificate; on the disk after [`Self::sync`].
@@ -113,9 +113,9 @@ impl<E: Environment> Ledger<E> {
     /// When it cannot be written, or the certificate is none.
     pub async fn put(self, block: Block, certificate: Option<&[u8]>) -> Result<Self, ArchiveFault> {
         let (height, digest) = (block.header().height, block.digest());
-        let Self { prefix, blocks, finalizations } = self;
+        let Self { files, blocks, finalizations } = self;
         let writing = |name: &str, error: &ArchiveError| ArchiveFault::Writing {
-            file: storage::file_of(&prefix, name, height),
+            file: storage::file_of(&files, name, height),
             height,
             cause: error.to_string(),
         };
@@ -129,7 +129,7 @@ impl<E: Environment> Ledger<E> {
             }
             None => finalizations,
         };
-        Ok(Self { prefix, blocks, finalizations })
+        Ok(Self { files, blocks, finalizations })
     }
 
     /// Brings everything to the disk.
@@ -137,26 +137,28 @@ impl<E: Environment> Ledger<E> {
     /// # Errors
     /// When it cannot be written.
     pub async fn sync(self, height: u64) -> Result<Self, ArchiveFault> {
-        let Self { prefix, blocks, finalizations } = self;
+        let Self { files, blocks, finalizations } = self;
         let writing = |name: &str, error: &ArchiveError| ArchiveFault::Writing {
-            file: storage::file_of(&prefix, name, height),
+            file: storage::file_of(&files, name, height),
             height,
             cause: error.to_string(),
         };
         let blocks = blocks.sync().await.map_err(|error| writing(storage::BLOCKS, &error))?;
         let finalizations = finalizations.sync().await.map_err(|error| writing(storage::FINALIZATIONS, &error))?;
-        Ok(Self { prefix, blocks, finalizations })
+        Ok(Self { files, blocks, finalizations })
     }
 }
 
-/// The root of the state on the disk.
+/// The roots of the state on the disk and of its operations.
 ///
 /// # Errors
 /// When the state cannot be opened.
-pub async fn state_root<E: Environment>(context: &E, prefix: &str) -> Result<Hash, ArchiveFault> {
-    let state = State::<E>::init(context.child("state"), storage::state(prefix, storage::cache()), None).await;
-    let state: State<E> =
-        state.map_err(|error| ArchiveFault::Opening { file: format!("{prefix}-state-operations"), cause: error.to_string() })?;
-    let root: Digest = state.root();
-    Ok(root.0)
+pub async fn state_roots<E: Environment>(context: &E, files: &Files) -> Result<(Hash, Hash), ArchiveFault> {
+    let state = State::<E>::init(context.child("state"), storage::state(files, storage::cache()), None).await;
+    let state: State<E> = state.map_err(|error| ArchiveFault::Opening {
+        file: format!("{}-state-operations", files.prefix),
+        cause: error.to_string(),
+    })?;
+    let (root, operations): (Digest, Digest) = (state.root(), state.ops_root());
+    Ok((root.0, operations.0))
 }

@@ -19,8 +19,6 @@ pub(super) const PAGE_BYTES: NonZeroU16 = NZU16!(4_096);
 pub(super) const CACHED_PAGES: NonZeroUsize = NZUsize!(4_096);
 /// Read and write buffers of one journal, in bytes.
 pub(super) const IO_BUFFER: NonZeroUsize = NZUsize!(65_536);
-/// Items in one file of an archive or journal.
-pub(super) const ITEMS_PER_FILE: NonZeroU64 = NZU64!(16_384);
 
 /// The largest message that any channel carries with `participants` validators.
 pub fn max_message_size(participants: u32) -> u32 {

@@ -10,7 +10,9 @@ pub mod certificate;
 mod consensus;
 mod early;
 pub mod epochs;
+pub mod kept;
 mod limits;
+mod lineage;
 pub mod members;
 pub mod network;
 mod orchestrator;
@@ -22,20 +24,21 @@ mod sync;
 pub mod types;
 pub mod witness;
 
-pub use self::limits::max_message_size;
 use self::{
     application::Application,
     block::Block,
     consensus::{Consensus, FETCH_RETRY, FETCH_TIMEOUT},
     early::{Early, Resumed},
     epochs::{Epochs, Schemes},
+    kept::Kept,
     limits::{MAILBOX, SYNC_BATCH},
     network::{Directory, Links},
     orchestrator::{Finalized, Orchestrator},
     pacing::{Pace, Paced},
     types::{Environment, Marshal, PublicKey, State, Stateful},
 };
-use crate::{mempool::Mempool, peers::Peers};
+pub use self::{limits::max_message_size, storage::Files};
+use crate::{fork::Forks, mempool::Mempool, peers::Peers};
 use commonware_broadcast::buffered;
 use commonware_consensus::{
     Reporters,
@@ -45,7 +48,7 @@ use commonware_consensus::{
 };
 use commonware_cryptography::{Digested, Digestible as _};
 use commonware_glue::stateful::{
-    Config as StatefulConfig, Stateful as StatefulActor, SyncPlan,
+    Config as StatefulConfig, PruneConfig, Stateful as StatefulActor, SyncPlan,
     db::{SyncEngineConfig, p2p as state_sync},
     probe::{Config as ProbeConfig, Probe},
 };
@@ -81,10 +84,20 @@ pub struct Node {
     pub timing: Timing,
     /// How long a node without data asks for a state to begin with; a node that replays the ledger does not ask.
     pub sync_patience: Option<Duration>,
-    /// What its partitions' names begin with: nodes that share a storage, as in a simulation, need different ones.
-    pub partition: String,
+    /// What it keeps.
+    pub keeping: Keeping,
     /// Takes evidence against validators that equivocate.
     pub accusations: mpsc::Sender<Evidence>,
+}
+
+/// What a node keeps, and where.
+pub struct Keeping {
+    /// Its files. Nodes that share a storage, as in a simulation, need different names.
+    pub files: Files,
+    /// How many blocks a node that prunes keeps; an archive keeps all.
+    pub keep_blocks: Option<u64>,
+    /// Where the proof of a fork goes.
+    pub forks: Forks,
 }
 
 /// A running engine.
@@ -95,6 +108,8 @@ pub struct Engine<E: Environment> {
     pub marshal: Marshal,
     /// The state of the last finalized block, for reads and proofs.
     pub state: Stateful<E>,
+    /// Which blocks are here, and which may go.
+    pub kept: Arc<Kept>,
 }
 
 /// Starts every actor of the engine, in the one order that works: network first, consensus last.
@@ -117,7 +132,9 @@ where
     D: Directory,
 {
     let Links { channels, peers, blocker, directory } = links;
-    let (prefix, epochs) = (node.partition, node.epochs);
+    let Keeping { files, keep_blocks, forks } = node.keeping;
+    let epochs = node.epochs;
+    let prefix = files.prefix.clone();
     let me = epochs.me();
     let cache = storage::cache();
     let genesis = node.application.genesis_block().clone();
@@ -133,7 +150,8 @@ where
     let plan = SyncPlan::init(context.child("plan"), &prefix).await;
     let plan = sync::choose_floor(&context, plan, &probe_mailbox, node.sync_patience).await;
     let from = plan.marshal_start(digested(genesis.clone()));
-    let (marshal_actor, marshal, floor) = storage::open_marshal(&context, &prefix, &epochs, from, cache.clone()).await;
+    let kept = Arc::new(Kept::default());
+    let (marshal_actor, marshal, floor) = storage::open_marshal(&context, (&files, &kept), &epochs, from, cache.clone()).await;
 
     let (state_actor, state_resolver) = state_sync::Actor::<_, PublicKey, _, _, mmr::Family, State<E>>::new(
         context.child("state_sync"),
@@ -144,7 +162,7 @@ where
         context.child("stateful"),
         StatefulConfig {
             application: node.application,
-            db_config: storage::state(&prefix, cache.clone()),
+            db_config: storage::state(&files, cache.clone()),
             provider: (),
             marshal: (marshal.clone(), floor),
             mailbox_size: MAILBOX,
@@ -155,7 +173,7 @@ where
                 apply_batch_size: SYNC_BATCH,
                 max_outstanding_requests: NZUsize!(8),
             },
-            prune_config: None,
+            prune_config: keep_blocks.map(state_pruning),
             strategy: Sequential,
         },
     );
@@ -164,7 +182,7 @@ where
 
     let (finalized, blocks) = Finalized::channel();
     let reporters = Reporters::<_, Finalized>::from((stateful.clone(), epochs.governed().then_some(finalized)));
-    marshal_actor.start(reporters, buffer, resolver);
+    marshal_actor.start(lineage::watch(&context, reporters, marshal.clone(), forks), buffer, resolver);
     probe_mailbox.attach(marshal.clone());
     stateful_actor.start();
     let (timing, accusations) = (node.timing, node.accusations);
@@ -196,7 +214,24 @@ where
         let links = consensus::Links { votes: (sender, Resumed::new(early, receiver)), certificates, requests };
         consensus.start(context.child("simplex"), 0, scheme, Floor::Genesis(genesis.digest()), links)
     };
-    Engine { consensus, marshal, state: stateful }
+    Engine { consensus, marshal, state: stateful, kept }
+}
+
+/// Blocks for which old operations of the state are kept: what others need that are getting this node's state.
+const STATE_BLOCKS: usize = 1_024;
+/// Blocks between two prunings of the state.
+const STATE_INTERVAL: usize = 256;
+
+/// How the engine prunes the state of a node that keeps so many blocks. It asks for the blocks of the same window to go, which `Kept`
+/// refuses.
+fn state_pruning(keep_blocks: u64) -> PruneConfig {
+    let keep = usize::try_from(keep_blocks).unwrap_or(usize::MAX);
+    let retained = keep.min(STATE_BLOCKS);
+    PruneConfig {
+        maintenance_interval: NZUsize!(keep.clamp(1, STATE_INTERVAL)),
+        retained_marshal_blocks: retained,
+        retained_qmdb_blocks: retained,
+    }
 }
 
 fn probe_config<E, B>(context: &E, epochs: &Arc<Epochs>, blocker: B) -> ProbeConfig<E, Schemes, Sequential, PublicKey, B>

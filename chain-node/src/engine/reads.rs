@@ -7,6 +7,7 @@ use super::{
     Engine,
     block::Block,
     epochs::Epochs,
+    kept::Kept,
     types::{Databases, Digest, Environment, Finalization, Marshal, PublicKey},
 };
 use crate::head::Head;
@@ -56,6 +57,7 @@ pub struct Reads<E: Environment> {
     head: Arc<Head>,
     epochs: Arc<Epochs>,
     last: Mutex<Option<(u64, Arc<[u8]>)>>,
+    kept: Arc<Kept>,
 }
 
 impl<E: Environment> Reads<E> {
@@ -66,7 +68,8 @@ impl<E: Environment> Reads<E> {
         if let Some((_, block)) = engine.marshal.get_anchor().await {
             head.resume(block.inner().header().clone());
         }
-        Self { clock, state, marshal: engine.marshal.clone(), head, epochs, last: Mutex::default() }
+        let (marshal, kept) = (engine.marshal.clone(), engine.kept.clone());
+        Self { clock, state, marshal, head, epochs, last: Mutex::default(), kept }
     }
 
     /// Asks the other validators for the certificate of a finalized block.
@@ -173,5 +176,16 @@ impl<E: Environment> Reads<E> {
     /// A finalized block by height.
     pub async fn block(&self, height: u64) -> Option<Digested<Block>> {
         self.marshal.get_block(Height::new(height)).await
+    }
+
+    /// The lowest height from which every finalized block is here.
+    pub fn oldest(&self) -> u64 {
+        self.kept.oldest(self.head.tip().borrow().height)
+    }
+
+    /// Lets blocks and certificates below `height` go, file by file: soon, and never the last ones.
+    pub fn prune(&self, height: u64) {
+        self.kept.let_go_below(height);
+        self.marshal.prune(Height::new(height));
     }
 }

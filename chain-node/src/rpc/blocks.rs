@@ -22,16 +22,16 @@ const MAX_PAGE: usize = 100;
         (status = 200, body = BlockAnswer),
         (status = 400, description = "not a height", body = wire::problem::Problem),
         (status = 404, description = "not final yet", body = wire::problem::Problem),
+        (status = 410, description = "final, and older than what this node keeps: ask an archive node", body = wire::problem::Problem),
     )
 )]
 pub(super) async fn block(State(rpc): State<Rpc>, Path(height): Path<String>) -> Result<Json<BlockAnswer>, ApiError> {
     let height: u64 =
         height.parse().map_err(|_| ApiError::new(Slug::BadRequest).detail("the path must end in a block height"))?;
-    let not_final = || ApiError::new(Slug::NotFound).detail("no block of this height is final");
     if height > rpc.node.head.tip().borrow().height {
-        return Err(not_final());
+        return Err(ApiError::new(Slug::NotFound).detail("no block of this height is final"));
     }
-    let block = rpc.node.reads.block(height).await.ok_or_else(not_final)?;
+    let block = rpc.node.reads.block(height).await.ok_or_else(|| super::pruned(&rpc.node))?;
     let certificate = rpc.node.reads.certificate(block.inner().header()).await;
     Ok(Json(BlockAnswer {
         block: encode(&canonical::encode(block.inner().ledger())),
@@ -66,7 +66,7 @@ pub(crate) async fn list(node: &Node, before: Option<u64>, limit: usize) -> Bloc
     let mut blocks = Vec::new();
     while height > 0 && blocks.len() < limit {
         let Some(block) = node.reads.block(height).await else {
-            return Blocks { blocks, next: None };
+            return Blocks { blocks, next: None, pruned: true };
         };
         let (header, count) = (block.inner().header(), block.inner().transactions().len());
         blocks.push(BlockSummary {
@@ -80,5 +80,5 @@ pub(crate) async fn list(node: &Node, before: Option<u64>, limit: usize) -> Bloc
         });
         height -= 1;
     }
-    Blocks { blocks, next: (height > 0).then_some(height + 1) }
+    Blocks { blocks, next: (height > 0).then_some(height + 1), pruned: false }
 }

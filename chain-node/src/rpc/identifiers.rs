@@ -21,7 +21,7 @@ use ledger::{
 };
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use service_kit::extract::QueryOf;
+use service_kit::{Slug, extract::QueryOf};
 
 /// Which version of the document.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
@@ -40,6 +40,8 @@ enum Failure {
     InvalidOptions,
     MethodNotSupported,
     NotFound,
+    /// It was here, and an archive node has it. Not of the standard, which says how others are named.
+    Pruned,
 }
 
 impl Failure {
@@ -49,6 +51,7 @@ impl Failure {
             Self::InvalidOptions => "invalidOptions",
             Self::MethodNotSupported => "methodNotSupported",
             Self::NotFound => "notFound",
+            Self::Pruned => Slug::Pruned.as_str(),
         }
     }
 
@@ -57,6 +60,8 @@ impl Failure {
             Self::InvalidDid | Self::InvalidOptions => StatusCode::BAD_REQUEST,
             Self::MethodNotSupported => StatusCode::NOT_IMPLEMENTED,
             Self::NotFound => StatusCode::NOT_FOUND,
+            // 410 is a deactivated identity here.
+            Self::Pruned => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 }
@@ -71,6 +76,7 @@ impl Failure {
         (status = 404, description = "notFound", body = Value),
         (status = 410, description = "deactivated", body = Value),
         (status = 501, description = "methodNotSupported", body = Value),
+        (status = 503, description = "pruned: this node no longer has a version so old; ask an archive node", body = Value),
     )
 )]
 pub(super) async fn resolve(
@@ -82,9 +88,13 @@ pub(super) async fn resolve(
     match find(&rpc, &did, &version).await {
         Ok(found) => found.respond(wants_document(&headers)),
         Err(failure) => {
+            let mut resolution = json!({ "error": failure.name() });
+            if let (Failure::Pruned, Some(resolution)) = (failure, resolution.as_object_mut()) {
+                resolution.insert("errorMessage".to_owned(), Slug::Pruned.sentence().en.into());
+            }
             let result = json!({
                 "didDocument": null,
-                "didResolutionMetadata": { "error": failure.name() },
+                "didResolutionMetadata": resolution,
                 "didDocumentMetadata": {},
             });
             answer(failure.status(), "application/did-resolution", &result)
@@ -114,7 +124,7 @@ async fn find(rpc: &Rpc, text: &str, version: &Version) -> Result<Found, Failure
     let latest = rpc.node.cell(&subject).await.ok_or(Failure::NotFound)?;
     let cell = match (&version.version_id, &version.version_time) {
         (None, None) => latest,
-        (Some(number), None) => at_version(rpc, &subject, number.parse().map_err(|_| Failure::InvalidOptions)?)?,
+        (Some(number), None) => at_version(rpc, &subject, &latest, number.parse().map_err(|_| Failure::InvalidOptions)?)?,
         (None, Some(time)) => at_time(rpc, &subject, &latest, time).await?,
         (Some(_), Some(_)) => return Err(Failure::InvalidOptions),
     };
@@ -125,32 +135,42 @@ async fn find(rpc: &Rpc, text: &str, version: &Version) -> Result<Found, Failure
     Ok(Found { did, cell, record, created_ms, updated_ms, latest })
 }
 
-fn at_version(rpc: &Rpc, subject: &Subject, version: u32) -> Result<Cell, Failure> {
+fn at_version(rpc: &Rpc, subject: &Subject, latest: &Cell, version: u32) -> Result<Cell, Failure> {
     let bytes = rpc.node.store.version(&subject.key(), version).expect("the body store can be read");
-    bytes.map(|bytes| Cell::from_bytes(&bytes).expect("the store holds encoded cells only")).ok_or(Failure::NotFound)
+    let cell = bytes.map(|bytes| Cell::from_bytes(&bytes).expect("the store holds encoded cells only"));
+    cell.ok_or(if (1..latest.version).contains(&version) && !rpc.node.is_archive() { Failure::Pruned } else { Failure::NotFound })
 }
 
 /// The last version whose block is not after `time`: a binary search over the versions.
 async fn at_time(rpc: &Rpc, subject: &Subject, latest: &Cell, time: &str) -> Result<Cell, Failure> {
     let time: jiff::Timestamp = time.parse().map_err(|_| Failure::InvalidOptions)?;
     let time_ms = u64::try_from(time.as_millisecond()).map_err(|_| Failure::NotFound)?;
+    // What was in force before the oldest block that is here cannot be told.
+    let oldest = rpc.node.reads.oldest();
+    if oldest > 1 && latest.created_height < oldest && timestamp(rpc, oldest).await.is_some_and(|oldest_ms| time_ms < oldest_ms) {
+        return Err(Failure::Pruned);
+    }
     let (mut before, mut after) = (0, latest.version.saturating_add(1));
     while after - before > 1 {
         let middle = before + (after - before) / 2;
-        let cell = up_to_version(rpc, subject, middle)?;
-        if timestamp(rpc, cell.updated_height).await.unwrap_or(0) <= time_ms {
+        // A version that is gone, and one whose block is, were in force before the oldest block that is here.
+        let changed_ms = match up_to_version(rpc, subject, middle) {
+            Some(cell) => timestamp(rpc, cell.updated_height).await.unwrap_or(0),
+            None => 0,
+        };
+        if changed_ms <= time_ms {
             before = middle;
         } else {
             after = middle;
         }
     }
-    up_to_version(rpc, subject, before)
+    up_to_version(rpc, subject, before).ok_or(Failure::NotFound)
 }
 
 /// The newest version up to this one: the first release did not keep what one block wrote and replaced.
-fn up_to_version(rpc: &Rpc, subject: &Subject, version: u32) -> Result<Cell, Failure> {
+fn up_to_version(rpc: &Rpc, subject: &Subject, version: u32) -> Option<Cell> {
     let found = rpc.node.store.version_up_to(&subject.key(), version).expect("the body store can be read");
-    found.map(|(_, bytes)| Cell::from_bytes(&bytes).expect("the store holds encoded cells only")).ok_or(Failure::NotFound)
+    found.map(|(_, bytes)| Cell::from_bytes(&bytes).expect("the store holds encoded cells only"))
 }
 
 async fn timestamp(rpc: &Rpc, height: u64) -> Option<u64> {

@@ -105,6 +105,12 @@ async fn limit(State(rpc): State<Rpc>, client: ClientAddress, request: Request, 
     }
 }
 
+/// What this node no longer has, or never had.
+fn pruned(node: &Node) -> ApiError {
+    let oldest = node.reads.oldest();
+    ApiError::new(Slug::Pruned).detail(format!("this node keeps blocks from height {oldest} on; ask an archive node"))
+}
+
 /// Bytes as text: base64url without padding.
 fn encode(bytes: &[u8]) -> String {
     BASE64URL_NOPAD.encode(bytes)

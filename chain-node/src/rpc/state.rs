@@ -82,5 +82,7 @@ pub(super) async fn status(State(rpc): State<Rpc>) -> Json<Status> {
         validators: seen(&membership.current.validators),
         observers: seen(&membership.current.observers),
         progressing: node.progress.check(now).is_ok(),
+        oldest_height: node.reads.oldest(),
+        archive: node.is_archive(),
     })
 }

@@ -131,13 +131,18 @@ pub(super) async fn receipt(
     responses(
         (status = 200, body = TransactionAnswer),
         (status = 400, description = "not an id", body = wire::problem::Problem),
-        (status = 404, description = "not final, or in a block that this node no longer has", body = wire::problem::Problem),
+        (status = 404, description = "not final", body = wire::problem::Problem),
+        (status = 410, description = "final, in a block older than what this node keeps: its receipt is here, and an archive node has the \
+                                      block", body = wire::problem::Problem),
     )
 )]
 pub(super) async fn transaction(State(rpc): State<Rpc>, Path(id): Path<String>) -> Result<Json<TransactionAnswer>, ApiError> {
     let id = TransactionId(hash(&id)?);
-    let found = find(&rpc.node, &id).await;
-    found.map(Json).ok_or_else(|| ApiError::new(Slug::NotFound).detail("this node has no final block with this transaction"))
+    match find(&rpc.node, &id).await {
+        Some(found) => Ok(Json(found)),
+        None if rpc.node.receipt(&id).await.is_some() => Err(super::pruned(&rpc.node)),
+        None => Err(ApiError::new(Slug::NotFound).detail("this node has no final block with this transaction")),
+    }
 }
 
 /// A finalized transaction, if this node has its block.

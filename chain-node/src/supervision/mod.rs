@@ -167,6 +167,11 @@ impl<E: Environment> Rounds<E> {
             return Ok(true);
         }
         if self.next <= tip {
+            let oldest = self.node.reads.oldest();
+            if self.next < oldest {
+                // Pruned, or never here.
+                (self.next, self.parent) = (oldest, None);
+            }
             if self.parent.is_none() {
                 self.parent = self.header(self.next - 1).await;
             }
@@ -194,8 +199,10 @@ impl<E: Environment> Rounds<E> {
     /// Checks one block; gives its header.
     async fn check(&self, height: u64, parent: Option<Header>) -> Result<Option<Header>, StoreError> {
         let Some(block) = self.node.reads.block(height).await else {
-            // A node that was brought up from a snapshot, or prunes, has no blocks below some height: then there is no parent either.
-            let faults: &[Fault] = if parent.is_some() { &[Fault::BlockMissing] } else { &[] };
+            // A node that began with a later state has no blocks below some height: then there is no parent either. The parent of one
+            // that is pruned may have been read before.
+            let lost = parent.is_some() && height >= self.node.reads.oldest();
+            let faults: &[Fault] = if lost { &[Fault::BlockMissing] } else { &[] };
             self.findings().set(height, "block", faults, self.now_ms())?;
             return Ok(None);
         };
@@ -260,7 +267,8 @@ impl<E: Environment> Rounds<E> {
             Ok(cell) => {
                 height = cell.updated_height;
                 self.before = Some((*key, cell));
-                if self.node.store.body(&cell.body)?.is_none() {
+                // A version that is pruned meanwhile takes its body along.
+                if self.node.store.body(&cell.body)?.is_none() && self.node.store.version(key, number)?.is_some() {
                     faults.push(Fault::Body);
                 }
                 // A block may become final between the two reads: what differs is looked at once more.

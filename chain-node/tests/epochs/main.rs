@@ -6,4 +6,5 @@
 mod changes;
 mod equivocation;
 mod late;
+mod pruned;
 mod world;

@@ -8,6 +8,7 @@ use chain_node::{
         network::{Channels, Links},
         types::{Finalization, PublicKey, Scheme},
     },
+    folder::ITEMS_PER_FILE,
     genesis::Checked,
     node::{self, Node, Parts},
     store::Store,
@@ -35,7 +36,7 @@ use ledger::{
     transaction::{Body, Sender, Transaction, Unsigned},
 };
 use sha2::{Digest as _, Sha256};
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, num::NonZeroU64, sync::Arc, time::Duration};
 
 /// Blocks of an epoch here.
 pub(crate) const EPOCH: u64 = 12;
@@ -99,6 +100,14 @@ fn genesis(validators: usize) -> Genesis {
     }
 }
 
+/// What nodes keep.
+pub(crate) struct Keeping {
+    /// Items of the engine's files.
+    pub(crate) items_per_file: NonZeroU64,
+    /// The last blocks that each node keeps; an archive all.
+    pub(crate) blocks: fn(&str) -> Option<u64>,
+}
+
 struct Running {
     node: Arc<Node<Context>>,
     task: Handle<()>,
@@ -109,6 +118,9 @@ pub(crate) struct World {
     pub(crate) oracle: Oracle<PublicKey, Context>,
     pub(crate) genesis: Checked,
     stores: BTreeMap<String, Arc<Store>>,
+    keeping: Keeping,
+    /// How often the disk of a node was emptied.
+    wiped: BTreeMap<String, u32>,
     running: BTreeMap<String, Running>,
     sequence: u64,
     starts: u64,
@@ -116,6 +128,11 @@ pub(crate) struct World {
 
 /// Runs a test in virtual time.
 pub(crate) fn run<F: Future<Output = ()>>(validators: usize, seed: u64, test: impl FnOnce(World) -> F) {
+    run_keeping(validators, seed, Keeping { items_per_file: ITEMS_PER_FILE, blocks: |_| None }, test);
+}
+
+/// Runs a test in which some nodes prune.
+pub(crate) fn run_keeping<F: Future<Output = ()>>(validators: usize, seed: u64, keeping: Keeping, test: impl FnOnce(World) -> F) {
     let config = deterministic::Config::new().with_seed(seed).with_timeout(Some(Duration::from_secs(1_800)));
     deterministic::Runner::new(config).start(|context| async move {
         let genesis = Checked::new(genesis(validators)).unwrap();
@@ -136,8 +153,8 @@ pub(crate) fn run<F: Future<Output = ()>>(validators: usize, seed: u64, test: im
                 oracle.add_link(from.clone(), to.clone(), link()).await.unwrap();
             }
         }
-        let stores = BTreeMap::new();
-        let mut world = World { context, oracle, genesis, stores, running: BTreeMap::new(), sequence: 0, starts: 0 };
+        let (stores, wiped, running) = Default::default();
+        let mut world = World { context, oracle, genesis, stores, keeping, wiped, running, sequence: 0, starts: 0 };
         for place in 0..validators {
             world.start(&word(place)).await;
         }
@@ -170,6 +187,23 @@ pub(crate) async fn channels(
 impl World {
     /// Starts the node with this key, on what it had on its disk.
     pub(crate) async fn start(&mut self, word: &str) {
+        self.start_asking(word, None).await;
+    }
+
+    /// Ends the node and empties its disk.
+    pub(crate) async fn wipe(&mut self, word: &str) {
+        self.kill(word).await;
+        self.stores.remove(word);
+        *self.wiped.entry(word.to_owned()).or_default() += 1;
+    }
+
+    /// What the names of a node's partitions begin with.
+    pub(crate) fn prefix(&self, word: &str) -> String {
+        format!("{}-{}", word.replace(' ', "-"), self.wiped.get(word).copied().unwrap_or(0))
+    }
+
+    /// Starts the node, which asks for a state for so long if it has none.
+    pub(crate) async fn start_asking(&mut self, word: &str, sync_patience: Option<Duration>) {
         let key = public(word);
         let links = Links {
             channels: channels(&self.oracle, &key).await,
@@ -184,8 +218,12 @@ impl World {
             store,
             consensus: Consensus { min_interval_ms: 50, heartbeat_ms: 300, leader_timeout_ms: 1_000, worker_threads: 1 },
             mempool: Mempool::default(),
-            partition: word.replace(' ', "-"),
-            protection: node::Protection::default(),
+            files: engine::Files { prefix: self.prefix(word), items_per_file: self.keeping.items_per_file },
+            protection: node::Protection {
+                keep_blocks: (self.keeping.blocks)(word),
+                sync_patience,
+                ..node::Protection::default()
+            },
         };
         self.starts += 1;
         let context = self.context.child("node").with_attribute("start", self.starts);

@@ -479,6 +479,26 @@ impl City {
     }
 }
 
+/// The trust root after every change of validators that a node proves, from the genesis on: nothing of it is believed.
+pub(crate) async fn follow(city: &City, place: usize) -> TrustRoot {
+    let mut root = city.root.clone();
+    for epoch in 1.. {
+        let (status, answer) = city.json::<Value>(place, &format!("/v1/epochs/{epoch}")).await;
+        if status != StatusCode::OK {
+            assert_eq!(status, StatusCode::NOT_FOUND, "{answer}");
+            break;
+        }
+        let change: ProvenState = serde_json::from_value(answer).unwrap();
+        let decode = |text: &String| BASE64URL_NOPAD.decode(text.as_bytes()).unwrap();
+        let (cell, body) = (change.cell.as_ref().map(decode), change.body.as_ref().map(decode));
+        let (header, certificate, proof) = (decode(&change.header), decode(&change.certificate), decode(&change.proof));
+        let answer =
+            Answer { header: &header, certificate: &certificate, cell: cell.as_deref(), body: body.as_deref(), proof: &proof };
+        assert_eq!(root.follow(&answer).unwrap(), epoch);
+    }
+    root
+}
+
 fn genesis(names: &[String], dir: &Path) -> Genesis {
     let public = |word: &str| -> PublicKey { key(word).public_key() };
     Genesis {

@@ -31,7 +31,7 @@ async fn search(city: &City, query: &str) -> Vec<Found> {
 }
 
 /// The identity of `word` with a second device: two versions.
-async fn two_versions(city: &City, word: &str) -> (String, Hash) {
+pub(crate) async fn two_versions(city: &City, word: &str) -> (String, Hash) {
     let (create, inception) = city.new_identity(word).await;
     city.finalize(0, &create).await;
     let device = key(word);

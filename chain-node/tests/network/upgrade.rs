@@ -25,6 +25,8 @@ async fn the_data_of_the_version_before_guards_goes_on() {
     let mut city = City::prepare(1).await;
     unpack(&mut city);
     fs::remove_file(city.folder(0).join("key.guard")).unwrap();
+    // The size of files is the folder's, whatever the configuration says for new ones.
+    city.configure(0, "[storage]\nitems_per_file = 128\nkeep_blocks = 1024\n");
     city.spawn(0).await;
     city.wait_until("the old blocks and a new one", async |city| city.height(0).await > 6).await;
     for number in 0..6 {
@@ -34,6 +36,8 @@ async fn the_data_of_the_version_before_guards_goes_on() {
     let (transaction, _) = city.new_identity("after the upgrade").await;
     assert_eq!(city.finalize(0, &transaction).await.outcome, Outcome::Applied);
     assert!(city.folder(0).join("key.guard").exists(), "it is guarded from now on");
+    let format = fs::read_to_string(city.folder(0).join("data/format.json")).unwrap();
+    assert!(format.contains("\"format\":1") && !format.contains("items_per_file"), "{format}");
     assert_eq!(city.terminate(0).await, Some(0));
     let config = city.folder(0).join("config.toml");
     let seen = city.done(&["verify", "--config", config.to_str().unwrap()]).await;

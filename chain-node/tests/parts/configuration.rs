@@ -27,6 +27,26 @@ fn the_example_loads_and_its_paths_are_relative_to_the_file() {
     assert_eq!(config.mempool.transactions, config::Mempool::default().transactions);
 }
 
+/// N048: a configuration of before these keys is an archive's; one that would keep too little is refused by name.
+#[test]
+fn a_configuration_without_the_keys_of_pruning_is_an_archives() {
+    let older: String = example()
+        .lines()
+        .filter(|line| !line.starts_with("keep_blocks") && !line.starts_with("items_per_file"))
+        .map(|line| format!("{line}\n"))
+        .collect();
+    let config = load(&older).unwrap();
+    assert_eq!((config.storage.keep_blocks, config.storage.items_per_file), (0, chain_node::folder::ITEMS_PER_FILE));
+    assert_eq!(load(&example().replace("keep_blocks = 0", "keep_blocks = 1024")).unwrap().storage.keep_blocks, 1_024);
+    for (from, to) in
+        [("keep_blocks = 0", "keep_blocks = 1023"), ("= 16384", "= 63"), ("= 16384", "= 0"), ("= 16384", "= 1048577")]
+    {
+        let said = load(&example().replace(from, to)).unwrap_err();
+        let key = from.split(' ').next().filter(|word| *word != "=").unwrap_or("items_per_file");
+        assert!(said.contains(key), "{to}: {said}");
+    }
+}
+
 #[test]
 fn an_unknown_field_is_refused_by_name() {
     let error = load(&example().replace("heartbeat_ms", "hartbeat_ms")).unwrap_err();

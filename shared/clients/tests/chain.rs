@@ -346,3 +346,48 @@ async fn what_is_prepared_is_for_this_ledger_and_this_sender() {
     elsewhere.unsigned.genesis = [0; 32];
     assert!(matches!(client.submit_prepared(&elsewhere).await, Err(ChainError::WrongSigner)));
 }
+
+/// A node with the recorded state that prunes, or that has this older part of the ledger too.
+async fn keeping(history: Value, transaction: Option<StatusCode>) -> Url {
+    let node = Node::with(&[(anchor(), recorded()["after"].clone())]);
+    let problem =
+        transaction.map(|status| (status, Json(json!({"type": "urn:yufu:problem:pruned", "title": "", "status": 410}))));
+    let app = Router::new()
+        .route("/v1/state/{key}", get(state))
+        .with_state(node)
+        .route("/v1/history/{key}", get(move || async move { Json(history) }))
+        .route(
+            "/v1/transactions/{id}",
+            get(move || async move { problem.map_or(StatusCode::NOT_FOUND.into_response(), IntoResponse::into_response) }),
+        );
+    serve(app).await
+}
+
+/// N048: a node that no longer has old versions or blocks is passed over for one that has; where there is none the client says what happened,
+/// and not that the ledger is away or that there is no such transaction.
+#[tokio::test]
+async fn a_node_that_prunes_is_passed_over_for_an_archive() {
+    let newest = client(vec![keeping(json!(null), None).await]).get(&anchor()).await.unwrap().cell.unwrap();
+    let version = json!({
+        "version": newest.version, "status": newest.status, "created_height": newest.created_height,
+        "updated_height": newest.updated_height, "updated_at_ms": null, "body": null, "transactions": [],
+    });
+    let history = |versions: Value, pruned: bool| json!({"key": key_of(&anchor()), "latest_version": newest.version, "versions": versions, "next": null, "pruned": pruned});
+    let gone = Some(StatusCode::GONE);
+    let pruned = keeping(history(json!([]), true), gone).await;
+    let archive = keeping(history(json!([version]), false), None).await;
+    let id = transaction("applied").id();
+
+    let (_, versions) = client(vec![pruned.clone(), archive]).history(&anchor(), None, 9).await.unwrap().value.unwrap();
+    assert_eq!(versions.len(), 1);
+    let (_, versions) = client(vec![pruned.clone()]).history(&anchor(), None, 9).await.unwrap().value.unwrap();
+    assert_eq!(versions.len(), 0, "what there is, without an error");
+    let unaware = keeping(json!(null), None).await;
+    for nodes in [vec![pruned.clone()], vec![pruned.clone(), nobody()], vec![unaware.clone(), pruned.clone()]] {
+        let failure = client(nodes).transaction(&id).await.unwrap_err();
+        assert!(matches!(failure, ChainError::Pruned { .. }), "{failure}");
+        assert_eq!((failure.slug(), failure.is_temporary()), ("ledger-pruned", false));
+        assert!(failure.sentence().en.contains("archive node"));
+    }
+    assert_eq!(client(vec![unaware]).transaction(&id).await.unwrap(), None);
+}

@@ -127,6 +127,12 @@ pub struct Status {
     pub observers: Vec<ValidatorStatus>,
     /// Whether blocks are being finalized.
     pub progressing: bool,
+    /// Height of the oldest block here from which on none is missing.
+    #[serde(default)]
+    pub oldest_height: u64,
+    /// Whether this node has every block and every version of a record, and keeps them.
+    #[serde(default)]
+    pub archive: bool,
 }
 
 /// A validator as one node sees it.
@@ -187,6 +193,9 @@ pub struct Blocks {
     pub blocks: Vec<BlockSummary>,
     /// `before` of the next page; absent on the last one.
     pub next: Option<u64>,
+    /// Whether there are older blocks that this node does not have: an archive node has them.
+    #[serde(default)]
+    pub pruned: bool,
 }
 
 /// A finalized transaction with everything needed to check that it stands in its block.
@@ -274,6 +283,9 @@ pub struct History {
     pub versions: Vec<RecordVersion>,
     /// `before` of the next page; absent on the last one.
     pub next: Option<u32>,
+    /// Whether there are older versions that this node does not have: an archive node has them.
+    #[serde(default)]
+    pub pruned: bool,
 }
 
 /// What an id may name.

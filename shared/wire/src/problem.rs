@@ -75,6 +75,8 @@ slugs! {
     Conflict = "conflict", 409, "状态已发生变化，请刷新后重试。", "The state has changed meanwhile. Reload and try again.";
     /// Used up or ended.
     Gone = "gone", 410, "此链接已使用或已失效，请重新开始。", "This link has been used or has expired. Start again.";
+    /// It was on this ledger node, which keeps only the newest blocks; another one may keep it.
+    Pruned = "pruned", 410, "该节点只保留最近的区块，请向归档节点查询。", "This node keeps only the newest blocks. Ask an archive node.";
     /// The body is larger than allowed.
     TooLarge = "too-large", 413, "内容过大，请缩小后重试。", "The content is too large. Make it smaller and try again.";
     /// Understood, but refused.

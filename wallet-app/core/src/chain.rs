@@ -129,6 +129,9 @@ pub enum LedgerError {
         /// How many are left.
         epochs_left: u64,
     },
+    /// What is asked for is older than what the nodes that answer keep.
+    #[error("the nodes that answer keep only the newest blocks")]
+    Pruned,
     /// Answers came without a proof that holds.
     #[error("no node proved its answer: {0}")]
     Unproven(String),
@@ -145,6 +148,7 @@ impl From<ChainError> for LedgerError {
             ChainError::Refused(refusal) => Self::Refused(refusal),
             ChainError::Unreadable(_) => Self::Unknown,
             ChainError::Following { known, wanted } => Self::Following { epochs_left: wanted.saturating_sub(known) },
+            ChainError::Pruned { .. } => Self::Pruned,
             ChainError::Unproven { .. }
             | ChainError::Undecodable { .. }
             | ChainError::UnprovenTransaction { .. }
@@ -173,6 +177,11 @@ impl LedgerError {
                 "ledger-silent",
                 format!("已等待 {waited_seconds} 秒，账本没有应答。您的操作没有丢失，请检查网络后重试。"),
                 format!("The ledger gave no answer within {waited_seconds} seconds. Nothing is lost; check the network and try again."),
+            ),
+            Self::Pruned => (
+                "ledger-pruned",
+                "所连接的账本节点只保留最近的区块，查不到这么早的记录。请更换为归档节点，或稍后再试。".to_owned(),
+                "The ledger's nodes that answer keep only the newest blocks and no longer have this. Use an archive node, or try again later.".to_owned(),
             ),
             Self::Following { epochs_left } => (
                 "ledger-following",

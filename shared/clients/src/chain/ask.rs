@@ -128,10 +128,15 @@ impl Nodes {
     }
 }
 
-/// A lie is worth more to whoever reads the error than a silence.
+/// A lie is worth more to whoever reads the error than a node that has forgotten, and that more than a silence.
 fn graver(kept: Option<ChainError>, new: ChainError) -> ChainError {
+    let weight = |error: &ChainError| match error {
+        ChainError::Unproven { .. } | ChainError::Forked { .. } | ChainError::UnprovenTransaction { .. } => 2,
+        ChainError::Pruned { .. } => 1,
+        _ => 0,
+    };
     match kept {
-        Some(kept @ (ChainError::Unproven { .. } | ChainError::Forked { .. } | ChainError::UnprovenTransaction { .. })) => kept,
+        Some(kept) if weight(&kept) > weight(&new) || weight(&kept) == 2 => kept,
         Some(_) | None => new,
     }
 }

@@ -46,6 +46,12 @@ pub enum ChainError {
         #[source]
         source: TransactionProofError,
     },
+    /// It is final, and older than what this node keeps. An archive node has it.
+    #[error("ledger node {host} keeps only the newest blocks and no longer has this one; no archive node was found")]
+    Pruned {
+        /// The node.
+        host: String,
+    },
     /// A node speaks of an epoch and does not prove who its validators are.
     #[error("ledger node {host} does not prove who validates in epoch {epoch}")]
     UnprovenEpoch {
@@ -103,6 +109,7 @@ impl ChainError {
             | Self::UnprovenTransaction { .. }
             | Self::UnprovenEpoch { .. }
             | Self::Unreadable(_) => "ledger-unproven",
+            Self::Pruned { .. } => "ledger-pruned",
             Self::Forked { .. } => "ledger-forked",
             Self::Following { .. } => "ledger-following",
             Self::NotFinalized { .. } => "ledger-not-finalized",
@@ -120,6 +127,7 @@ impl ChainError {
             | Self::Undecodable { .. }
             | Self::UnprovenTransaction { .. }
             | Self::UnprovenEpoch { .. }
+            | Self::Pruned { .. }
             | Self::Forked { .. }
             | Self::Unreadable(_)
             | Self::Refused(_)
@@ -143,6 +151,10 @@ impl ChainError {
                     "A ledger node's answer could not be verified and was not believed. Try again later and tell the operator.",
                 )
             }
+            Self::Pruned { .. } => Localized::new(
+                "所询问的账本节点只保留最近的区块。请添加一个归档节点，或联系系统管理员。",
+                "The ledger nodes that were asked keep only the newest blocks. Add an archive node, or tell the operator.",
+            ),
             Self::Forked { .. } => Localized::new(
                 "账本节点出示了两份互相矛盾、均有签名的记录。请停止使用，并立即告知系统管理员。",
                 "The ledger's validators signed two histories that contradict each other. Stop, and tell the operator at once.",

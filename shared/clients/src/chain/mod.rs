@@ -39,6 +39,7 @@ use ledger::records::{
 use ledger::transaction::{Anchor, NewReceipt, Transaction, TransactionId};
 use url::Url;
 use wire::chain::{History, NotBase64, ProvenState, RecordVersion, TransactionAnswer, TransactionBytes};
+use wire::problem::Slug;
 
 use self::ask::Nodes;
 pub use self::ask::{HEDGE_DELAY, NEWER_TIMEOUT};
@@ -150,13 +151,16 @@ impl ChainClient {
     /// block is proved; that it is in none is a node's word. What became of it is in its receipt ([`Self::receipt`]).
     ///
     /// # Errors
-    /// As [`Self::get`]; [`ChainError::UnprovenTransaction`] when a node's proof does not hold.
+    /// As [`Self::get`]; [`ChainError::UnprovenTransaction`] when a node's proof does not hold; [`ChainError::Pruned`] when it is final and
+    /// no node that answers keeps its block any more.
     pub async fn transaction(&self, id: &TransactionId) -> Result<Option<(Transaction, Header)>, ChainError> {
         let asked = self.nodes.ask(|index| self.transaction_from(index, id), Option::is_some).await;
-        match (asked.answer, asked.others.is_empty()) {
+        match (asked.answer, asked.failure) {
             (Some(found), _) => Ok(found),
-            (None, false) => Ok(None),
-            (None, true) => Err(asked.failure.unwrap_or(ChainError::NoNodes)),
+            // One that knows of it is heard before those that do not.
+            (None, Some(pruned @ ChainError::Pruned { .. })) => Err(pruned),
+            (None, _) if !asked.others.is_empty() => Ok(None),
+            (None, failure) => Err(failure.unwrap_or(ChainError::NoNodes)),
         }
     }
 
@@ -166,6 +170,9 @@ impl ChainClient {
         let answer = http::json::<TransactionAnswer>(&node.host, self.http.get(url), "a proved transaction").await;
         let answer = match answer {
             Err(error) if error.status() == Some(404) => return Ok(None),
+            Err(error) if error.status() == Some(Slug::Pruned.status()) => {
+                return Err(ChainError::Pruned { host: node.host.clone() });
+            }
             answer => answer?,
         };
         let bytes = answer.to_bytes().map_err(|error| self.undecodable(index, error))?;
@@ -183,7 +190,8 @@ impl ChainClient {
 
     /// The newest version of a record, proved, and what a node tells of the versions before `before` (or of all), newest first, at most
     /// `limit`: at most 100. Only the newest can be proved: it must be there, and is held to the proof; an older one is the node's word. Whoever
-    /// relies on one looks at the transactions that it names ([`Self::transaction`]): who wrote it, signed, in a final block.
+    /// relies on one looks at the transactions that it names ([`Self::transaction`]): who wrote it, signed, in a final block. A node that
+    /// prunes is passed over for one that has older versions; where there is none, the versions end early.
     ///
     /// # Errors
     /// As [`Self::get`]; [`ChainError::Undecodable`] when the versions contradict the proof or each other.
@@ -195,8 +203,9 @@ impl ChainClient {
     ) -> Result<AsOf<Option<(Cell, Vec<RecordVersion>)>>, ChainError> {
         let proven = self.get(subject).await?;
         let Some(cell) = proven.cell else { return Ok(as_of(&proven, None)) };
-        let asked = self.nodes.ask(|index| self.history_from(index, subject, before, limit, &cell), |_| true).await;
-        let versions = asked.answer.ok_or_else(|| asked.failure.unwrap_or(ChainError::NoNodes))?;
+        let asked = self.nodes.ask(|index| self.history_from(index, subject, before, limit, &cell), |(_, pruned)| !pruned).await;
+        let longest = || asked.others.into_iter().max_by_key(|(versions, _)| versions.len());
+        let (versions, _) = asked.answer.or_else(longest).ok_or_else(|| asked.failure.unwrap_or(ChainError::NoNodes))?;
         Ok(as_of(&proven, Some((cell, versions))))
     }
 
@@ -207,7 +216,7 @@ impl ChainClient {
         before: Option<u32>,
         limit: u8,
         newest: &Cell,
-    ) -> Result<Vec<RecordVersion>, ChainError> {
+    ) -> Result<(Vec<RecordVersion>, bool), ChainError> {
         let node = self.nodes.node(index)?;
         let mut url = node.path(&["v1", "history", &URL_SAFE_NO_PAD.encode(subject.key())])?;
         url.query_pairs_mut().append_pair("limit", &limit.to_string());
@@ -231,8 +240,9 @@ impl ChainClient {
                 && version.created_height == newest.created_height
                 && (version.version != newest.version || is_newest(version))
         };
-        if descends && !is_behind && history.versions.len() <= usize::from(limit) && history.versions.iter().all(fits) {
-            Ok(history.versions)
+        let hidden = is_behind && !history.pruned;
+        if descends && !hidden && history.versions.len() <= usize::from(limit) && history.versions.iter().all(fits) {
+            Ok((history.versions, history.pruned))
         } else {
             Err(ChainError::Undecodable { host: node.host.clone(), field: "history" })
         }
