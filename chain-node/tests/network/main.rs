@@ -4,6 +4,7 @@
 
 mod backups;
 mod city;
+mod clock;
 mod damage;
 mod disk;
 mod finality;

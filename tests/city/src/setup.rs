@@ -10,9 +10,30 @@ use anyhow::{Context, Result, bail};
 /// The Kubo release that the blob store is tested against. (0.43.1 replaces a dependency by a fork that the module proxy does not have.)
 const KUBO: &str = "github.com/ipfs/kubo@v0.43.0";
 
+/// What the tests do to validators by the system's own means.
+struct Tool {
+    package: &'static str,
+    purpose: &'static str,
+    installed: fn() -> bool,
+}
+
+const TOOLS: [Tool; 4] = [
+    Tool { package: "libfaketime", purpose: "wrong clocks", installed: || faketime().is_some() },
+    Tool { package: "iproute2", purpose: "network namespaces", installed: || in_path("ip") },
+    Tool { package: "nftables", purpose: "cut lines", installed: || in_path("nft") },
+    Tool { package: "strace", purpose: "failing system calls", installed: || in_path("strace") },
+];
+
+/// Those that are not there.
+fn missing_tools() -> impl Iterator<Item = &'static Tool> {
+    TOOLS.iter().filter(|tool| !(tool.installed)())
+}
+
 /// What to install, if anything, as sentences.
 pub fn missing() -> Vec<String> {
-    let mut missing = Vec::new();
+    let mut missing: Vec<String> = missing_tools()
+        .map(|tool| format!("{}, from Debian's packages, for tests of {} (apt-get install {0})", tool.package, tool.purpose))
+        .collect();
     if postgres_binaries().is_none() {
         missing.push("PostgreSQL server, from Debian's packages (apt-get install postgresql)".to_owned());
     }
@@ -24,6 +45,10 @@ pub fn missing() -> Vec<String> {
 
 /// Installs what is missing. Does nothing the second time.
 pub fn install() -> Result<()> {
+    for tool in missing_tools() {
+        apt_install(tool.package)?;
+        anyhow::ensure!((tool.installed)(), "apt-get installed {}, but it is not where it is looked for", tool.package);
+    }
     if postgres_binaries().is_none() {
         apt_install("postgresql")?;
         postgres_binaries().context("apt-get installed postgresql, but initdb is not under /usr/lib/postgresql")?;
@@ -87,6 +112,19 @@ pub fn kubo() -> Option<PathBuf> {
     let named = std::env::var_os("YUFU_KUBO").map(PathBuf::from);
     let in_path = std::env::var_os("PATH").into_iter().flat_map(|p| std::env::split_paths(&p).collect::<Vec<_>>());
     named.into_iter().chain(in_path.chain(go_binaries()).map(|folder| folder.join("ipfs"))).find(|path| path.is_file())
+}
+
+/// Whether a program is installed: also where only root looks.
+fn in_path(name: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).chain(["/usr/sbin".into(), "/sbin".into()]).any(|folder| folder.join(name).is_file())
+}
+
+/// The library that shows a process another time.
+fn faketime() -> Option<PathBuf> {
+    let folders = std::fs::read_dir("/usr/lib").ok()?;
+    let mut paths = folders.filter_map(|folder| Some(folder.ok()?.path().join("faketime/libfaketimeMT.so.1")));
+    paths.find(|path| path.is_file())
 }
 
 /// The folder with `initdb` and `postgres`, the newest version first.
