@@ -10,6 +10,7 @@ mod disk;
 mod finality;
 mod governance;
 mod monitoring;
+mod partition;
 mod reads;
 mod recovery;
 mod restart;
