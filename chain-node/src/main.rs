@@ -10,7 +10,7 @@ use chain_node::{
     folder::{self, DataFolder},
     genesis, govern,
     guard::{self, VoteGuard},
-    key,
+    key, kill_points,
     node::{self, Parts, Protection},
     offline, rpc,
     store::Store,
@@ -246,6 +246,7 @@ fn note_panics() {
 fn run(config: Config) -> anyhow::Result<ExitCode> {
     telemetry::init();
     note_panics();
+    kill_points::announce()?;
     let genesis = genesis::load(&config.genesis)?;
     let ledger = genesis.genesis.hash();
     let key = key::load(&config.key_file)?;

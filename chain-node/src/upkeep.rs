@@ -11,6 +11,7 @@ use crate::{
     },
     epoch_changes::EpochChange,
     guard::{Round, Start, VoteGuard},
+    kill_points::{self, Point},
     neighbours::{self, Answer, BadTip, Certified, CheckTip, Outgoing, Question, Tip},
     node::Node,
     store::StoreError,
@@ -137,6 +138,7 @@ pub async fn complete_bodies<E: Environment>(clock: E, node: Arc<Node<E>>) -> Re
             cells.push((key, cell.version, bytes));
         }
         fetched += bodies.complete(&clock, &cells, &hashes).await?;
+        kill_points::reach(Point::BodiesKept);
     }
     node.store.set_incomplete(false)?;
     tracing::info!(cells = looked_at, fetched, "every record body of the state is here");

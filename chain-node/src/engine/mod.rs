@@ -10,6 +10,7 @@ pub mod certificate;
 mod consensus;
 mod early;
 pub mod epochs;
+mod liar;
 mod limits;
 pub mod members;
 pub mod network;
@@ -20,6 +21,7 @@ pub mod scheme;
 mod storage;
 mod sync;
 pub mod types;
+mod vote_tap;
 pub mod witness;
 
 pub use self::limits::max_message_size;
@@ -34,7 +36,7 @@ use self::{
     pacing::{Pace, Paced},
     types::{Environment, Marshal, PublicKey, State, Stateful},
 };
-use crate::mempool::Mempool;
+use crate::{kill_points::Point, mempool::Mempool};
 use commonware_broadcast::buffered;
 use commonware_consensus::{
     Reporters,
@@ -119,12 +121,15 @@ where
     let cache = storage::cache();
     let genesis = node.application.genesis_block().clone();
 
-    let resolver =
-        backfill::init(context.child("backfill"), backfill_config(&me, peers.clone(), blocker.clone()), channels.backfill);
+    let resolver = backfill::init(
+        context.child("backfill"),
+        backfill_config(&me, peers.clone(), blocker.clone()),
+        liar::lying(channels.backfill),
+    );
     let (broadcast, buffer) = buffered::Engine::new(context.child("broadcast"), broadcast_config(&me, peers.clone()));
     broadcast.start(channels.broadcast);
     let (probe, probe_mailbox) = Probe::new(probe_config(&context, &epochs, blocker.clone()));
-    probe.start(channels.probe);
+    probe.start(liar::lying(channels.probe));
 
     prepare(channels.mempool).await;
     let plan = SyncPlan::init(context.child("plan"), &prefix).await;
@@ -136,7 +141,7 @@ where
         context.child("state_sync"),
         state_sync_config(&me, peers, blocker.clone()),
     );
-    state_actor.start(channels.state_sync);
+    state_actor.start(vote_tap::counted(liar::lying(channels.state_sync), Point::StateArrives));
     let (stateful_actor, stateful) = StatefulActor::new(
         context.child("stateful"),
         StatefulConfig {

@@ -13,7 +13,10 @@ use super::{
     network::Directory,
     types::{Digest, Environment, Marshal, PublicKey},
 };
-use crate::engine::block::Block;
+use crate::{
+    engine::block::Block,
+    kill_points::{self, Point},
+};
 use commonware_actor::Feedback;
 use commonware_consensus::{Heightable as _, Reporter, marshal::Update, simplex::config::Floor, types::Height};
 use commonware_cryptography::Digestible as _;
@@ -279,9 +282,11 @@ where
                 return false;
             },
         }
+        kill_points::reach(Point::EpochStored);
         let Some(entered) = self.enter(next, digest).await else {
             return false;
         };
+        kill_points::reach(Point::EpochEntered);
         let left = std::mem::replace(active, entered).epoch;
         // The votes of the epoch that was left stay until the next boundary: a node that stops before this one is acknowledged begins
         // in it again, and must know what it signed. Those of the epoch before it can go.
