@@ -17,6 +17,7 @@ pub mod configs;
 pub mod control;
 pub mod drills;
 pub mod front;
+pub mod kill_points;
 pub mod ledger_bench;
 pub mod load;
 pub mod members;
@@ -30,6 +31,7 @@ pub mod soak;
 pub mod strangers;
 pub mod topology;
 pub mod tour;
+pub mod votes;
 pub mod world;
 
 /// The text at a JSON pointer.
