@@ -154,6 +154,17 @@ fn the_wallets_app_sees_the_core_and_only_one_file_may_import_tauri() {
     }
 }
 
+/// A build that can be told to end itself or to lie is asked for on the command line, by who tests: no manifest turns that on.
+#[test]
+fn no_build_that_is_shipped_can_be_made_to_fail() {
+    for path in tracked().iter().filter(|path| path.ends_with("Cargo.toml")) {
+        let text = read(path);
+        // The simulation has a test of this name.
+        let turned_on = text.lines().find(|line| line.contains("faults\"") && *line != "name = \"faults\"");
+        assert_eq!(turned_on, None, "{path}");
+    }
+}
+
 #[test]
 fn no_source_file_is_longer_than_600_lines_of_code() {
     for path in tracked().iter().filter(|p| p.ends_with(".rs")) {

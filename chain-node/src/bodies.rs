@@ -3,6 +3,7 @@
 //! A body is asked for by its hash and taken only with that hash, so it does not matter who gives it.
 
 use crate::{
+    kill_points::{self, Point},
     neighbours::{BadTip, Neighbours},
     store::{Additions, Store, StoreError},
 };
@@ -77,6 +78,7 @@ impl Bodies {
     ) -> Result<Vec<Arc<[u8]>>, StoreError> {
         let found = self.neighbours.fetch(clock, hashes).await;
         let bodies = hashes.iter().copied().zip(found.iter().cloned()).collect();
+        kill_points::reach(Point::BodiesFetched);
         self.store.keep(&Additions { bodies, cells: cells.to_vec(), ..Additions::default() })?;
         Ok(found)
     }

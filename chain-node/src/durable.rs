@@ -2,6 +2,7 @@
 //!
 //! Assumes a file system whose rename is atomic. Refuses nothing; every error names the file.
 
+use crate::kill_points::{self, Point};
 use std::{
     fs::{self, File},
     io::{self, Write as _},
@@ -40,6 +41,7 @@ pub fn replace(path: &Path, content: &[u8]) -> Result<(), FileError> {
     let mut file = File::create(&beside).map_err(written)?;
     file.write_all(content).map_err(written)?;
     file.sync_all().map_err(written)?;
+    kill_points::reach(Point::FileBeside);
     fs::rename(&beside, path).map_err(written)?;
     sync_folder(path)
 }

@@ -6,7 +6,10 @@
 //! this key signs nothing up to the guard's mark, which a running network passes by itself. When the guard is lost too,
 //! nothing is signed until the other validators have said how far the ledger is. Refuses a guard of another key or ledger.
 
-use crate::durable::{self, FileError};
+use crate::{
+    durable::{self, FileError},
+    kill_points::{self, Point},
+};
 use data_encoding::HEXLOWER;
 use ledger::Hash;
 use serde::{Deserialize, Serialize};
@@ -278,7 +281,11 @@ impl VoteGuard {
         next.journal_from = from;
         // The token first: a folder that is ahead of the guard by an unused step is whole, one that is behind is not.
         let json = json(&next);
-        let written = self.records.replace(Which::Token, &json).and_then(|()| self.records.replace(Which::Guard, &json));
+        let written = self.records.replace(Which::Token, &json).and_then(|()| {
+            kill_points::reach(Point::GuardHalfWritten);
+            self.records.replace(Which::Guard, &json)
+        });
+        kill_points::reach(Point::GuardWritten);
         match written {
             Ok(()) => {
                 if state.reserved.is_none() {

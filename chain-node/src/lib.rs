@@ -22,6 +22,7 @@ pub mod guard;
 pub mod head;
 pub mod history;
 pub mod key;
+pub mod kill_points;
 pub mod kinds;
 pub mod mempool;
 pub mod neighbours;

@@ -12,7 +12,7 @@ use chain_node::{
     genesis::{self, Checked},
     govern,
     guard::{self, VoteGuard},
-    key,
+    key, kill_points,
     node::{self, Parts, Protection},
     offline, rpc,
     store::Store,
@@ -27,7 +27,7 @@ use commonware_runtime::{
 };
 use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
 use service_kit::{
-    Service,
+    Service, Shutdown,
     health::Check,
     layers::{self, Limits},
     telemetry,
@@ -40,7 +40,7 @@ use std::{
     path::{Path, PathBuf},
     process::{self, ExitCode},
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -141,6 +141,8 @@ fn simulate(arguments: &[OsString]) -> anyhow::Error {
 
 /// The disk of the data folder is full or fails: make room or replace it, then start the node again (sysexits: EX_IOERR).
 const EXIT_STORAGE: u8 = 74;
+/// The machine's clock was set back: start the node again, so that its timers begin anew (sysexits: EX_TEMPFAIL).
+const EXIT_CLOCK: u8 = 75;
 /// The node stopped because its own data or the engine contradicts itself (sysexits: EX_SOFTWARE).
 const EXIT_BROKEN: u8 = 70;
 
@@ -255,6 +257,7 @@ fn note_panics() {
 fn run(config: Config) -> anyhow::Result<ExitCode> {
     telemetry::init();
     note_panics();
+    kill_points::announce()?;
     let genesis = genesis::load(&config.genesis)?;
     let ledger = genesis.genesis.hash();
     let key = key::load(&config.key_file)?;
@@ -304,6 +307,7 @@ fn run(config: Config) -> anyhow::Result<ExitCode> {
         Ok(Ok(())) => return Ok(ExitCode::SUCCESS),
         Ok(Err(error)) => match error.downcast::<Stopped>() {
             Ok(Stopped::Disk) => EXIT_STORAGE,
+            Ok(Stopped::Clock) => EXIT_CLOCK,
             Ok(Stopped::Consensus) => exit_code(&disk),
             Err(other) => return Err(other),
         },
@@ -357,10 +361,12 @@ fn exit_code(disk: &Disk) -> u8 {
 }
 
 /// The node stopped by itself.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, Copy, thiserror::Error)]
 enum Stopped {
     #[error("the disk of the data folder is full")]
     Disk,
+    #[error("this machine's clock was set back")]
+    Clock,
     #[error("consensus ended by itself; the log says why")]
     Consensus,
 }
@@ -398,30 +404,41 @@ async fn serve(context: Context, config: Config, parts: Parts, settings: network
             tracing::warn!(%error, cause = %error.source, "this node cannot be backed up while it runs");
         }
     });
-    let full = Arc::new(AtomicBool::new(false));
-    let (exhausted, stop) = (full.clone(), shutdown.clone());
-    context.child("disk").spawn(move |context| async move {
-        upkeep::watch_disk(context, disk).await;
-        exhausted.store(true, Ordering::Relaxed);
-        stop.request();
-    });
+    let stopped: Arc<OnceLock<Stopped>> = Arc::default();
+    watch_machine(&context, disk, &shutdown, &stopped);
     let limits = rpc::Limits { requests_per_second: config.rpc.requests_per_second, event_streams: config.rpc.event_streams };
     let router = rpc::router(node.clone(), limits, shutdown.clone());
     let passage = Limits { trusted_proxies: config.rpc.trusted_proxies.clone(), ..Limits::default() };
     let router = layers::apply(router, &url, passage);
-    let ended = Arc::new(AtomicBool::new(false));
-    let end = ended.clone();
+    let end = stopped.clone();
     context.child("consensus").spawn(move |_| async move {
         let result = consensus.await;
         if !shutdown.is_requested() {
             tracing::error!(?result, "consensus ended by itself");
-            end.store(true, Ordering::Relaxed);
+            let _ = end.set(Stopped::Consensus);
             shutdown.request();
         }
     });
     service.run(router).await?;
-    anyhow::ensure!(!ended.load(Ordering::Relaxed), Stopped::Consensus);
+    if let Some(Stopped::Consensus) = stopped.get() {
+        return Err(Stopped::Consensus.into());
+    }
     context.stop(0, Some(Duration::from_secs(5))).await.context("the engine did not stop in time")?;
-    anyhow::ensure!(!full.load(Ordering::Relaxed), Stopped::Disk);
-    Ok(())
+    stopped.get().map_or(Ok(()), |why| Err((*why).into()))
+}
+
+/// Stops the node in order when its disk is full, or its clock was set back.
+fn watch_machine(context: &Context, disk: Arc<Disk>, shutdown: &Shutdown, stopped: &Arc<OnceLock<Stopped>>) {
+    let (stop, why) = (shutdown.clone(), stopped.clone());
+    context.child("disk").spawn(move |context| async move {
+        upkeep::watch_disk(context, disk).await;
+        let _ = why.set(Stopped::Disk);
+        stop.request();
+    });
+    let (stop, why) = (shutdown.clone(), stopped.clone());
+    context.child("clock").spawn(move |context| async move {
+        upkeep::watch_clock(context).await;
+        let _ = why.set(Stopped::Clock);
+        stop.request();
+    });
 }

@@ -4,6 +4,7 @@
 //! fork cannot put a wrong one in place. A block's bodies are on the disk before the block is acknowledged.
 //! The file can be thrown away: replaying the blocks fills it again.
 
+use crate::kill_points::{self, Point};
 use ledger::{
     Hash,
     cell::{CELL_BYTES, body_hash},
@@ -332,7 +333,10 @@ impl Store {
     /// # Errors
     /// When the file cannot be written.
     pub fn record(&self, height: u64, additions: &Additions) -> Result<(), StoreError> {
-        self.write(Some(height), additions)
+        kill_points::reach(Point::CommitBegins);
+        self.write(Some(height), additions)?;
+        kill_points::reach(Point::StoreCommitted);
+        Ok(())
     }
 
     /// Puts back or brings bodies and versions of blocks that are final already; on the disk when this returns.
@@ -376,6 +380,7 @@ impl Store {
                 transaction.open_table(FACTS)?.insert(HEIGHT, height)?;
             }
         }
+        kill_points::reach(Point::StoreWritten);
         transaction.commit()?;
         Ok(())
     }

@@ -11,6 +11,7 @@ use crate::{
     },
     epoch_changes::EpochChange,
     guard::{Round, Start, VoteGuard},
+    kill_points::{self, Point},
     neighbours::{self, Answer, BadTip, Certified, CheckTip, Outgoing, Question, Tip},
     node::Node,
     progress::Stall,
@@ -175,10 +176,36 @@ pub async fn complete_bodies<E: Environment>(clock: E, node: Arc<Node<E>>) -> Re
             cells.push((key, cell.version, bytes));
         }
         fetched += bodies.complete(&clock, &cells, &hashes).await?;
+        kill_points::reach(Point::BodiesKept);
     }
     node.store.set_incomplete(false)?;
     tracing::info!(cells = looked_at, fetched, "every record body of the state is here");
     Ok(())
+}
+
+/// How far the machine's clock may be set back while a node runs.
+const SET_BACK: Duration = Duration::from_secs(30);
+
+/// Looks at the machine's clock until it is set back. Timers of the engine and the limits of what may be sent to a peer are moments of that
+/// clock: after a step of a day this node would be silent for a day.
+pub async fn watch_clock<E: Environment>(clock: E) {
+    let began = (clock.current(), tokio::time::Instant::now());
+    let mut ahead = Duration::ZERO;
+    loop {
+        clock.sleep(LOOK_EVERY).await;
+        // Where the clock would be if nobody had set it, and how far ahead of that it was at most.
+        let unset = began.0 + began.1.elapsed();
+        let now = clock.current();
+        let behind = (unset + ahead).duration_since(now).unwrap_or_default();
+        if behind > SET_BACK {
+            tracing::error!(
+                seconds = behind.as_secs(),
+                "this machine's clock was set back: the node stops; start it again so that its timers begin anew"
+            );
+            return;
+        }
+        ahead = ahead.max(now.duration_since(unset).unwrap_or_default());
+    }
 }
 
 /// Looks at the disk until so little is free that the node must stop.

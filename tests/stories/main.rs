@@ -7,6 +7,7 @@
 
 mod clusters;
 mod first_login;
+mod kill_points;
 mod ledger;
 mod overload;
 mod refusals;
@@ -16,6 +17,12 @@ mod strangers;
 use std::sync::LazyLock;
 
 use tokio::sync::{Mutex, MutexGuard};
+
+/// What drills and soaks say goes to the test's output, which is shown when it fails.
+#[expect(clippy::print_stdout, reason = "a test's output is kept by the harness")]
+pub(crate) fn say(text: &str) {
+    println!("{text}");
+}
 
 /// One city at a time.
 pub(crate) async fn alone() -> MutexGuard<'static, ()> {

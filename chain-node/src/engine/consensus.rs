@@ -7,6 +7,7 @@ use super::{
     limits::{IO_BUFFER, MAILBOX},
     pacing::Paced,
     types::{Digest, Environment, PublicKey, Scheme},
+    vote_tap,
     witness::Witness,
 };
 use crate::engine::block::Block;
@@ -111,6 +112,6 @@ impl<E: Environment, B: Blocker<PublicKey = PublicKey>> Consensus<E, B> {
             fetch_retry_delay: FETCH_RETRY,
             forward: ForwardPolicy::SilentLeader,
         };
-        simplex::Engine::new(context, config).start(links.votes, links.certificates, links.requests)
+        simplex::Engine::new(context, config).start(vote_tap::around(links.votes), links.certificates, links.requests)
     }
 }

@@ -11,6 +11,7 @@ mod consensus;
 mod early;
 pub mod epochs;
 pub mod kept;
+mod liar;
 mod limits;
 mod lineage;
 pub mod members;
@@ -22,6 +23,7 @@ pub mod scheme;
 mod storage;
 mod sync;
 pub mod types;
+mod vote_tap;
 pub mod witness;
 
 use self::{
@@ -38,7 +40,7 @@ use self::{
     types::{Environment, Marshal, PublicKey, State, Stateful},
 };
 pub use self::{limits::max_message_size, storage::Files};
-use crate::{fork::Forks, mempool::Mempool, peers::Peers};
+use crate::{fork::Forks, kill_points::Point, mempool::Mempool, peers::Peers};
 use commonware_broadcast::buffered;
 use commonware_consensus::{
     Reporters,
@@ -139,12 +141,15 @@ where
     let cache = storage::cache();
     let genesis = node.application.genesis_block().clone();
 
-    let resolver =
-        backfill::init(context.child("backfill"), backfill_config(&me, peers.clone(), blocker.clone()), channels.backfill);
+    let resolver = backfill::init(
+        context.child("backfill"),
+        backfill_config(&me, peers.clone(), blocker.clone()),
+        liar::lying(channels.backfill),
+    );
     let (broadcast, buffer) = buffered::Engine::new(context.child("broadcast"), broadcast_config(&me, peers.clone()));
     broadcast.start(channels.broadcast);
     let (probe, probe_mailbox) = Probe::new(probe_config(&context, &epochs, blocker.clone()));
-    probe.start(channels.probe);
+    probe.start(liar::lying(channels.probe));
 
     prepare(channels.mempool).await;
     let plan = SyncPlan::init(context.child("plan"), &prefix).await;
@@ -157,7 +162,7 @@ where
         context.child("state_sync"),
         state_sync_config(&me, peers, blocker.clone()),
     );
-    state_actor.start(channels.state_sync);
+    state_actor.start(vote_tap::counted(liar::lying(channels.state_sync), Point::StateArrives));
     let (stateful_actor, stateful) = StatefulActor::new(
         context.child("stateful"),
         StatefulConfig {

@@ -13,7 +13,11 @@ use super::{
     network::Directory,
     types::{Digest, Environment, Marshal, PublicKey},
 };
-use crate::{engine::block::Block, peers::Peers};
+use crate::{
+    engine::block::Block,
+    kill_points::{self, Point},
+    peers::Peers,
+};
 use commonware_actor::Feedback;
 use commonware_consensus::{Heightable as _, Reporter, marshal::Update, simplex::config::Floor, types::Height};
 use commonware_cryptography::{Digestible as _, certificate::Scheme as _};
@@ -282,6 +286,7 @@ where
                 return false;
             },
         }
+        kill_points::reach(Point::EpochStored);
         // Who was not a member yet may still be catching up: its first turn is left out by all, and not by some of them.
         let members = self.parts.epochs.scheme(active.epoch).expect("this node is in this epoch");
         let (peers, now) = (self.parts.peers.clone(), self.context.current());
@@ -289,6 +294,7 @@ where
         let Some(entered) = self.enter(next, digest, here).await else {
             return false;
         };
+        kill_points::reach(Point::EpochEntered);
         let left = std::mem::replace(active, entered).epoch;
         // The votes of the epoch that was left stay until the next boundary: a node that stops before this one is acknowledged begins
         // in it again, and must know what it signed. Those of the epoch before it can go.

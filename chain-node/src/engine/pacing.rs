@@ -8,7 +8,10 @@ use super::{
     block::Block,
     types::{Consensus, Environment, Scheme, Stateful},
 };
-use crate::mempool::Mempool;
+use crate::{
+    kill_points::{self, Point},
+    mempool::Mempool,
+};
 use commonware_consensus::{Application, Handoff, marshal::ancestry::Ancestry};
 use commonware_cryptography::Digested;
 use commonware_macros::select;
@@ -93,7 +96,9 @@ impl<E: Environment> Application<E> for Paced<E> {
 
     async fn propose(&mut self, context: (E, Consensus), ancestry: impl Ancestry<Block>, input: ()) -> Option<Digested<Block>> {
         self.wait(&context.0, ancestry.clone()).await;
-        self.inner.propose(context, ancestry, input).await
+        let proposed = self.inner.propose(context, ancestry, input).await;
+        kill_points::reach(Point::BlockProposed);
+        proposed
     }
 
     async fn verify(&mut self, context: (E, Consensus), ancestry: impl Ancestry<Block>) -> bool {

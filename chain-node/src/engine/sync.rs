@@ -4,6 +4,7 @@
 //! and cannot deceive. Believes a floor only with a certificate of the validators.
 
 use super::types::{Digest, Scheme, Variant};
+use crate::kill_points::{self, Point};
 use commonware_glue::stateful::{SyncPlan, probe};
 use commonware_macros::select;
 use commonware_runtime::Clock;
@@ -27,7 +28,9 @@ pub(super) async fn choose_floor<E: Context>(
             Ok(floor) => {
                 let digest: Digest = floor.proposal.payload;
                 tracing::info!(%digest, "the state of this block is fetched from the validators");
-                plan.set_floor(floor).await
+                let plan = plan.set_floor(floor).await;
+                kill_points::reach(Point::SyncBegun);
+                plan
             },
             Err(_closed) => plan,
         },

@@ -8,6 +8,7 @@ use identity::{
     keys::Algorithm,
 };
 use ledger::{
+    block::Header,
     cell::Subject,
     genesis::{Genesis, Validator},
     governance::{Fraction, Governance, Parameters, Placement},
@@ -46,7 +47,7 @@ pub(crate) struct City {
     pub(crate) root: TrustRoot,
     nodes: Vec<Node>,
     http: reqwest::Client,
-    _dir: TempDir,
+    dir: TempDir,
     _alone: Option<MutexGuard<'static, ()>>,
 }
 
@@ -77,7 +78,12 @@ impl City {
 
     /// Like [`Self::prepare`], with a limit on the requests per second of one client.
     pub(crate) async fn prepare_with(validators: usize, requests_per_second: u32) -> Self {
-        Self::prepare_as(validators, requests_per_second, |genesis| genesis).await
+        Self::prepare_as(&here(validators), requests_per_second, |genesis| genesis).await
+    }
+
+    /// Prepares validators with these addresses, which are their own.
+    pub(crate) async fn prepare_on(hosts: Vec<String>) -> Self {
+        Self::prepare_as(&hosts, 100_000, |genesis| genesis).await
     }
 
     /// Prepares a ledger with epochs of so many blocks.
@@ -85,16 +91,17 @@ impl City {
         let approval = Fraction { numerator: 2, denominator: 3 };
         let parameters = Parameters { approval, voting_blocks: 100, notice_blocks: 1, placement: Placement::Advisory };
         let governance = Some(Governance { epoch_blocks, parameters });
-        Self::prepare_as(validators, 100_000, |genesis| Genesis { governance, ..genesis }).await
+        Self::prepare_as(&here(validators), 100_000, |genesis| Genesis { governance, ..genesis }).await
     }
 
     /// With a genesis that is changed before anybody sees it.
-    async fn prepare_as(validators: usize, requests_per_second: u32, change: impl FnOnce(Genesis) -> Genesis) -> Self {
+    async fn prepare_as(hosts: &[String], requests_per_second: u32, change: impl FnOnce(Genesis) -> Genesis) -> Self {
         let alone = ALONE.lock().await;
-        Self { _alone: Some(alone), ..Self::prepare_beside(validators, requests_per_second, change) }
+        Self { _alone: Some(alone), ..Self::prepare_beside(hosts, requests_per_second, change) }
     }
 
-    fn prepare_beside(validators: usize, requests_per_second: u32, change: impl FnOnce(Genesis) -> Genesis) -> Self {
+    fn prepare_beside(hosts: &[String], requests_per_second: u32, change: impl FnOnce(Genesis) -> Genesis) -> Self {
+        let validators = hosts.len();
         let dir = tempfile::tempdir().unwrap();
         let names: Vec<String> = (1..=validators).map(|number| format!("validator-{number}")).collect();
         let genesis = change(genesis(&names, dir.path()));
@@ -102,8 +109,8 @@ impl City {
         let ports = free_ports(validators * 3);
         let peers: Vec<String> = names
             .iter()
-            .zip(&ports)
-            .map(|(name, port)| format!("{{ name = \"{name}\", address = \"127.0.0.1:{port}\" }}"))
+            .zip(hosts.iter().zip(&ports))
+            .map(|(name, (host, port))| format!("{{ name = \"{name}\", address = \"{host}:{port}\" }}"))
             .collect();
         let mut nodes = Vec::new();
         for (place, name) in names.iter().enumerate() {
@@ -113,24 +120,25 @@ impl City {
             fs::write(folder.join("key"), HEXLOWER.encode(&*validator.to_bytes())).unwrap();
             fs::set_permissions(folder.join("key"), fs::Permissions::from_mode(0o600)).unwrap();
             chain_node::guard::create(&folder.join("key.guard"), validator.public_key().as_bytes()).unwrap();
+            let host = &hosts[place];
             let (p2p, rpc, admin) = (ports[place], ports[validators + place], ports[2 * validators + place]);
             let config = format!(
                 "genesis = \"../genesis.json\"\nkey_file = \"key\"\ndata_dir = \"data\"\n\
-                 [network]\nlisten = \"127.0.0.1:{p2p}\"\nallow_private_addresses = true\npeers = [{}]\n\
-                 [rpc]\nlisten = \"127.0.0.1:{rpc}\"\nadmin_listen = \"127.0.0.1:{admin}\"\nrequests_per_second = {requests_per_second}\n",
+                 [network]\nlisten = \"{host}:{p2p}\"\nallow_private_addresses = true\npeers = [{}]\n\
+                 [rpc]\nlisten = \"{host}:{rpc}\"\nadmin_listen = \"{host}:{admin}\"\nrequests_per_second = {requests_per_second}\n",
                 peers.join(", ")
             );
             fs::write(folder.join("config.toml"), config).unwrap();
             nodes.push(Node {
                 config: folder.join("config.toml"),
                 log: folder.join("log"),
-                url: format!("http://127.0.0.1:{rpc}"),
-                admin: format!("http://127.0.0.1:{admin}"),
+                url: format!("http://{host}:{rpc}"),
+                admin: format!("http://{host}:{admin}"),
                 process: None,
             });
         }
         let root = TrustRoot::from_genesis(genesis).unwrap();
-        Self { root, nodes, http: reqwest::Client::new(), _dir: dir, _alone: None }
+        Self { root, nodes, http: reqwest::Client::new(), dir, _alone: None }
     }
 
     /// Starts `validators` validators and waits until all serve and a block is final.
@@ -140,12 +148,12 @@ impl City {
 
     /// Like [`Self::start`], with a genesis that is changed before anybody sees it.
     pub(crate) async fn start_of(validators: usize, change: impl FnOnce(Genesis) -> Genesis) -> Self {
-        Self::prepare_as(validators, 100_000, change).await.serving().await
+        Self::prepare_as(&here(validators), 100_000, change).await.serving().await
     }
 
     /// Another ledger of so many validators on the same machine.
     pub(crate) async fn start_beside(&self, validators: usize, change: impl FnOnce(Genesis) -> Genesis) -> Self {
-        Self::prepare_beside(validators, 100_000, change).serving().await
+        Self::prepare_beside(&here(validators), 100_000, change).serving().await
     }
 
     async fn serving(mut self) -> Self {
@@ -252,6 +260,11 @@ impl City {
         let output = timeout(LIMIT, command.args(arguments).kill_on_drop(true).output()).await.expect("it ends").unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         serde_json::from_slice(&output.stdout).unwrap()
+    }
+
+    /// The consensus key of a validator.
+    pub(crate) fn validator_key(&self, place: usize) -> SecretKey {
+        validator_key(&format!("validator-{}", place + 1), self.dir.path())
     }
 
     /// The address of a validator's RPC.
@@ -529,14 +542,24 @@ fn genesis(names: &[String], dir: &Path) -> Genesis {
     }
 }
 
+/// The addresses of validators that share this machine's.
+fn here(validators: usize) -> Vec<String> {
+    vec!["127.0.0.1".to_owned(); validators]
+}
+
 /// Ports that nobody listens on now.
 fn free_ports(count: usize) -> Vec<u16> {
     let listeners: Vec<_> = (0..count).map(|_| std::net::TcpListener::bind("127.0.0.1:0").unwrap()).collect();
     listeners.iter().map(|listener| listener.local_addr().unwrap().port()).collect()
 }
 
+/// A block's header.
+pub(crate) fn header(block: &BlockAnswer) -> Header {
+    let bytes = BASE64URL_NOPAD.decode(block.block.as_bytes()).unwrap();
+    canonical::decode::<ledger::block::Block>(&bytes, bytes.len()).unwrap().header
+}
+
 /// The digest that a block's header has.
 pub(crate) fn digest(block: &BlockAnswer) -> Hash {
-    let bytes = BASE64URL_NOPAD.decode(block.block.as_bytes()).unwrap();
-    canonical::decode::<ledger::block::Block>(&bytes, bytes.len()).unwrap().header.digest()
+    header(block).digest()
 }

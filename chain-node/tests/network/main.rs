@@ -4,6 +4,7 @@
 
 mod backups;
 mod city;
+mod clock;
 mod damage;
 mod disk;
 mod finality;
@@ -11,6 +12,7 @@ mod governance;
 mod interfaces;
 mod liars;
 mod monitoring;
+mod partition;
 mod pruning;
 mod reads;
 mod recovery;

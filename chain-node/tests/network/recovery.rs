@@ -1,6 +1,10 @@
 //! A validator loses its data, its guard, its exclusiveness, or its room on the disk.
 
 use crate::city::{City, digest};
+#[cfg(feature = "faults")]
+use data_encoding::HEXLOWER;
+#[cfg(feature = "faults")]
+use identity::Signer as _;
 use ledger::{cell::Subject, receipt::Outcome};
 use std::{fs, time::Duration};
 use tokio::time::Instant;
@@ -145,4 +149,47 @@ async fn a_wiped_validator_learns_the_epochs_before_it_gets_the_state() {
     let config = city.folder(3).join("config.toml");
     let seen = city.done(&["verify", "--config", config.to_str().unwrap()]).await;
     assert!(seen["certificates"].as_u64().unwrap() > 0 && seen["first"].as_u64().unwrap() > 1, "{seen}");
+}
+
+/// REL-C9: one of those that a wiped validator asks gives altered blocks, certificates and state, or stops in the middle. The sync is
+/// finished by the others, everything is there, and one that alters is named in the log. (In a build with the feature `faults`.)
+#[cfg(feature = "faults")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wiped_validator_finishes_its_sync_beside_one_that_lies_and_names_it() {
+    const LIAR: usize = 1;
+    /// Whom a sync asks is chance: it is repeated until it asked the liar.
+    const SYNCS: usize = 8;
+    for manner in ["altered", "ending"] {
+        let mut city = City::prepare(4).await;
+        for place in [0, 2, 3] {
+            city.spawn(place).await;
+        }
+        city.spawn_under(LIAR, &["env", &format!("CHAIN_NODE_ANSWERS={manner}")]).await;
+        let liar = HEXLOWER.encode(city.validator_key(LIAR).public_key().as_bytes());
+        let named = |city: &City| city.log(3).lines().any(|line| line.contains(&liar) && line.contains("invalid"));
+        let mut known = Vec::new();
+        for sync in 0..SYNCS {
+            for number in 0..4 {
+                let (transaction, _) = city.new_identity(&format!("before {sync} {number}")).await;
+                known.push((city.finalize(0, &transaction).await, transaction));
+            }
+            city.kill(3).await;
+            fs::remove_dir_all(city.folder(3).join("data")).unwrap();
+            finalize_past(&city, &format!("while away {sync}"), city.height(0).await + 1).await;
+            let tip = city.height(0).await;
+            city.spawn(3).await;
+            city.wait_until("the tip on the wiped validator", async |city| city.height(3).await >= tip).await;
+            for (receipt, transaction) in &known {
+                assert_eq!(city.receipt(3, transaction, 5_000).await.as_ref(), Ok(receipt));
+            }
+            let (after, _) = city.new_identity(&format!("after {sync}")).await;
+            let receipt = city.finalize(0, &after).await;
+            city.wait_until("the newest block", async |city| city.receipt(3, &after, 1_000).await.is_ok()).await;
+            assert_eq!(digest(&city.block(3, receipt.height).await), digest(&city.block(0, receipt.height).await));
+            if manner == "ending" || named(&city) {
+                break;
+            }
+        }
+        assert_eq!(named(&city), manner == "altered", "{manner}: {}", city.log(3));
+    }
 }

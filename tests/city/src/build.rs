@@ -9,8 +9,8 @@ use anyhow::{Context, Result, bail};
 /// The packages whose binaries the city runs.
 const PACKAGES: [&str; 4] = ["chain-node", "issuer-service", "verifier-service", "yufu-wallet"];
 
-/// Set by `cargo city-test`, whose `cargo test --workspace` has built the binaries already: they are the subjects of their packages'
-/// integration tests.
+/// Set by `cargo city-test`, whose `cargo test --workspace` has built the binaries already, the node with its kill points: they are the
+/// subjects of their packages' integration tests.
 pub const ALREADY_BUILT: &str = "YUFU_PROGRAMS_BUILT";
 
 /// Builds the binaries, once in a process; cargo shows its progress on standard error.
@@ -19,12 +19,22 @@ pub fn binaries() -> Result<()> {
         return Ok(());
     }
     static BUILT: OnceLock<Result<(), String>> = OnceLock::new();
-    BUILT.get_or_init(|| build().map_err(|e| format!("{e:#}"))).clone().map_err(anyhow::Error::msg)
+    BUILT.get_or_init(|| build(&PACKAGES, &[]).map_err(|e| format!("{e:#}"))).clone().map_err(anyhow::Error::msg)
 }
 
-fn build() -> Result<()> {
+/// Builds the binaries, and in place of the node one that ends itself at named points when its environment says so.
+pub fn with_kill_points() -> Result<()> {
+    binaries()?;
+    if std::env::var_os(ALREADY_BUILT).is_some() {
+        return Ok(());
+    }
+    build(&["chain-node"], &["--features", "chain-node/faults"])
+}
+
+fn build(packages: &[&str], features: &[&str]) -> Result<()> {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.current_dir(workspace()).arg("build").arg("--bins").args(PACKAGES.iter().flat_map(|p| ["--package", p]));
+    cargo.current_dir(workspace()).arg("build").arg("--bins").args(packages.iter().flat_map(|p| ["--package", p]));
+    cargo.args(features);
     if release() {
         cargo.arg("--release");
     }

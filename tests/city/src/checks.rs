@@ -29,7 +29,7 @@ pub fn run() -> Result<()> {
         }
         Ok(())
     };
-    test(&["test", "--workspace", "--features", "blobs/kubo"])?;
+    test(&["test", "--workspace", "--features", "blobs/kubo,chain-node/faults"])?;
     say("\nEvery test passed.");
     Ok(())
 }

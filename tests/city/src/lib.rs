@@ -18,6 +18,7 @@ pub mod configs;
 pub mod control;
 pub mod drills;
 pub mod front;
+pub mod kill_points;
 pub mod ledger_bench;
 pub mod load;
 pub mod members;
@@ -32,6 +33,7 @@ pub mod soak;
 pub mod strangers;
 pub mod topology;
 pub mod tour;
+pub mod votes;
 pub mod world;
 
 /// The text at a JSON pointer.

@@ -1,7 +1,7 @@
 //! Child processes: started with a log file, awaited by their `READY` line, ended by pid.
 
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -83,6 +83,15 @@ impl Process {
         }
     }
 
+    /// Waits until it ends by itself.
+    pub async fn ended(&mut self, limit: Duration) -> Result<ExitStatus> {
+        let ended = tokio::time::timeout(limit, self.child.wait()).await;
+        let ended = ended.with_context(|| {
+            format!("{} had not ended after {limit:?}; its log ends:\n{}", self.spec.name, tail(&self.spec.log))
+        })?;
+        ended.with_context(|| format!("waiting for the end of {}", self.spec.name))
+    }
+
     /// The name.
     pub fn name(&self) -> &str {
         &self.spec.name
@@ -149,7 +158,7 @@ impl Process {
 }
 
 /// The last lines of a log.
-fn tail(log: &Path) -> String {
+pub(crate) fn tail(log: &Path) -> String {
     let text = std::fs::read(log).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
     let lines: Vec<&str> = text.lines().rev().take(20).collect();
     lines.into_iter().rev().collect::<Vec<_>>().join("\n")

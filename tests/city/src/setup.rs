@@ -16,10 +16,30 @@ const KUBO: &str = "github.com/ipfs/kubo@v0.43.0";
 const CJK_FONTS: &str = "/usr/share/fonts/opentype/noto";
 /// Folders whose npm packages the tests need.
 const NPM_FOLDERS: [&str; 2] = ["wallet-app/ui", "tests/ui"];
+/// What the tests do to validators by the system's own means.
+struct Tool {
+    package: &'static str,
+    purpose: &'static str,
+    installed: fn() -> bool,
+}
+
+const TOOLS: [Tool; 4] = [
+    Tool { package: "libfaketime", purpose: "wrong clocks", installed: || faketime().is_some() },
+    Tool { package: "iproute2", purpose: "network namespaces", installed: || in_path("ip") },
+    Tool { package: "nftables", purpose: "cut lines", installed: || in_path("nft") },
+    Tool { package: "strace", purpose: "failing system calls", installed: || in_path("strace") },
+];
+
+/// Those that are not there.
+fn missing_tools() -> impl Iterator<Item = &'static Tool> {
+    TOOLS.iter().filter(|tool| !(tool.installed)())
+}
 
 /// What to install, if anything, as sentences.
 pub fn missing() -> Vec<String> {
-    let mut missing = Vec::new();
+    let mut missing: Vec<String> = missing_tools()
+        .map(|tool| format!("{}, from Debian's packages, for tests of {} (apt-get install {0})", tool.package, tool.purpose))
+        .collect();
     if postgres_binaries().is_none() {
         missing.push("PostgreSQL server, from Debian's packages (apt-get install postgresql)".to_owned());
     }
@@ -39,6 +59,10 @@ pub fn missing() -> Vec<String> {
 
 /// Installs what is missing. Does nothing the second time.
 pub fn install() -> Result<()> {
+    for tool in missing_tools() {
+        apt_install(&[tool.package])?;
+        anyhow::ensure!((tool.installed)(), "apt-get installed {}, but it is not where it is looked for", tool.package);
+    }
     if postgres_binaries().is_none() {
         apt_install(&["postgresql"])?;
         postgres_binaries().context("apt-get installed postgresql, but initdb is not under /usr/lib/postgresql")?;
@@ -117,6 +141,19 @@ pub fn kubo() -> Option<PathBuf> {
 pub fn chromium() -> Option<PathBuf> {
     let named = std::env::var_os("YUFU_CHROMIUM").map(PathBuf::from);
     named.into_iter().chain(["/usr/bin/chromium".into(), "/usr/bin/google-chrome".into()]).find(|path| path.is_file())
+}
+
+/// Whether a program is installed: also where only root looks.
+fn in_path(name: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).chain(["/usr/sbin".into(), "/sbin".into()]).any(|folder| folder.join(name).is_file())
+}
+
+/// The library that shows a process another time.
+fn faketime() -> Option<PathBuf> {
+    let folders = std::fs::read_dir("/usr/lib").ok()?;
+    let mut paths = folders.filter_map(|folder| Some(folder.ok()?.path().join("faketime/libfaketimeMT.so.1")));
+    paths.find(|path| path.is_file())
 }
 
 /// The folder with `initdb` and `postgres`, the newest version first.

@@ -14,14 +14,15 @@ use identity::keys::{Algorithm, SecretKey, Signer as _};
 use ledger::records::RecordId;
 use ledger::transaction::{Body, Sender};
 
+use crate::kill_points;
 use crate::observe::{Observer, anchor, now};
 use crate::plan::{Plan, Size, entropy};
 use crate::world::{self, World};
 
 /// Clients that write at a time.
-const CLIENTS: usize = 6;
+pub(crate) const CLIENTS: usize = 6;
 /// When a killed validator counts as not coming back. How long it took is said; the goal of ten seconds is for a machine of its own.
-const REJOIN_LIMIT: Duration = Duration::from_secs(30);
+pub(crate) const REJOIN_LIMIT: Duration = Duration::from_secs(30);
 /// What a node logs when somebody votes twice.
 const TWO_VOTES: &str = "two votes that contradict each other";
 
@@ -37,6 +38,19 @@ pub struct Soak {
     /// Validators.
     #[arg(long, default_value_t = 4)]
     pub validators: usize,
+    /// Ends validators at every named point of their work instead, as often at each; builds a node that can be ended so.
+    #[arg(long)]
+    pub points: bool,
+    /// Only at this point; can be repeated.
+    #[arg(long, requires = "points")]
+    pub at: Vec<String>,
+}
+
+impl Soak {
+    /// The seed, drawn if none was given.
+    pub(crate) fn seed(&self) -> Result<u64> {
+        self.seed.map_or_else(|| entropy().map(u64::from_le_bytes), Ok)
+    }
 }
 
 /// Runs all rounds on a ledger of its own; says each.
@@ -44,7 +58,10 @@ pub struct Soak {
 /// # Errors
 /// The first thing that is not as it must be, with the seed.
 pub async fn run(soak: &Soak, say: &(dyn Fn(&str) + Sync)) -> Result<()> {
-    let seed = soak.seed.map_or_else(|| entropy().map(u64::from_le_bytes), Ok)?;
+    if soak.points {
+        return kill_points::run(soak, say).await;
+    }
+    let seed = soak.seed()?;
     say(&format!("seed {seed}; {} validators; {} rounds; {CLIENTS} clients write all the time", soak.validators, soak.rounds));
     let mut world = World::ledger_of(Size { validators: soak.validators, ..Size::default() }).await?;
     let mut ground = Ground::of(&world, seed)?;
@@ -64,10 +81,10 @@ pub async fn run(soak: &Soak, say: &(dyn Fn(&str) + Sync)) -> Result<()> {
 }
 
 /// A seeded sequence (SplitMix64): the same seed kills the same ones after the same delays.
-struct Dice(u64);
+pub(crate) struct Dice(pub(crate) u64);
 
 impl Dice {
-    fn below(&mut self, bound: u64) -> u64 {
+    pub(crate) fn below(&mut self, bound: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -76,17 +93,18 @@ impl Dice {
     }
 }
 
-struct Ground {
-    dice: Dice,
-    observer: Observer,
+pub(crate) struct Ground {
+    pub(crate) dice: Dice,
+    pub(crate) observer: Observer,
     plan: Plan,
-    acknowledged: Vec<RecordId>,
+    pub(crate) acknowledged: Vec<RecordId>,
     rejoined: Vec<Duration>,
-    compared: u64,
+    /// Up to this height all blocks are the same.
+    pub(crate) compared: u64,
 }
 
 impl Ground {
-    fn of(world: &World, seed: u64) -> Result<Self> {
+    pub(crate) fn of(world: &World, seed: u64) -> Result<Self> {
         Ok(Self {
             dice: Dice(seed),
             observer: Observer::of(world.plan())?,
@@ -139,7 +157,7 @@ impl Ground {
         let (written, rejoined) = futures::join!(clients, ended);
         let rejoined = rejoined?;
         let new: Vec<RecordId> = written.into_iter().flatten().collect();
-        self.check(&names, &victims, &new).await?;
+        self.check(&names, &victims, &new, &[]).await?;
         self.rejoined.extend(victims.iter().map(|_| rejoined));
         let line = format!(
             "{} killed {before} ms in, down {down} ms, back at the tip after {:.1} s; {} acknowledged",
@@ -151,13 +169,17 @@ impl Ground {
         Ok(line)
     }
 
-    async fn check(&mut self, names: &[String], victims: &[String], new: &[RecordId]) -> Result<()> {
+    /// All that must hold after a round. Those that are `young` took their state from the others and have no blocks before it.
+    pub(crate) async fn check(&mut self, names: &[String], victims: &[String], new: &[RecordId], young: &[String]) -> Result<()> {
         let heights = self.observer.heights(names).await;
         let tip = heights.values().max().copied().context("no validator answers")?;
         for name in names {
             self.observer.reaches(name, tip, REJOIN_LIMIT).await?;
         }
-        self.observer.same_blocks(names, self.compared + 1..=tip).await?;
+        let (young, whole): (Vec<String>, Vec<String>) = names.iter().cloned().partition(|name| young.contains(name));
+        self.observer.same_blocks(&whole, self.compared + 1..=tip).await?;
+        let at_the_tip: Vec<String> = whole.into_iter().take(1).chain(young).collect();
+        self.observer.same_blocks(&at_the_tip, [tip]).await?;
         self.compared = tip;
         // What was acknowledged just now, and some of all that was acknowledged before, by a killed one alone.
         let victim: Vec<&str> = victims.iter().take(1).map(String::as_str).collect();
@@ -186,7 +208,7 @@ impl Ground {
 }
 
 /// Writes until told otherwise; gives what was acknowledged with a proven receipt.
-async fn write_until(chain: &ChainClient, over: &AtomicBool) -> Vec<RecordId> {
+pub(crate) async fn write_until(chain: &ChainClient, over: &AtomicBool) -> Vec<RecordId> {
     let mut acknowledged = Vec::new();
     while !over.load(Ordering::Relaxed) {
         match write(chain).await {

@@ -1,6 +1,7 @@
 //! A running city: its processes, started in order, killed and restarted by name.
 
 use std::collections::BTreeMap;
+use std::process::ExitStatus;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -55,7 +56,16 @@ impl World {
 
     /// The validators of a plan alone, which somebody has looked over in its directory.
     pub async fn ledger_in(directory: tempfile::TempDir, plan: Plan) -> Result<Self> {
-        let mut world = Self { plan, processes: BTreeMap::new(), environments: BTreeMap::new(), _directory: Some(directory) };
+        Self::ledger_with(directory, plan, BTreeMap::new()).await
+    }
+
+    /// As [`Self::ledger_in`], with variables for the environment of the processes.
+    pub async fn ledger_with(
+        directory: tempfile::TempDir,
+        plan: Plan,
+        environments: BTreeMap<String, Vec<(String, String)>>,
+    ) -> Result<Self> {
+        let mut world = Self { plan, processes: BTreeMap::new(), environments, _directory: Some(directory) };
         world.start_all(&world.validator_names()).await?;
         world.register_party().await?;
         Ok(world)
@@ -101,6 +111,11 @@ impl World {
     /// Starts a process of the city and waits until it serves.
     pub async fn start(&mut self, name: &str) -> Result<()> {
         self.start_all(&[name.to_owned()]).await
+    }
+
+    /// Starts a process that will end by itself, and says how it ended.
+    pub async fn start_until_it_ends(&self, name: &str, limit: Duration) -> Result<ExitStatus> {
+        Process::spawn(&self.spec(name)?)?.ended(limit).await
     }
 
     /// Kills a process as a power cut would.
