@@ -96,10 +96,14 @@ fn the_same_transaction_waits_once_and_not_again_after_it_was_final() {
     let one = candidate("citizen", 1);
     assert_eq!(pool.insert(one.clone(), Origin::Local), Ok(true));
     assert_eq!(pool.insert(one.clone(), Origin::Peer), Ok(false));
-    assert!(pool.holds(&one.id, &one.transaction));
+    let unchecked = |leaf| pool.unchecked(&[one.id], &[leaf]);
+    let leaf = one.transaction.leaf();
+    assert!(unchecked(leaf).is_empty());
+    assert_eq!(unchecked([9; 32]), [0], "the same id with another signature was not checked");
     pool.finalized(1, [&one.id]);
     assert_eq!(pool.size(), (0, 0));
-    assert!(pool.knows(&one.id) && !pool.holds(&one.id, &one.transaction));
+    assert!(pool.knows(&one.id));
+    assert_eq!(unchecked(leaf), [0]);
     assert_eq!(pool.insert(one, Origin::Peer), Ok(false));
     assert!(!pool.waits(&HashSet::new()));
 }

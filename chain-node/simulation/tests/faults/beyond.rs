@@ -5,7 +5,7 @@ use chain_node::{
     engine::types::{Finalization, Scheme},
     fork::{Proof, Side},
 };
-use chain_simulation::{cast, scenario::Scenario};
+use chain_simulation::{Scenario, cast};
 use commonware_codec::{Copying, Decode as _};
 use commonware_cryptography::certificate::Verifier as _;
 use data_encoding::BASE64URL_NOPAD;
