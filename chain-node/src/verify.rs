@@ -293,3 +293,27 @@ pub fn bodies(store: &Store, seen: &mut Seen) -> Result<(), Fault> {
         Ok(())
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// REL-D3: what pruning left out is told from what is lost, and from a state that came from others.
+    #[test]
+    fn missing_blocks_are_pruned_never_here_or_lost() {
+        let seen = |first: u64| Seen { first, last: 300, state: 300, ..Seen::default() };
+        let (archive, pruned) = (Store::in_memory().unwrap(), Store::in_memory().unwrap());
+        pruned.set_pruned_below(128).unwrap();
+        let older = |store: &Store, first: u64| {
+            let mut seen = seen(first);
+            kept(store, &mut seen).map(|()| seen.older)
+        };
+        assert_eq!(older(&archive, 0).unwrap(), None);
+        assert!(older(&archive, 40).unwrap().unwrap().starts_with("never here"));
+        assert!(older(&pruned, 128).unwrap().unwrap().starts_with("pruned here"));
+        assert!(matches!(older(&pruned, 192), Err(Fault::Lost { kept: 128, first: 192 })));
+        archive.record(200, &crate::store::Additions::default()).unwrap();
+        let mut unexecuted = Seen { state: 0, ..seen(0) };
+        assert!(matches!(kept(&archive, &mut unexecuted), Err(Fault::State { .. })), "200 blocks were executed");
+    }
+}

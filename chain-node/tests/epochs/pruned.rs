@@ -131,7 +131,7 @@ fn pruned_nodes_prove_everything_that_is_true_now_and_an_archive_has_the_rest() 
         }
         pruned(&world, &word(0), 128).await;
         // Operations of the state go when there are more than the state's tree needs.
-        world.reach(&word(0), 420).await;
+        world.reach(&word(0), 300).await;
         let (here, there) =
             (files(&world, &word(0), "state-operations").await, files(&world, &word(3), "state-operations").await);
         assert!(here > 0 && here + 8 < there, "{here} files of operations, and an archive {there}");
