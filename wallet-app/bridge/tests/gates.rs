@@ -1,5 +1,11 @@
 //! Who may ask the bridge, and what it answers to everybody else.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "clippy's own exception covers test functions and not what they share"
+)]
+
 use std::path::Path;
 use std::sync::Arc;
 
