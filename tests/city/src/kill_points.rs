@@ -20,7 +20,7 @@ use crate::plan::{Plan, Size, write_secret};
 use crate::soak::{CLIENTS, Dice, Ground, REJOIN_LIMIT, Soak, write_until};
 use crate::votes::Votes;
 use crate::world::{self, World};
-use crate::{build, configs, processes};
+use crate::{build, configs};
 
 /// How long a validator may take until it comes to the point at which it ends: the end of an epoch, or the mark of its vote guard.
 const POINT_LIMIT: Duration = Duration::from_secs(180);
@@ -105,7 +105,7 @@ pub(crate) async fn run(soak: &Soak, say: &(dyn Fn(&str) + Sync)) -> Result<()> 
 }
 
 /// Once at each point of voting, committing and passing an epoch, with what must hold checked after each part. A state sync is left to
-/// the soak (see "Known limits" in `chain-node/README.md`).
+/// the soak.
 ///
 /// # Errors
 /// The first thing that is not as it must be.
@@ -210,8 +210,7 @@ impl Stage {
         let (written, rejoined) = futures::join!(clients, ended);
         let points: Vec<String> = cast.ends.iter().map(|(name, hits)| format!("{name} ({hits})")).collect();
         let what = format!("{} ended at {}", cast.victim, points.join(", "));
-        let rejoined =
-            rejoined.with_context(|| format!("{what}; its log ends:\n{}", processes::tail(&self.log_path(&cast.victim))))?;
+        let rejoined = rejoined.with_context(|| what.clone())?;
         let new: Vec<RecordId> = written.into_iter().flatten().collect();
         let young: Vec<String> = cast.wiped.then(|| cast.victim.clone()).into_iter().collect();
         self.ground.check(&names, std::slice::from_ref(&cast.victim), &new, &young).await.with_context(|| what.clone())?;
@@ -287,12 +286,9 @@ impl Stage {
         Ok(())
     }
 
-    fn log_path(&self, name: &str) -> PathBuf {
-        self.world.plan().directory().join("logs").join(format!("{name}.log"))
-    }
-
     fn log(&self, name: &str) -> Result<String> {
-        Ok(String::from_utf8_lossy(&std::fs::read(self.log_path(name))?).into_owned())
+        let log = std::fs::read(self.world.plan().folder("logs")?.join(format!("{name}.log")))?;
+        Ok(String::from_utf8_lossy(&log).into_owned())
     }
 }
 

@@ -22,7 +22,7 @@ use crate::world::{self, World};
 /// Clients that write at a time.
 pub(crate) const CLIENTS: usize = 6;
 /// When a killed validator counts as not coming back. How long it took is said; the goal of ten seconds is for a machine of its own.
-pub(crate) const REJOIN_LIMIT: Duration = Duration::from_secs(30);
+pub(crate) const REJOIN_LIMIT: Duration = Duration::from_secs(90);
 /// What a node logs when somebody votes twice.
 const TWO_VOTES: &str = "two votes that contradict each other";
 
