@@ -123,7 +123,18 @@ pub struct AuthorityRecord {
     pub may_sponsor: bool,
 }
 
+/// How the type begins whose accreditation makes an authority a supervisor; the authority's id follows. It is given, suspended and
+/// withdrawn by the same votes as any accreditation, or stands in the genesis. No credential is ever issued under it.
+pub const SUPERVISOR_ROLE: &str = "urn:yufu:role:supervisor:";
+
 impl AuthorityRecord {
+    /// Whether it may watch over every node: it is accredited for [`SUPERVISOR_ROLE`] with its own id. A suspended authority does
+    /// nothing, so ask [`Self::as_in_force`] for this.
+    pub fn supervises(&self) -> bool {
+        let own = |name: &String| name.strip_prefix(SUPERVISOR_ROLE) == Some(self.id.as_str());
+        self.accredited_types.iter().any(own)
+    }
+
     /// What the authority may do now, its cell considered: a suspended one is accredited for nothing and sponsors nobody.
     #[must_use]
     pub fn as_in_force(self, cell: &Cell) -> Self {
