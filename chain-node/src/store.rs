@@ -4,6 +4,7 @@
 //! fork cannot put a wrong one in place. A block's bodies are on the disk before the block is acknowledged.
 //! The file can be thrown away: replaying the blocks fills it again.
 
+use crate::directory;
 use ledger::{
     Hash,
     cell::{CELL_BYTES, body_hash},
@@ -13,8 +14,8 @@ use redb::{
 };
 use std::{path::Path, sync::Arc};
 
-const BODIES: TableDefinition<'_, &[u8; 32], &[u8]> = TableDefinition::new("bodies");
-const VERSIONS: TableDefinition<'_, (&[u8; 32], u32), &[u8; CELL_BYTES]> = TableDefinition::new("versions");
+pub(crate) const BODIES: TableDefinition<'_, &[u8; 32], &[u8]> = TableDefinition::new("bodies");
+pub(crate) const VERSIONS: TableDefinition<'_, (&[u8; 32], u32), &[u8; CELL_BYTES]> = TableDefinition::new("versions");
 /// Height → first seen here, in milliseconds since the Unix epoch.
 const SEEN: TableDefinition<'_, u64, u64> = TableDefinition::new("seen");
 const EPOCHS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("epochs");
@@ -24,10 +25,24 @@ const EVIDENCE: TableDefinition<'_, &[u8; 32], &[u8]> = TableDefinition::new("ev
 const FINDINGS: TableDefinition<'_, &[u8; 32], &[u8]> = TableDefinition::new("findings");
 /// (Height of the proposal, its id): the proposals in their order.
 const PROPOSALS: TableDefinition<'_, (u64, &[u8; 32]), ()> = TableDefinition::new("proposals");
-const FACTS: TableDefinition<'_, &str, u64> = TableDefinition::new("facts");
+/// The authorities that this ledger ever had.
+pub(crate) const AUTHORITIES: TableDefinition<'_, &str, ()> = TableDefinition::new("authorities");
+/// (Authority, attestation type) for every type that an authority ever was accredited for.
+pub(crate) const TYPES: TableDefinition<'_, (&str, &str), ()> = TableDefinition::new("types");
+/// (Sponsor, party) for every website and counter.
+pub(crate) const PARTIES: TableDefinition<'_, (&str, &str), ()> = TableDefinition::new("parties");
+/// Who came to the console, and who was turned away, in order.
+const ACCESS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("console access");
+pub(crate) const FACTS: TableDefinition<'_, &str, u64> = TableDefinition::new("facts");
 const HEIGHT: &str = "height";
 /// 1 while bodies may be missing that the state names.
 const INCOMPLETE: &str = "incomplete";
+
+/// 1 once the directory's tables stand for everything that was written before they were there.
+pub(crate) const DIRECTORY: &str = "directory";
+
+/// Entries of the console's log that are kept; the oldest go first.
+const MAX_ACCESS: u64 = 100_000;
 
 /// Bytes of the file kept in memory.
 const CACHE_BYTES: usize = 16 * 1024 * 1024;
@@ -58,7 +73,7 @@ pub struct Additions {
 
 /// The store of one node.
 #[derive(Debug)]
-pub struct Store(Database);
+pub struct Store(pub(crate) Database);
 
 impl Store {
     /// Opens or creates the store in one file.
@@ -95,9 +110,15 @@ impl Store {
         transaction.open_table(EVIDENCE)?;
         transaction.open_table(FINDINGS)?;
         transaction.open_table(PROPOSALS)?;
+        transaction.open_table(AUTHORITIES)?;
+        transaction.open_table(TYPES)?;
+        transaction.open_table(PARTIES)?;
+        transaction.open_table(ACCESS)?;
         transaction.open_table(FACTS)?;
         transaction.commit()?;
-        Ok(Self(database))
+        let store = Self(database);
+        store.complete_directory()?;
+        Ok(store)
     }
 
     /// The body with this hash. One that is damaged on the disk counts as missing.
@@ -195,6 +216,38 @@ impl Store {
         transaction.open_table(FINDINGS)?.insert(key, finding)?;
         transaction.commit()?;
         Ok(())
+    }
+
+    /// Adds an entry to the console's log; on the disk when this returns. Beyond [`MAX_ACCESS`] the oldest is dropped.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn note_access(&self, entry: &[u8]) -> Result<(), StoreError> {
+        let transaction = self.0.begin_write()?;
+        {
+            let mut table = transaction.open_table(ACCESS)?;
+            let next = table.last()?.map_or(0, |(number, _)| number.value() + 1);
+            table.insert(next, entry)?;
+            if let Some(oldest) = next.checked_sub(MAX_ACCESS) {
+                table.remove(oldest)?;
+            }
+        }
+        transaction.commit()?;
+        Ok(())
+    }
+
+    /// The newest entries of the console's log with their numbers, newest first, at most `count`; older than number `before`.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn accesses(&self, before: Option<u64>, count: usize) -> Result<Vec<(u64, Vec<u8>)>, StoreError> {
+        let table = self.0.begin_read()?.open_table(ACCESS)?;
+        let mut found = Vec::new();
+        for entry in table.range(..before.unwrap_or(u64::MAX))?.rev().take(count) {
+            let (number, bytes) = entry?;
+            found.push((number.value(), bytes.value().to_vec()));
+        }
+        Ok(found)
     }
 
     /// The height of the last block written here.
@@ -350,6 +403,7 @@ impl Store {
             for (key, version, cell) in &additions.cells {
                 versions.insert((key, *version), cell)?;
             }
+            directory::note(&transaction, additions)?;
             let mut proposals = transaction.open_table(PROPOSALS)?;
             for (proposed_at, id) in &additions.proposals {
                 proposals.insert((*proposed_at, id), ())?;

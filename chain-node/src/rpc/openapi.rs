@@ -22,6 +22,8 @@ use utoipa::OpenApi;
         super::statistics::statistics,
         super::epochs::epoch,
         super::events::events,
+        super::directory::directory,
+        super::directory::parties,
         super::governance::governance,
         super::identifiers::resolve,
     )
