@@ -12,6 +12,7 @@
 //! validators before; see `ledger::trust` for what that can and cannot show, and [`ChainClient::with_keeper`] to keep what was learned.
 
 mod ask;
+mod directory;
 mod epochs;
 mod error;
 mod governance;
@@ -42,6 +43,7 @@ use wire::chain::{History, NotBase64, ProvenState, RecordVersion, TransactionAns
 
 use self::ask::Nodes;
 pub use self::ask::{HEDGE_DELAY, NEWER_TIMEOUT};
+pub use self::directory::{AuthorityEntry, Page, PartyEntry, TypeEntry};
 pub use self::epochs::FOLLOW_TIMEOUT;
 use self::epochs::Known;
 pub use self::error::ChainError;
