@@ -13,6 +13,8 @@
     last = Date.now();
     try {
       const answer = await fetch("/console/live", { headers: { "accept-language": document.documentElement.lang } });
+      // The session is over: the page itself leads to the login.
+      if (answer.status === 401) return location.reload();
       if (!answer.ok) throw new Error(String(answer.status));
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
       target.replaceChildren(...page.body.childNodes);

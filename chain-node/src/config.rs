@@ -10,7 +10,7 @@ use std::{
     path::{Path, PathBuf},
     time::Duration,
 };
-use url::Url;
+use url::{Host, Url};
 
 /// One node.
 #[derive(Debug, Clone, Deserialize)]
@@ -26,6 +26,8 @@ pub struct Config {
     pub network: Network,
     /// The RPC that wallets and services use.
     pub rpc: Rpc,
+    /// The console on an address of its own, behind a login. Without it the console is on the admin socket, without one.
+    pub console: Option<Console>,
     /// Block production.
     #[serde(default)]
     pub consensus: Consensus,
@@ -156,6 +158,37 @@ fn default_event_streams() -> usize {
     256
 }
 
+/// The console on an address of its own.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Console {
+    /// Its socket.
+    pub listen: SocketAddr,
+    /// Where browsers reach it, if a proxy makes it another than `listen`. Over `http` only on this machine.
+    pub url: Option<Url>,
+}
+
+impl Console {
+    /// Where browsers reach it.
+    ///
+    /// # Errors
+    /// When there is no such URL.
+    pub fn url(&self) -> Result<Url, url::ParseError> {
+        self.url.clone().map_or_else(|| format!("http://{}/", self.listen).parse(), Ok)
+    }
+}
+
+/// Whether what is sent to this address cannot be read on the way: it is encrypted, or stays on this machine.
+fn is_private(url: &Url) -> bool {
+    let local = match url.host() {
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost",
+        None => false,
+    };
+    url.scheme() == "https" || (url.scheme() == "http" && local)
+}
+
 /// Block production.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -230,7 +263,13 @@ const MIN_ITEMS_PER_FILE: u64 = 64;
 const MAX_ITEMS_PER_FILE: u64 = 1 << 20;
 
 fn check(loaded: &Loaded<Config>) -> Result<(), ConfigError> {
-    let Config { network, rpc, consensus, storage, .. } = &loaded.value;
+    let Config { network, rpc, console, consensus, storage, .. } = &loaded.value;
+    if let Some(console) = console
+        && !console.url().is_ok_and(|url| is_private(&url))
+    {
+        let message = "must be https, or http on this machine: whoever can read the session's cookie on the way is logged in";
+        return Err(loaded.refuse("console.url", message));
+    }
     if consensus.leader_timeout_ms < consensus.heartbeat_ms.saturating_add(500) {
         return Err(loaded.refuse("consensus.leader_timeout_ms", "must exceed heartbeat_ms by 500 or more"));
     }

@@ -9,7 +9,7 @@ use crate::{
     mempool::{Mempool, Origin},
     neighbours::{Answer, Neighbours, Outgoing, Question},
     observations::Observations,
-    peers::Peers,
+    peers::{Offence, Peers},
     progress::milliseconds,
 };
 use borsh::{BorshDeserialize, BorshSerialize};
@@ -130,6 +130,7 @@ impl<B: Blocker<PublicKey = PublicKey>> Gossip<B> {
             }
             Err(error) => {
                 tracing::warn!(%peer, %error, "a validator sent a malformed message and is cut off");
+                self.peers.offends(peer.clone(), Offence::Message);
                 let _ = self.blocker.block(peer);
                 return;
             }
@@ -152,6 +153,7 @@ impl<B: Blocker<PublicKey = PublicKey>> Gossip<B> {
                 Err(AdmissionError::ExpiryTooFar { .. } | AdmissionError::IllFormed(_)) => {}
                 Err(error) => {
                     tracing::warn!(%peer, %error, "a validator sent a transaction that it should have refused and is cut off");
+                    self.peers.offends(peer.clone(), Offence::Transaction);
                     let _ = self.blocker.block(peer);
                     return;
                 }

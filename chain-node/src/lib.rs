@@ -6,6 +6,7 @@ pub mod backup_socket;
 pub mod bodies;
 pub mod config;
 pub mod console;
+pub mod directory;
 pub mod disk;
 pub mod durable;
 pub mod engine;

@@ -4,7 +4,7 @@ use anyhow::Context as _;
 use chain_node::{
     backup_socket,
     config::{self, Config, StateSync},
-    console,
+    console::{self, access},
     disk::{Condition, Disk},
     engine::{epochs::Epochs, network},
     folder::{self, DataFolder},
@@ -19,6 +19,7 @@ use chain_node::{
     topology, upkeep,
 };
 use clap::{Parser, Subcommand};
+use clients::{Clock, Environment};
 use commonware_cryptography::{Signer as _, ed25519::PrivateKey};
 use commonware_math::algebra::Random as _;
 use commonware_runtime::{
@@ -45,6 +46,7 @@ use std::{
     },
     time::Duration,
 };
+use url::Url;
 
 #[derive(Parser)]
 #[command(about = "A validator of the Yufu ledger", version)]
@@ -106,6 +108,8 @@ enum Command {
     Govern(Box<govern::Arguments>),
     /// Prints the proof that a validator's key stands for a name and an authority, for `govern propose admit-validator`.
     AdmissionProof(govern::AdmissionProof),
+    /// Answers the challenge of a console's login page with an authority's key; sends nothing.
+    ConsoleLogin(Box<access::command::Arguments>),
     /// Checks a genesis file and prints its hash.
     GenesisCheck {
         /// The genesis file (JSON).
@@ -158,6 +162,7 @@ fn main() -> ExitCode {
         Command::Keygen { file } => keygen(&file),
         Command::Govern(arguments) => govern::run(&arguments).map_err(Into::into),
         Command::AdmissionProof(arguments) => govern::admission_proof(&arguments).map_err(Into::into),
+        Command::ConsoleLogin(arguments) => access::command::run(&arguments, &Clock::system()).map_err(Into::into),
         Command::GenesisCheck { file, topology } => genesis_check(&file, topology.as_deref()),
         Command::Simulate { arguments } => Err(simulate(&arguments)),
     };
@@ -371,6 +376,17 @@ enum Stopped {
     Consensus,
 }
 
+/// The console: behind a login on an address of its own, or else on the operators' socket.
+fn with_console(service: Service, config: &Config, node: &Arc<rpc::Node>, url: &Url) -> anyhow::Result<Service> {
+    let shutdown = service.shutdown();
+    let Some(own) = &config.console else {
+        return Ok(service.operators(console::router(node.clone(), shutdown, url)));
+    };
+    let url = own.url().context("the console's address makes no URL")?;
+    let routes = console::guarded(node.clone(), shutdown, &url, &config.rpc.trusted_proxies, Environment::system());
+    Ok(service.listener("console", own.listen, routes))
+}
+
 async fn serve(context: Context, config: Config, parts: Parts, settings: network::Settings) -> anyhow::Result<()> {
     let links = network::connect(&context, parts.key.clone(), settings);
     let checked = parts.genesis.clone();
@@ -397,7 +413,7 @@ async fn serve(context: Context, config: Config, parts: Parts, settings: network
     let service = Service::new("chain-node", url.as_str(), config.rpc.listen, config.rpc.admin_listen);
     let service = service.check(progress).check(storage);
     let shutdown = service.shutdown();
-    let service = service.operators(console::router(node.clone(), shutdown.clone(), &url));
+    let service = with_console(service, &config, &node, &url)?;
     let backups = backup_socket::serve(node.clone(), checked, backup_socket::path(&config.data_dir));
     context.child("backups").spawn(|_| async move {
         if let Err(error) = backups.await {

@@ -192,7 +192,7 @@ where
     let mempool = Arc::new(Mempool::new(limits(&parts.mempool)));
     let first = parts.genesis.block::<E>();
     let head = Arc::new(Head::new(first.header().clone()));
-    let (peers, progress) = attention(&epochs, &parts.consensus);
+    let (peers, progress) = attention(&context, &epochs, &parts.consensus, links.blocker.clone());
     let (outgoing, sent) = mpsc::channel(neighbours::QUEUE);
     let neighbours = acquaint(&context, &epochs, outgoing.clone());
     let bodies = Bodies { store: store.clone(), neighbours: neighbours.clone() };
@@ -273,12 +273,29 @@ fn prosecute<E: Environment>(context: &E, node: &Arc<Node<E>>, key: &PrivateKey,
     context.child("evidence").spawn(|context| prosecution.run(context, accused));
 }
 
-/// Who is heard, and whether the ledger moves.
-fn attention(epochs: &Epochs, consensus: &config::Consensus) -> (Arc<Peers>, Arc<Progress>) {
+/// Who is heard and who is cut off, and whether the ledger moves.
+fn attention<E: Environment, B: Blocker<PublicKey = PublicKey>>(
+    context: &E,
+    epochs: &Epochs,
+    consensus: &config::Consensus,
+    blocker: B,
+) -> (Arc<Peers>, Arc<Progress>) {
     let peers = Arc::new(Peers::new(epochs.me(), epochs.membership()));
+    watch_cut_off(context, blocker, peers.clone());
     let patience = consensus.heartbeat() + consensus.leader_timeout() + GRACE;
     let progress = Arc::new(Progress::new(peers.clone(), patience));
     (peers, progress)
+}
+
+/// Notes whom the network cuts off and lets in again.
+fn watch_cut_off<E: Environment, B: Blocker<PublicKey = PublicKey>>(context: &E, mut blocker: B, peers: Arc<Peers>) {
+    context.child("cut_off").spawn(move |context| async move {
+        let mut blocked = blocker.blocked();
+        while let Some(now_blocked) = blocked.recv().await {
+            let keys: Vec<PublicKey> = now_blocked.iter().cloned().collect();
+            peers.cut_off_now(&keys, context.current());
+        }
+    });
 }
 
 /// Questions to the other members, whoever they are in each epoch.

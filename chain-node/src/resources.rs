@@ -8,6 +8,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
+use wire::chain::Cost;
 
 /// Clock ticks of the kernel's processor times per second: 100 on every Linux that programs see.
 const TICKS_PER_SECOND: u64 = 100;
@@ -80,6 +81,33 @@ impl Resources {
             cpu_ms: between(first.1.cpu_ms, last.1.cpu_ms),
             grown_bytes: between(first.1.disk_bytes, last.1.disk_bytes),
         }
+    }
+}
+
+/// Transactions from which on their cost is not mostly that of an idle node.
+pub const ENOUGH_TRANSACTIONS: u64 = 100;
+/// What a busy core is assumed to take, in watts, with its share of memory, power supply and cooling: between a small server's 5 and
+/// a large one's 20. Nothing here measures power.
+pub const ASSUMED_WATTS: u64 = 15;
+
+impl Taken {
+    /// What 1,000 transactions cost, everything that was taken shared among the `transactions` that became final in that time; `None`
+    /// while there are fewer than [`ENOUGH_TRANSACTIONS`], or the machine does not say.
+    pub fn cost(&self, transactions: u64) -> Option<Cost> {
+        if transactions < ENOUGH_TRANSACTIONS {
+            return None;
+        }
+        let for_a_thousand = |whole: u64| u64::try_from(u128::from(whole) * 1_000 / u128::from(transactions)).unwrap_or(u64::MAX);
+        let (whole_cpu_ms, grown) = (self.cpu_ms?, self.grown_bytes?);
+        // Watts times milliseconds are thousandths of a joule, and a watt-hour has 3,600 joules. Rounded once, at the end.
+        let energy = u128::from(whole_cpu_ms) * u128::from(ASSUMED_WATTS) * 1_000_000 / (3_600 * u128::from(transactions));
+        Some(Cost {
+            transactions,
+            cpu_ms: for_a_thousand(whole_cpu_ms),
+            disk_bytes: for_a_thousand(grown),
+            energy_uwh: u64::try_from(energy).unwrap_or(u64::MAX),
+            assumed_watts: ASSUMED_WATTS,
+        })
     }
 }
 
@@ -165,6 +193,25 @@ mod tests {
         resources.look(look(1_120, 900), 20_000);
         let taken = resources.taken();
         assert_eq!((taken.core_permille, taken.cpu_ms, taken.grown_bytes), (Some(2), Some(120), Some(400)));
+    }
+
+    /// X047, X079: the cost of 1,000 transactions is the whole of what was taken, shared; energy is processor time at the assumed watts.
+    #[test]
+    fn the_cost_of_a_thousand_transactions_is_their_share_of_the_whole() {
+        let taken = Taken { cpu_ms: Some(90_000), grown_bytes: Some(5_000_000), ..Taken::default() };
+        let cost = taken.cost(250).unwrap();
+        // 90 s of a core for 250: 360 s for 1,000, and 360 s at 15 W are 5,400 J: 1.5 Wh.
+        assert_eq!((cost.cpu_ms, cost.disk_bytes, cost.energy_uwh), (360_000, 20_000_000, 1_500_000));
+        assert_eq!((cost.transactions, cost.assumed_watts), (250, 15));
+        assert_eq!(taken.cost(99), None, "an idle node's cost is nobody's");
+        assert!(taken.cost(100).is_some());
+        assert_eq!(Taken { cpu_ms: None, ..taken }.cost(250), None);
+        assert_eq!(Taken { grown_bytes: None, ..taken }.cost(250), None);
+        // Rounding is down, to a whole millisecond, byte and millionth of a watt-hour.
+        let little = Taken { cpu_ms: Some(1), grown_bytes: Some(1), ..Taken::default() }.cost(3_000).unwrap();
+        assert_eq!((little.cpu_ms, little.disk_bytes, little.energy_uwh), (0, 0, 1));
+        let whole = Taken { cpu_ms: Some(u64::MAX), grown_bytes: Some(u64::MAX), ..Taken::default() }.cost(1_000).unwrap();
+        assert_eq!((whole.cpu_ms, whole.disk_bytes), (u64::MAX, u64::MAX));
     }
 
     #[test]

@@ -4,7 +4,10 @@
 //! fork cannot put a wrong one in place. A block's bodies are on the disk before the block is acknowledged.
 //! The file can be thrown away: replaying the blocks fills it again.
 
-use crate::kill_points::{self, Point};
+use crate::{
+    directory,
+    kill_points::{self, Point},
+};
 use ledger::{
     Hash,
     cell::{CELL_BYTES, body_hash},
@@ -28,10 +31,24 @@ const FINDINGS: TableDefinition<'_, &[u8; 32], &[u8]> = TableDefinition::new("fi
 const PROPOSALS: TableDefinition<'_, (u64, &[u8; 32]), ()> = TableDefinition::new("proposals");
 /// Bodies that lost a version, and may still be named by another: see `obsolete`.
 pub(crate) const DOOMED: TableDefinition<'_, &[u8; 32], ()> = TableDefinition::new("doomed");
+/// The authorities that this ledger ever had.
+pub(crate) const AUTHORITIES: TableDefinition<'_, &str, ()> = TableDefinition::new("authorities");
+/// (Authority, attestation type) for every type that an authority ever was accredited for.
+pub(crate) const TYPES: TableDefinition<'_, (&str, &str), ()> = TableDefinition::new("types");
+/// (Sponsor, party) for every website and counter.
+pub(crate) const PARTIES: TableDefinition<'_, (&str, &str), ()> = TableDefinition::new("parties");
+/// Who came to the console, and who was turned away, in order.
+const ACCESS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("console access");
 pub(crate) const FACTS: TableDefinition<'_, &str, u64> = TableDefinition::new("facts");
 const HEIGHT: &str = "height";
 /// 1 while bodies may be missing that the state names.
 const INCOMPLETE: &str = "incomplete";
+
+/// 1 once the directory's tables stand for everything that was written before they were there.
+pub(crate) const DIRECTORY: &str = "directory";
+
+/// Entries of the console's log that are kept; the oldest go first.
+const MAX_ACCESS: u64 = 100_000;
 
 /// Bytes of the file kept in memory.
 const CACHE_BYTES: usize = 16 * 1024 * 1024;
@@ -100,9 +117,15 @@ impl Store {
         transaction.open_table(FINDINGS)?;
         transaction.open_table(PROPOSALS)?;
         transaction.open_table(DOOMED)?;
+        transaction.open_table(AUTHORITIES)?;
+        transaction.open_table(TYPES)?;
+        transaction.open_table(PARTIES)?;
+        transaction.open_table(ACCESS)?;
         transaction.open_table(FACTS)?;
         transaction.commit()?;
-        Ok(Self(database))
+        let store = Self(database);
+        store.complete_directory()?;
+        Ok(store)
     }
 
     /// The body with this hash. One that is damaged on the disk counts as missing.
@@ -200,6 +223,38 @@ impl Store {
         transaction.open_table(FINDINGS)?.insert(key, finding)?;
         transaction.commit()?;
         Ok(())
+    }
+
+    /// Adds an entry to the console's log; on the disk when this returns. Beyond [`MAX_ACCESS`] the oldest is dropped.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn note_access(&self, entry: &[u8]) -> Result<(), StoreError> {
+        let transaction = self.0.begin_write()?;
+        {
+            let mut table = transaction.open_table(ACCESS)?;
+            let next = table.last()?.map_or(0, |(number, _)| number.value() + 1);
+            table.insert(next, entry)?;
+            if let Some(oldest) = next.checked_sub(MAX_ACCESS) {
+                table.remove(oldest)?;
+            }
+        }
+        transaction.commit()?;
+        Ok(())
+    }
+
+    /// The newest entries of the console's log with their numbers, newest first, at most `count`; older than number `before`.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn accesses(&self, before: Option<u64>, count: usize) -> Result<Vec<(u64, Vec<u8>)>, StoreError> {
+        let table = self.0.begin_read()?.open_table(ACCESS)?;
+        let mut found = Vec::new();
+        for entry in table.range(..before.unwrap_or(u64::MAX))?.rev().take(count) {
+            let (number, bytes) = entry?;
+            found.push((number.value(), bytes.value().to_vec()));
+        }
+        Ok(found)
     }
 
     /// The height of the last block written here.
@@ -365,6 +420,7 @@ impl Store {
             for (key, version, cell) in &additions.cells {
                 versions.insert((key, *version), cell)?;
             }
+            directory::note(&transaction, additions)?;
             let mut proposals = transaction.open_table(PROPOSALS)?;
             for (proposed_at, id) in &additions.proposals {
                 proposals.insert((*proposed_at, id), ())?;

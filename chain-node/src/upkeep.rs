@@ -178,6 +178,7 @@ pub async fn complete_bodies<E: Environment>(clock: E, node: Arc<Node<E>>) -> Re
         fetched += bodies.complete(&clock, &cells, &hashes).await?;
         kill_points::reach(Point::BodiesKept);
     }
+    node.store.list_again()?;
     node.store.set_incomplete(false)?;
     tracing::info!(cells = looked_at, fetched, "every record body of the state is here");
     Ok(())

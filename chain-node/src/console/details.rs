@@ -1,7 +1,7 @@
 //! One thing: a block, a transaction, a record with its history.
 
 use super::{
-    Console,
+    Console, Reader,
     pages::{Fact, RecordPage, Row},
     show,
     words::{Moment, Tongue, size},
@@ -20,7 +20,6 @@ use ledger::{
     transaction::{Sender, Transaction, TransactionId},
 };
 use serde::Deserialize;
-use service_kit::Language;
 
 fn hash(text: &str) -> Option<[u8; 32]> {
     BASE64URL_NOPAD.decode(text.as_bytes()).ok()?.try_into().ok()
@@ -32,7 +31,7 @@ fn text(bytes: &[u8]) -> String {
 
 pub(super) async fn block(
     State(console): State<Console>,
-    language: Language,
+    reader: Reader,
     Path(height): Path<String>,
     RawQuery(query): RawQuery,
 ) -> Response {
@@ -44,13 +43,13 @@ pub(super) async fn block(
     };
     let Some(block) = found else {
         return console.missing(
-            language,
+            &reader,
             "本节点没有这个高度的区块：它还没有最终确认，或已被清理。",
             "This node has no block of this height: it is not final yet, or it was pruned.",
         );
     };
     let header = block.inner().header();
-    let frame = console.frame(language, "blocks", &format!("/console/blocks/{}", header.height));
+    let frame = console.frame(&reader, "blocks", &format!("/console/blocks/{}", header.height));
     let l = frame.l;
     let certificate = node.reads.certificate(header).await;
     let finality = match &certificate {
@@ -88,7 +87,7 @@ pub(super) async fn block(
         api: Some(format!("GET /v1/blocks/{}", header.height)),
         frame,
     };
-    show(language, query.as_deref(), &template)
+    show(&reader, query.as_deref(), &template)
 }
 
 /// Who sent it: departments and websites by name, citizens not at all.
@@ -103,7 +102,7 @@ fn sender(sender: &Sender, l: Tongue) -> String {
 
 pub(super) async fn transaction(
     State(console): State<Console>,
-    language: Language,
+    reader: Reader,
     Path(id): Path<String>,
     RawQuery(query): RawQuery,
 ) -> Response {
@@ -118,13 +117,9 @@ pub(super) async fn transaction(
         Some((found, transaction, header))
     });
     let Some((found, transaction, header)) = parts else {
-        return console.missing(
-            language,
-            "本节点没有包含这笔交易的区块。",
-            "This node has no final block with this transaction.",
-        );
+        return console.missing(&reader, "本节点没有包含这笔交易的区块。", "This node has no final block with this transaction.");
     };
-    let frame = console.frame(language, "blocks", &format!("/console/transactions/{id}"));
+    let frame = console.frame(&reader, "blocks", &format!("/console/transactions/{id}"));
     let l = frame.l;
     let outcome = match found.receipt.outcome {
         Outcome::Applied => l.t("已生效", "applied").to_owned(),
@@ -156,7 +151,7 @@ pub(super) async fn transaction(
         api: Some(format!("GET /v1/transactions/{id}")),
         frame,
     };
-    show(language, query.as_deref(), &template)
+    show(&reader, query.as_deref(), &template)
 }
 
 #[derive(Deserialize)]
@@ -166,7 +161,7 @@ pub(super) struct Before {
 
 pub(super) async fn record(
     State(console): State<Console>,
-    language: Language,
+    reader: Reader,
     Path(key): Path<String>,
     Query(Before { before }): Query<Before>,
     RawQuery(query): RawQuery,
@@ -176,9 +171,9 @@ pub(super) async fn record(
         None => None,
     };
     let Some(history) = found else {
-        return console.missing(language, "账本上没有这个状态键的记录。", "The ledger has no record under this state key.");
+        return console.missing(&reader, "账本上没有这个状态键的记录。", "The ledger has no record under this state key.");
     };
-    let frame = console.frame(language, "", &format!("/console/records/{key}"));
+    let frame = console.frame(&reader, "", &format!("/console/records/{key}"));
     let l = frame.l;
     let created = history.versions.first().map_or(0, |version| version.created_height);
     let mut facts = vec![
@@ -227,5 +222,5 @@ pub(super) async fn record(
         api: Some(format!("GET /v1/history/{key} · GET /v1/state/{key}")),
         frame,
     };
-    show(language, query.as_deref(), &template)
+    show(&reader, query.as_deref(), &template)
 }

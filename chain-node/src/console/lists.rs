@@ -1,7 +1,7 @@
 //! Lists: blocks, what an id names, findings, evidence.
 
 use super::{
-    Console,
+    Console, Reader,
     overview::line,
     pages::{BlocksPage, EvidenceLine, EvidencePage, FindingLine, FindingsPage, Hit, SearchPage},
     show,
@@ -13,7 +13,6 @@ use axum::{
     response::Response,
 };
 use serde::Deserialize;
-use service_kit::Language;
 use url::form_urlencoded;
 use wire::chain::FoundKind;
 
@@ -27,20 +26,20 @@ pub(super) struct Before {
 
 pub(super) async fn blocks(
     State(console): State<Console>,
-    language: Language,
+    reader: Reader,
     Query(Before { before }): Query<Before>,
     RawQuery(query): RawQuery,
 ) -> Response {
     let page = rpc::blocks(&console.node, before, PAGE).await;
     let here = before.map_or("/console/blocks".to_owned(), |before| format!("/console/blocks?before={before}"));
     let template = BlocksPage {
-        frame: console.frame(language, "blocks", &here),
+        frame: console.frame(&reader, "blocks", &here),
         blocks: page.blocks.into_iter().map(line).collect(),
         first: before.is_none(),
         next: page.next,
         pruned: page.pruned,
     };
-    show(language, query.as_deref(), &template)
+    show(&reader, query.as_deref(), &template)
 }
 
 #[derive(Deserialize)]
@@ -51,12 +50,12 @@ pub(super) struct Asked {
 
 pub(super) async fn search(
     State(console): State<Console>,
-    language: Language,
+    reader: Reader,
     Query(Asked { q }): Query<Asked>,
     RawQuery(query): RawQuery,
 ) -> Response {
     let asked: String = form_urlencoded::Serializer::new(String::new()).append_pair("q", &q).finish();
-    let frame = console.frame(language, "", &format!("/console/search?{asked}")).asking(&q);
+    let frame = console.frame(&reader, "", &format!("/console/search?{asked}")).asking(&q);
     let l = frame.l;
     let found = search::search(&console.node, &q).await.into_iter().map(|found| {
         let link = match (found.kind, &found.key) {
@@ -68,11 +67,11 @@ pub(super) async fn search(
         Hit { head: l.found(found.kind), value: found.id, link, note }
     });
     let template = SearchPage { found: found.collect(), frame };
-    show(language, query.as_deref(), &template)
+    show(&reader, query.as_deref(), &template)
 }
 
-pub(super) async fn findings(State(console): State<Console>, language: Language, RawQuery(query): RawQuery) -> Response {
-    let frame = console.frame(language, "findings", "/console/findings");
+pub(super) async fn findings(State(console): State<Console>, reader: Reader, RawQuery(query): RawQuery) -> Response {
+    let frame = console.frame(&reader, "findings", "/console/findings");
     let report = console.node.supervision.report();
     let findings = report.findings.into_iter().map(|finding| FindingLine {
         what: frame.l.fault(&finding.what),
@@ -89,11 +88,11 @@ pub(super) async fn findings(State(console): State<Console>, language: Language,
         records: report.records,
         frame,
     };
-    show(language, query.as_deref(), &template)
+    show(&reader, query.as_deref(), &template)
 }
 
-pub(super) async fn evidence(State(console): State<Console>, language: Language, RawQuery(query): RawQuery) -> Response {
-    let frame = console.frame(language, "evidence", "/console/evidence");
+pub(super) async fn evidence(State(console): State<Console>, reader: Reader, RawQuery(query): RawQuery) -> Response {
+    let frame = console.frame(&reader, "evidence", "/console/evidence");
     let l = frame.l;
     let entries = rpc::evidence(&console.node).await.into_iter().map(|entry| EvidenceLine {
         offence: match entry.offence.as_str() {
@@ -108,5 +107,5 @@ pub(super) async fn evidence(State(console): State<Console>, language: Language,
         key: entry.key,
     });
     let template = EvidencePage { entries: entries.collect(), frame };
-    show(language, query.as_deref(), &template)
+    show(&reader, query.as_deref(), &template)
 }

@@ -1,10 +1,10 @@
-//! The members page: who validates, what is proposed, who may attest what.
+//! The members page: who validates, and what is proposed.
 
 use super::{
-    Console,
+    Console, Reader,
     map::Seen,
     overview::{self, WINDOW, window},
-    pages::{AuthorityLine, MemberLine, MembersPage, Proposals, Row, TypeLine},
+    pages::{MemberLine, MembersPage, Proposals, Row},
     proposals::{self, Board},
     show,
     words::Tongue,
@@ -18,47 +18,54 @@ use borsh::BorshDeserialize;
 use commonware_runtime::Clock as _;
 use identity::canonical;
 use ledger::{
-    cell::Subject,
-    governance::{Change, Parameters, Stage},
+    cell::{Cell, Subject},
+    governance::Parameters,
     limits::MAX_RECORD_BYTES,
     records::{AuthorityId, AuthorityRecord},
 };
-use service_kit::Language;
 use std::collections::BTreeMap;
 
 /// What the authorities are called.
-pub(super) struct Names(BTreeMap<String, String>);
+pub(super) struct Names(BTreeMap<AuthorityId, String>);
+
+/// Authorities whose names are looked up for one page at most.
+const MAX_NAMES: usize = 1_000;
 
 impl Names {
-    fn new(authorities: &[AuthorityLine]) -> Self {
-        Self(authorities.iter().map(|authority| (authority.id.clone(), authority.name.clone())).collect())
+    pub(super) async fn of_all(node: &Node, l: Tongue) -> Self {
+        let mut names = BTreeMap::new();
+        for id in node.store.authorities(None, MAX_NAMES).unwrap_or_default() {
+            if let Some(record) = record::<AuthorityRecord>(node, &Subject::Authority(id)).await {
+                names.insert(id, l.of(&record.name));
+            }
+        }
+        Self(names)
     }
 
     /// The authority's name, or its id where the name is not known.
     pub(super) fn of(&self, id: &AuthorityId) -> String {
-        let id = id.to_string();
-        self.0.get(&id).cloned().unwrap_or(id)
+        self.0.get(id).cloned().unwrap_or_else(|| id.to_string())
     }
+}
+
+/// A subject's cell and record in this node's finalized state.
+pub(super) async fn record_with_cell<T: BorshDeserialize>(node: &Node, subject: &Subject) -> Option<(Cell, T)> {
+    let cell = node.cell(subject).await?;
+    Some((cell, canonical::decode(&node.body(&cell).await, MAX_RECORD_BYTES).ok()?))
 }
 
 /// The record of a subject in this node's finalized state.
 pub(super) async fn record<T: BorshDeserialize>(node: &Node, subject: &Subject) -> Option<T> {
-    let cell = node.cell(subject).await?;
-    canonical::decode(&node.body(&cell).await, MAX_RECORD_BYTES).ok()
+    record_with_cell(node, subject).await.map(|(_, record)| record)
 }
 
-pub(super) async fn members(State(console): State<Console>, language: Language, RawQuery(query): RawQuery) -> Response {
+pub(super) async fn members(State(console): State<Console>, reader: Reader, RawQuery(query): RawQuery) -> Response {
     let node = &console.node;
-    let frame = console.frame(language, "members", "/console/members");
+    let frame = console.frame(&reader, "members", "/console/members");
     let l = frame.l;
     let height = node.head.tip().borrow().height;
     let proposals = proposals::all(node).await;
-    let admitted = proposals.iter().filter_map(|(_, record)| match (&record.change, record.stage) {
-        (Change::AdmitAuthority(authority), Stage::Enacted { .. }) => Some(authority.clone()),
-        _ => None,
-    });
-    let authorities = authorities(node, admitted.collect(), l).await;
-    let names = Names::new(&authorities);
+    let names = Names::of_all(node, l).await;
     let parameters: Option<Parameters> = record(node, &Subject::Parameters).await;
     let summary = node.summary(WINDOW);
     let turns: BTreeMap<String, _> = summary.turns.iter().map(|(key, turns)| (node.validator_name(key), *turns)).collect();
@@ -95,10 +102,9 @@ pub(super) async fn members(State(console): State<Console>, language: Language, 
             Some(parameters) => Board { node, parameters, height, names: &names, l }.lines(proposals).await,
             None => Proposals::default(),
         },
-        authorities,
         frame,
     };
-    show(language, query.as_deref(), &template)
+    show(&reader, query.as_deref(), &template)
 }
 
 /// When the next epoch begins, and what is different in it.
@@ -117,26 +123,4 @@ fn next(node: &Node, l: Tongue) -> (String, Vec<Row>) {
     let mut changes: Vec<Row> = joining.map(|member| row(l.t("加入", "joins"), &member.record.name)).collect();
     changes.extend(leaving.map(|member| row(l.t("离开", "leaves"), &member.record.name)));
     (note, changes)
-}
-
-/// The authorities of the genesis and those that were admitted, as they stand now, with what they are accredited for.
-async fn authorities(node: &Node, admitted: Vec<AuthorityRecord>, l: Tongue) -> Vec<AuthorityLine> {
-    let mut lines = Vec::new();
-    for known in node.genesis.authorities.iter().cloned().chain(admitted) {
-        let subject = Subject::Authority(known.id);
-        let suspended = node.cell(&subject).await.is_some_and(|cell| cell.status != 0);
-        let record = record::<AuthorityRecord>(node, &subject).await.unwrap_or(known);
-        let mut types = Vec::new();
-        for name in &record.accredited_types {
-            let status = node.cell(&Subject::Accreditation(name.clone())).await.map_or(0, |cell| cell.status);
-            let state = match status {
-                0 => "",
-                1 => l.t("已暂停", "suspended"),
-                _ => l.t("已撤销", "withdrawn"),
-            };
-            types.push(TypeLine { name: name.clone(), state });
-        }
-        lines.push(AuthorityLine { id: record.id.to_string(), name: l.of(&record.name), suspended, types });
-    }
-    lines
 }

@@ -1,16 +1,17 @@
 //! The overview: where the ledger is, who is here, how quick it is, what it costs.
 
 use super::{
-    Console,
+    Console, Reader,
     map::{self, Member, Seen},
     pages::{BlockLine, Figures, Frame, Halt, KindBar, LivePart, Named, Overview, OverviewPage},
     show,
-    words::{Moment, Tongue, duration, size},
+    words::{Moment, Tongue, size},
 };
 use crate::{
     engine::members,
     observations::Summary,
     progress::{Stall, milliseconds},
+    resources::ENOUGH_TRANSACTIONS,
     rpc::{self, Node},
 };
 use axum::{
@@ -18,34 +19,32 @@ use axum::{
     response::Response,
 };
 use commonware_runtime::Clock as _;
-use service_kit::Language;
 use std::time::SystemTime;
 
 /// Blocks that the numbers are of.
 pub(super) const WINDOW: usize = 1_000;
-/// Transactions from which on their cost is not mostly that of an idle node.
-const ENOUGH: u64 = 100;
 /// Blocks in the table.
 const BLOCKS: usize = 8;
 
-pub(super) async fn page(State(console): State<Console>, language: Language, RawQuery(query): RawQuery) -> Response {
-    let overview = overview(&console, language).await;
-    show(language, query.as_deref(), &OverviewPage(overview))
+pub(super) async fn page(State(console): State<Console>, reader: Reader, RawQuery(query): RawQuery) -> Response {
+    let overview = overview(&console, &reader).await;
+    show(&reader, query.as_deref(), &OverviewPage(overview))
 }
 
-pub(super) async fn live(State(console): State<Console>, language: Language) -> Response {
-    let overview = overview(&console, language).await;
-    show(language, None, &LivePart(overview))
+pub(super) async fn live(State(console): State<Console>, reader: Reader) -> Response {
+    let overview = overview(&console, &reader).await;
+    show(&reader, None, &LivePart(overview))
 }
 
-async fn overview(console: &Console, language: Language) -> Overview {
+async fn overview(console: &Console, reader: &Reader) -> Overview {
     let node = &console.node;
-    let frame = console.frame(language, "overview", "/console");
+    let frame = console.frame(reader, "overview", "/console");
     let l = frame.l;
     let now = node.clock.current();
     let summary = node.summary(WINDOW);
     let members = members(node, now);
     let blocks = rpc::blocks(node, None, BLOCKS).await;
+    let (cost, cost_note) = cost(node, l);
     Overview {
         stall: node.progress.check(now).err().map(|stall| halt(&stall, &members, l)),
         figures: figures(node, &summary, now, l),
@@ -53,7 +52,8 @@ async fn overview(console: &Console, language: Language) -> Overview {
         window: window(&summary, l),
         kinds: kinds(&summary, l),
         resources: resources(node, l),
-        cost: cost(node, l),
+        cost,
+        cost_note,
         blocks: blocks.blocks.into_iter().map(line).collect(),
         frame,
     }
@@ -160,16 +160,16 @@ fn figures(node: &Node, summary: &Summary, now: SystemTime, l: Tongue) -> Figure
         (tip.height, tip.timestamp_ms)
     };
     let (pending, bytes) = node.mempool.size();
-    let age = duration(milliseconds(now).saturating_sub(timestamp_ms));
+    let age = l.duration(milliseconds(now).saturating_sub(timestamp_ms));
     let (none, p99) =
-        ("—".to_owned(), |milliseconds| format!("{} {}", l.t("99% 不超过", "99% within"), duration(milliseconds)));
+        ("—".to_owned(), |milliseconds| format!("{} {}", l.t("99% 不超过", "99% within"), l.duration(milliseconds)));
     let finality = node.observations.finality();
     Figures {
         height,
         since: format!("{} {age}", l.t("距最新区块", "latest block was")) + l.t("", " ago"),
-        finality_p50: finality.map_or(none.clone(), |finality| duration(finality.p50_ms)),
+        finality_p50: finality.map_or(none.clone(), |finality| l.duration(finality.p50_ms)),
         finality_p99: finality.map_or(l.t("尚无交易", "no transaction yet").to_owned(), |finality| p99(finality.p99_ms)),
-        interval_p50: summary.intervals.map_or(none, |interval| duration(interval.p50_ms)),
+        interval_p50: summary.intervals.map_or(none, |interval| l.duration(interval.p50_ms)),
         interval_p99: summary.intervals.map_or(String::new(), |interval| p99(interval.p99_ms)),
         pending,
         pending_note: size(u64::try_from(bytes).unwrap_or(u64::MAX)),
@@ -223,22 +223,32 @@ pub(super) fn kept(node: &Node, l: Tongue) -> String {
     }
 }
 
-fn cost(node: &Node, l: Tongue) -> String {
-    let taken = node.observations.resources.taken();
+/// What 1,000 transactions cost this node, and from what that is said.
+fn cost(node: &Node, l: Tongue) -> (Vec<Named>, String) {
     let transactions = node.observations.transactions();
-    match (taken.cpu_ms, taken.grown_bytes) {
-        (Some(cpu_ms), Some(grown)) if transactions >= ENOUGH => {
-            let (cpu, disk) = (duration(cpu_ms * 1_000 / transactions), size(grown * 1_000 / transactions));
-            match l.tag() {
-                "en" => format!("{cpu} of processor time · {disk} on disk, from {transactions} since this node started"),
-                _ => format!("处理器 {cpu} · 磁盘 {disk}（按启动以来的 {transactions} 笔计算）"),
-            }
-        }
-        _ => match l.tag() {
-            "en" => format!("Known after {ENOUGH} transactions; there were {transactions} since this node started."),
-            _ => format!("满 {ENOUGH} 笔交易后给出；启动以来有 {transactions} 笔。"),
-        },
-    }
+    let Some(cost) = node.observations.resources.taken().cost(transactions) else {
+        let note = match l.tag() {
+            "en" => format!("Known after {ENOUGH_TRANSACTIONS} transactions; there were {transactions} since this node started."),
+            _ => format!("满 {ENOUGH_TRANSACTIONS} 笔交易后给出；启动以来有 {transactions} 笔。"),
+        };
+        return (Vec::new(), note);
+    };
+    let lines = vec![
+        Named { name: l.t("处理器时间", "Processor time"), value: l.duration(cost.cpu_ms) },
+        Named { name: l.t("磁盘增长", "Growth on disk"), value: size(cost.disk_bytes) },
+        Named { name: l.t("电能（估算）", "Energy (estimate)"), value: l.energy(cost.energy_uwh) },
+    ];
+    let (transactions, watts, validators) = (cost.transactions, cost.assumed_watts, node.peers.validators());
+    let note = match l.tag() {
+        "en" => format!(
+            "From {transactions} transactions since this node started, its idle time included. Energy is not measured: {watts} W are assumed for \
+             a busy core. Each of the {validators} validators takes about as much."
+        ),
+        _ => format!(
+            "按启动以来的 {transactions} 笔交易计算，含空闲开销。电能未经实测：假定每个满载核心 {watts} 瓦。{validators} 个验证节点各自的开销大致相同。"
+        ),
+    };
+    (lines, note)
 }
 
 impl Frame {

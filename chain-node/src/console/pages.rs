@@ -1,6 +1,10 @@
 //! The templates and what they show.
 
 use super::{
+    access::{
+        Visitor,
+        roles::{self, Right},
+    },
     map::Map,
     words::{Moment, Tongue},
 };
@@ -21,6 +25,25 @@ pub struct Frame {
     pub(super) query: String,
     /// Findings that hold.
     pub(super) findings: usize,
+    /// Who is logged in; nobody on a console without a login.
+    pub(super) visitor: Option<VisitorLine>,
+}
+
+/// Who is logged in, at the top of every page.
+pub(super) struct VisitorLine {
+    pub(super) name: String,
+    pub(super) role: &'static str,
+    pub(super) csrf: String,
+    /// Whether it may end every session of its authority.
+    pub(super) ends_sessions: bool,
+}
+
+impl VisitorLine {
+    pub(super) fn new(visitor: &Visitor, l: Tongue) -> Self {
+        let session = visitor.session();
+        let ends_sessions = roles::may(session.role, Right::EndSessions);
+        Self { name: l.of(&session.name), role: l.role(session.role.as_str()), csrf: visitor.csrf(), ends_sessions }
+    }
 }
 
 /// Why nothing moves, for people.
@@ -76,7 +99,8 @@ pub(super) struct Overview {
     pub(super) window: String,
     pub(super) kinds: Vec<KindBar>,
     pub(super) resources: Vec<Named>,
-    pub(super) cost: String,
+    pub(super) cost: Vec<Named>,
+    pub(super) cost_note: String,
     pub(super) blocks: Vec<BlockLine>,
 }
 
@@ -223,14 +247,106 @@ pub(super) struct TypeLine {
     pub(super) name: String,
     /// Why it is not in force; empty if it is.
     pub(super) state: &'static str,
+    /// Its accreditation's state key.
+    pub(super) key: Option<String>,
 }
 
-/// An authority.
+/// An authority in the directory.
 pub(super) struct AuthorityLine {
     pub(super) id: String,
     pub(super) name: String,
     pub(super) suspended: bool,
+    /// What it may do beside attesting.
+    pub(super) roles: Vec<&'static str>,
     pub(super) types: Vec<TypeLine>,
+    /// The validators that it runs.
+    pub(super) validators: String,
+    /// The observers that it runs.
+    pub(super) observers: String,
+    /// Its first websites and counters.
+    pub(super) parties: Vec<PartyLine>,
+    /// Whether it has more.
+    pub(super) more: bool,
+    /// Its record's state key.
+    pub(super) key: String,
+}
+
+/// A website or counter.
+pub(super) struct PartyLine {
+    pub(super) id: String,
+    pub(super) name: String,
+    pub(super) origin: String,
+    pub(super) suspended: bool,
+    pub(super) purposes: Vec<PurposeLine>,
+    pub(super) key: String,
+}
+
+/// What a website may ask for, and why.
+pub(super) struct PurposeLine {
+    pub(super) text: String,
+    /// Types and claims.
+    pub(super) data: Vec<String>,
+    pub(super) days: u32,
+}
+
+#[derive(Template)]
+#[template(path = "directory.html")]
+pub(super) struct DirectoryPage {
+    pub(super) frame: Frame,
+    pub(super) complete: bool,
+    pub(super) authorities: Vec<AuthorityLine>,
+    pub(super) next: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "parties.html")]
+pub(super) struct PartiesPage {
+    pub(super) frame: Frame,
+    pub(super) authority: String,
+    pub(super) parties: Vec<PartyLine>,
+    pub(super) next: Option<String>,
+}
+
+/// Somebody whom the network knows.
+pub(super) struct PeerLine {
+    pub(super) name: String,
+    pub(super) authority: String,
+    pub(super) role: &'static str,
+    pub(super) state: &'static str,
+    pub(super) class: &'static str,
+    /// When it was heard last.
+    pub(super) heard: String,
+    /// Where the ledger says that it is reached; a node's configuration may say otherwise.
+    pub(super) address: String,
+    /// Why it is cut off, and since when; empty if it is not.
+    pub(super) cut_off: String,
+}
+
+#[derive(Template)]
+#[template(path = "peers.html")]
+pub(super) struct PeersPage {
+    pub(super) frame: Frame,
+    pub(super) peers: Vec<PeerLine>,
+    pub(super) here: usize,
+    pub(super) cut_off: usize,
+}
+
+/// An entry of the console's log.
+pub(super) struct AccessLine {
+    pub(super) time: Moment,
+    pub(super) what: String,
+    pub(super) class: &'static str,
+    pub(super) who: String,
+    pub(super) key: String,
+    pub(super) role: &'static str,
+}
+
+#[derive(Template)]
+#[template(path = "access.html")]
+pub(super) struct AccessPage {
+    pub(super) frame: Frame,
+    pub(super) entries: Vec<AccessLine>,
+    pub(super) next: Option<u64>,
 }
 
 /// A ballot.
@@ -281,7 +397,6 @@ pub(super) struct MembersPage {
     pub(super) changes: Vec<Row>,
     pub(super) parameters: Vec<Named>,
     pub(super) proposals: Proposals,
-    pub(super) authorities: Vec<AuthorityLine>,
 }
 
 #[derive(Template)]

@@ -3,7 +3,7 @@
 use super::{
     members::{Names, record},
     pages::{BallotLine, Named, ProposalLine, Proposals},
-    words::{Tongue, duration},
+    words::Tongue,
 };
 use crate::rpc::Node;
 use data_encoding::BASE64URL_NOPAD;
@@ -137,7 +137,7 @@ impl Board<'_> {
     /// A height and how far away it is.
     fn at(&self, height: u64, interval_ms: Option<u64>) -> String {
         let blocks = height.saturating_sub(self.height);
-        let away = interval_ms.filter(|_| blocks > 0).map(|interval| duration(interval.saturating_mul(blocks)));
+        let away = interval_ms.filter(|_| blocks > 0).map(|interval| self.l.duration(interval.saturating_mul(blocks)));
         match (away, self.l.tag()) {
             (Some(away), "en") => format!("height {height} ({blocks} blocks, about {away})"),
             (Some(away), _) => format!("高度 {height}（{blocks} 个区块，约 {away}）"),

@@ -24,6 +24,65 @@ impl Tongue {
         text.in_language(self.0.tag()).to_owned()
     }
 
+    /// Milliseconds as a person reads them.
+    pub(super) fn duration(&self, milliseconds: u64) -> String {
+        const MINUTE: u64 = 60_000;
+        const HOUR: u64 = 60 * MINUTE;
+        match milliseconds {
+            0..1_000 => format!("{milliseconds} {}", self.t("毫秒", "ms")),
+            1_000..100_000 => format!("{}.{} {}", milliseconds / 1_000, milliseconds % 1_000 / 100, self.t("秒", "s")),
+            100_000..HOUR => format!("{} {}", milliseconds / MINUTE, self.t("分钟", "min")),
+            _ => format!(
+                "{} {} {} {}",
+                milliseconds / HOUR,
+                self.t("小时", "h"),
+                milliseconds % HOUR / MINUTE,
+                self.t("分钟", "min")
+            ),
+        }
+    }
+
+    /// Millionths of a watt-hour as a person reads them.
+    pub(super) fn energy(&self, microwatt_hours: u64) -> String {
+        match microwatt_hours {
+            0..1_000_000 => {
+                format!("{}.{:02} {}", microwatt_hours / 1_000, microwatt_hours % 1_000 / 10, self.t("毫瓦时", "mWh"))
+            }
+            _ => {
+                format!("{}.{:02} {}", microwatt_hours / 1_000_000, microwatt_hours % 1_000_000 / 10_000, self.t("瓦时", "Wh"))
+            }
+        }
+    }
+
+    /// What a role on the console is called.
+    pub(super) fn role(&self, slug: &str) -> &'static str {
+        match slug {
+            "operator" => self.t("运行者", "operator"),
+            "supervisor" => self.t("监督者", "supervisor"),
+            _ => "",
+        }
+    }
+
+    /// What happened at the console's door.
+    pub(super) fn access(&self, slug: &str) -> String {
+        let text = match slug {
+            "login" => self.t("登录", "logged in"),
+            "logout" => self.t("退出", "logged out"),
+            "ended" => self.t("会话被终止：账本上的权限已变", "session ended: the ledger no longer gives the right"),
+            "sessions_ended" => self.t("终止了本机构的全部会话", "ended every session of its authority"),
+            "refused_challenge" => self.t("拒绝：没有待签的挑战，或已用过", "refused: no challenge waits, or it was used"),
+            "refused_expired" => self.t("拒绝：挑战已过期", "refused: the challenge had expired"),
+            "refused_code" => self.t("拒绝：不是登录码", "refused: not a code"),
+            "refused_authority" => self.t("拒绝：账本上没有此机构", "refused: no such authority on the ledger"),
+            "refused_suspended" => self.t("拒绝：机构已暂停", "refused: the authority is suspended"),
+            "refused_key" => self.t("拒绝：不是该机构的密钥", "refused: not a key of this authority"),
+            "refused_signature" => self.t("拒绝：签名不符", "refused: the signature does not fit"),
+            "refused_role" => self.t("拒绝：在此节点没有角色", "refused: no role on this node"),
+            other => other,
+        };
+        text.to_owned()
+    }
+
     /// What a kind of transaction is called.
     pub(super) fn kind<'a>(&self, slug: &'a str) -> &'a str {
         match slug {
@@ -95,15 +154,6 @@ impl Tongue {
     }
 }
 
-/// Milliseconds as a person reads them.
-pub(super) fn duration(milliseconds: u64) -> String {
-    match milliseconds {
-        0..1_000 => format!("{milliseconds} ms"),
-        1_000..100_000 => format!("{}.{} s", milliseconds / 1_000, milliseconds % 1_000 / 100),
-        _ => format!("{} min", milliseconds / 60_000),
-    }
-}
-
 /// Bytes as a person reads them.
 pub(super) fn size(bytes: u64) -> String {
     const UNITS: [(&str, u64); 4] = [("TiB", 1 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
@@ -141,10 +191,26 @@ impl Moment {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::console::access::roles::{Refused, Role};
+
+    #[test]
+    fn every_role_and_every_refusal_has_words_in_both_languages() {
+        for language in [Language::Chinese, Language::English] {
+            let l = Tongue(language);
+            assert!(Role::ALL.iter().all(|role| !l.role(role.as_str()).is_empty()));
+            for refused in Refused::ALL {
+                assert_ne!(l.access(refused.as_str()), refused.as_str());
+            }
+        }
+    }
 
     #[test]
     fn numbers_read_well() {
-        assert_eq!([duration(7), duration(1_250), duration(600_000)], ["7 ms", "1.2 s", "10 min"]);
+        let (zh, en) = (Tongue(Language::Chinese), Tongue(Language::English));
+        let times = [7, 1_250, 99_999, 600_000, 5_400_000];
+        assert_eq!(times.map(|time| en.duration(time)), ["7 ms", "1.2 s", "99.9 s", "10 min", "1 h 30 min"]);
+        assert_eq!(times.map(|time| zh.duration(time)), ["7 毫秒", "1.2 秒", "99.9 秒", "10 分钟", "1 小时 30 分钟"]);
+        assert_eq!([0, 1_440, 1_500_000].map(|energy| en.energy(energy)), ["0.00 mWh", "1.44 mWh", "1.50 Wh"]);
         assert_eq!([size(900), size(1_536), size(3 << 30)], ["900 B", "1.5 KiB", "3.0 GiB"]);
         assert_eq!(Moment::new(1_700_000_000_000).shown, "2023-11-15 06:13:20");
     }

@@ -167,7 +167,7 @@ pub fn admission_proof(arguments: &AdmissionProof) -> Result<serde_json::Value, 
 }
 
 /// The 32 bytes of a key file: 64 hexadecimal digits, for its owner's eyes only.
-fn seed(path: &Path) -> Result<Zeroizing<[u8; 32]>, GovernError> {
+pub(crate) fn seed(path: &Path) -> Result<Zeroizing<[u8; 32]>, GovernError> {
     let unreadable = |source| GovernError::File { path: path.to_owned(), source };
     if fs::metadata(path).map_err(unreadable)?.permissions().mode() & 0o077 != 0 {
         return Err(GovernError::Readable(path.to_owned()));

@@ -4,6 +4,7 @@
 //! believe it: state goes out with its proof.
 
 mod blocks;
+mod directory;
 mod epochs;
 mod events;
 mod evidence;
@@ -35,6 +36,7 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 
 pub(crate) use blocks::list as blocks;
+pub(crate) use directory::{authorities, parties_of};
 pub(crate) use evidence::list as evidence;
 pub(crate) use transactions::find as transaction;
 
@@ -92,6 +94,8 @@ pub fn router(node: Arc<Node>, limits: Limits, shutdown: Shutdown) -> Router {
         .route("/v1/blocks", get(blocks::blocks))
         .route("/v1/blocks/{height}", get(blocks::block))
         .route("/v1/epochs/{epoch}", get(epochs::epoch))
+        .route("/v1/directory", get(directory::directory))
+        .route("/v1/directory/{authority}/parties", get(directory::parties))
         .route("/v1/governance", get(governance::governance))
         .route("/v1/events", get(events::events))
         .route("/1.0/identifiers/{did}", get(identifiers::resolve))

@@ -23,6 +23,8 @@ use utoipa::OpenApi;
         super::statistics::statistics,
         super::epochs::epoch,
         super::events::events,
+        super::directory::directory,
+        super::directory::parties,
         super::governance::governance,
         super::identifiers::resolve,
     )

@@ -48,6 +48,7 @@ pub(crate) fn of(node: &Node, blocks: usize) -> Statistics {
         block_interval: summary.intervals.map(durations),
         leaders,
         skipped_views: summary.skipped_views,
+        cost: node.observations.resources.taken().cost(node.observations.transactions()),
     }
 }
 

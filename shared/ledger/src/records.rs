@@ -7,6 +7,8 @@ use identity::{Commitment, Localized, UnixSeconds};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::cell::Cell;
+
 /// A random 32-byte id of an anchor, attestation or receipt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -119,6 +121,25 @@ pub struct AuthorityRecord {
     pub accredited_types: Vec<String>,
     /// Whether it may register websites and counters.
     pub may_sponsor: bool,
+}
+
+/// How the type begins whose accreditation makes an authority a supervisor; the authority's id follows. It is given, suspended and
+/// withdrawn by the same votes as any accreditation, or stands in the genesis. No credential is ever issued under it.
+pub const SUPERVISOR_ROLE: &str = "urn:yufu:role:supervisor:";
+
+impl AuthorityRecord {
+    /// Whether it may watch over every node: it is accredited for [`SUPERVISOR_ROLE`] with its own id. A suspended authority does
+    /// nothing, so ask [`Self::as_in_force`] for this.
+    pub fn supervises(&self) -> bool {
+        let own = |name: &String| name.strip_prefix(SUPERVISOR_ROLE) == Some(self.id.as_str());
+        self.accredited_types.iter().any(own)
+    }
+
+    /// What the authority may do now, its cell considered: a suspended one is accredited for nothing and sponsors nobody.
+    #[must_use]
+    pub fn as_in_force(self, cell: &Cell) -> Self {
+        if cell.is_in_force() { self } else { Self { accredited_types: Vec::new(), may_sponsor: false, ..self } }
+    }
 }
 
 /// An attestation as the ledger holds it: nothing in it names a person or links two of them.

@@ -72,20 +72,28 @@ pub struct Service {
     admin: SocketAddr,
     checks: Vec<Check>,
     operators: Router,
+    others: Vec<(&'static str, SocketAddr, Router)>,
     shutdown: Shutdown,
 }
 
 impl Service {
     /// A service by name. `public_url` is where people and programs reach it, which a proxy may make another than `listen`.
     pub fn new(name: &'static str, public_url: impl Into<String>, listen: SocketAddr, admin: SocketAddr) -> Self {
-        let (checks, operators) = (Vec::new(), Router::new());
-        Self { name, public_url: public_url.into(), listen, admin, checks, operators, shutdown: Shutdown::default() }
+        let (checks, operators, others) = (Vec::new(), Router::new(), Vec::new());
+        Self { name, public_url: public_url.into(), listen, admin, checks, operators, others, shutdown: Shutdown::default() }
     }
 
     /// Adds routes for operators to the admin listener, beside health and metrics.
     #[must_use]
     pub fn operators(mut self, routes: Router) -> Self {
         self.operators = self.operators.merge(routes);
+        self
+    }
+
+    /// Serves routes on a listener of their own, which the READY line names: `"<name>":"http://…"`.
+    #[must_use]
+    pub fn listener(mut self, name: &'static str, address: SocketAddr, routes: Router) -> Self {
+        self.others.push((name, address, routes));
         self
     }
 
@@ -101,7 +109,7 @@ impl Service {
         self.shutdown.clone()
     }
 
-    /// Serves until SIGTERM, SIGINT or [`Shutdown::request`]. Prints one line on stdout once both listeners accept:
+    /// Serves until SIGTERM, SIGINT or [`Shutdown::request`]. Prints one line on stdout once all listeners accept:
     /// `READY {"name":…,"url":…,"listen":…,"admin":…}`.
     ///
     /// # Errors
@@ -109,6 +117,11 @@ impl Service {
     pub async fn run(self, router: Router) -> Result<(), ServeError> {
         let (main, listen) = bind(self.listen).await?;
         let (admin, admin_address) = bind(self.admin).await?;
+        let mut others = Vec::new();
+        for (name, address, routes) in self.others {
+            let (listener, address) = bind(address).await?;
+            others.push((name, address, listener, routes));
+        }
         let shutdown = self.shutdown;
         on_signal(shutdown.clone())?;
         let admin_stopped = Shutdown::default();
@@ -125,12 +138,23 @@ impl Service {
                 recorder.run_upkeep();
             }
         });
+        let mut ready = serde_json::json!({
+            "name": self.name, "url": self.public_url, "listen": listen.to_string(), "admin": format!("http://{admin_address}"),
+        });
+        let mut other_tasks = Vec::new();
+        for (name, address, listener, routes) in others {
+            if let Some(line) = ready.as_object_mut() {
+                line.insert(name.to_owned(), format!("http://{address}").into());
+            }
+            let stop = shutdown.clone();
+            other_tasks.push(tokio::spawn(async move {
+                let serving = axum::serve(listener, routes.into_make_service_with_connect_info::<SocketAddr>());
+                serving.with_graceful_shutdown(async move { stop.requested().await }).await
+            }));
+        }
         let stop = shutdown.clone();
         let serving = axum::serve(main, router.into_make_service_with_connect_info::<SocketAddr>())
             .with_graceful_shutdown(async move { stop.requested().await });
-        let ready = serde_json::json!({
-            "name": self.name, "url": self.public_url, "listen": listen.to_string(), "admin": format!("http://{admin_address}"),
-        });
         announce(&ready).map_err(ServeError::Start)?;
         tracing::info!(service = self.name, %listen, admin = %admin_address, "serving");
         let drained = async {
@@ -145,6 +169,7 @@ impl Service {
         admin_stopped.request();
         admin_task.abort();
         upkeep_task.abort();
+        other_tasks.into_iter().for_each(|task| task.abort());
         tracing::info!(service = self.name, "stopped");
         Ok(())
     }

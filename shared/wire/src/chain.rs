@@ -423,6 +423,24 @@ pub struct Statistics {
     pub leaders: Vec<LeaderCount>,
     /// Views that ended without a final block.
     pub skipped_views: u64,
+    /// What transactions cost this node; absent before there were enough of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost: Option<Cost>,
+}
+
+/// What 1,000 transactions cost one node, all that it did since it started shared among them. Every validator pays it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Cost {
+    /// The transactions that it was taken from: those that became final since the node started.
+    pub transactions: u64,
+    /// Processor time for 1,000, in milliseconds.
+    pub cpu_ms: u64,
+    /// Growth of the data folder for 1,000, in bytes.
+    pub disk_bytes: u64,
+    /// Energy for 1,000, in millionths of a watt-hour: an estimate, `cpu_ms` at `assumed_watts` for a busy core.
+    pub energy_uwh: u64,
+    /// The watts that a busy core is assumed to take, with its share of memory, power supply and cooling. Nothing was measured.
+    pub assumed_watts: u64,
 }
 
 /// Recorded evidence that a validator broke the protocol.

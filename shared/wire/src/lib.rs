@@ -3,6 +3,7 @@
 //! Signed things (transactions, credentials, presentations) are their own wire form and are not repeated here.
 
 pub mod chain;
+pub mod directory;
 pub mod governance;
 pub mod issuer;
 pub mod link;

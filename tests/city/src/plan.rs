@@ -14,7 +14,7 @@ use identity::keys::{Algorithm, PublicKey, SecretKey, Signer as _};
 use identity::{Localized, UnixSeconds};
 use ledger::genesis::{Genesis, Validator};
 use ledger::governance::{Fraction, Governance, Parameters, Placement};
-use ledger::records::{AllowedData, AuthorityId, AuthorityRecord, PartyId, PartyRecord, Purpose};
+use ledger::records::{AllowedData, AuthorityId, AuthorityRecord, PartyId, PartyRecord, Purpose, SUPERVISOR_ROLE};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -265,7 +265,8 @@ impl Plan {
             credential_keys: Vec::new(),
             reader_key: None,
             issuer_url: None,
-            accredited_types: Vec::new(),
+            // The supervisor's office may look at every node's console.
+            accredited_types: if id == "supervisor" { vec![format!("{SUPERVISOR_ROLE}{id}")] } else { Vec::new() },
             may_sponsor: false,
         })
     }

@@ -12,6 +12,7 @@
 //! validators before; see `ledger::trust` for what that can and cannot show, and [`ChainClient::with_keeper`] to keep what was learned.
 
 mod ask;
+mod directory;
 mod epochs;
 mod error;
 mod governance;
@@ -43,6 +44,7 @@ use wire::problem::Slug;
 
 use self::ask::Nodes;
 pub use self::ask::{HEDGE_DELAY, NEWER_TIMEOUT};
+pub use self::directory::{AuthorityEntry, Page, PartyEntry, TypeEntry};
 pub use self::epochs::FOLLOW_TIMEOUT;
 use self::epochs::Known;
 pub use self::error::ChainError;
