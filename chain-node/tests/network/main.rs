@@ -4,10 +4,13 @@
 
 mod backups;
 mod city;
+mod coverage;
 mod damage;
+mod directory;
 mod disk;
 mod finality;
 mod governance;
+mod login;
 mod monitoring;
 mod reads;
 mod recovery;
