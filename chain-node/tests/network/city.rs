@@ -94,6 +94,18 @@ impl City {
         Self::prepare_as(&here(validators), 100_000, |genesis| Genesis { governance, ..genesis }).await
     }
 
+    /// Prepares validators with a genesis that is changed before anybody sees it.
+    pub(crate) async fn prepare_of(validators: usize, change: impl FnOnce(Genesis) -> Genesis) -> Self {
+        Self::prepare_as(validators, 100_000, change).await
+    }
+
+    /// Gives a validator's console an address of its own, for its next start.
+    pub(crate) fn own_console(&self, place: usize) -> String {
+        let address = format!("127.0.0.1:{}", free_ports(1)[0]);
+        self.configure(place, &format!("[console]\nlisten = \"{address}\"\n"));
+        format!("http://{address}")
+    }
+
     /// With a genesis that is changed before anybody sees it.
     async fn prepare_as(hosts: &[String], requests_per_second: u32, change: impl FnOnce(Genesis) -> Genesis) -> Self {
         let alone = ALONE.lock().await;

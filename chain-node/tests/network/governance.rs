@@ -39,14 +39,14 @@ pub(crate) fn governed(mut genesis: Genesis) -> Genesis {
 }
 
 /// Runs `govern` for a member against one node.
-struct Desk<'a> {
+pub(crate) struct Desk<'a> {
     city: &'a City,
-    genesis: String,
+    pub(crate) genesis: String,
     url: String,
 }
 
 impl<'a> Desk<'a> {
-    fn new(city: &'a City) -> Self {
+    pub(crate) fn new(city: &'a City) -> Self {
         for id in MEMBERS {
             let file = city.folder(0).join(id);
             fs::write(&file, HEXLOWER.encode(&*key(id).to_bytes())).unwrap();
@@ -73,7 +73,7 @@ impl<'a> Desk<'a> {
     }
 
     /// The members decide, and the change takes effect after its notice.
-    async fn decided(&self, change: &[&str]) -> String {
+    pub(crate) async fn decided(&self, change: &[&str]) -> String {
         let proposed = self.member("e-government", &[&["propose"], change].concat()).await;
         let id = proposed["proposal"]["id"].as_str().unwrap().to_owned();
         assert!(proposed["proposal"]["next"].as_str().unwrap().contains("open for ballots until height"), "{proposed}");

@@ -5,12 +5,15 @@
 mod backups;
 mod city;
 mod clock;
+mod coverage;
 mod damage;
+mod directory;
 mod disk;
 mod finality;
 mod governance;
 mod interfaces;
 mod liars;
+mod login;
 mod monitoring;
 mod partition;
 mod pruning;

@@ -53,6 +53,9 @@ async fn the_console_shows_the_ledger_in_both_languages_with_a_strict_policy() {
     let pages = [
         "/console".to_owned(),
         "/console/members".to_owned(),
+        "/console/peers".to_owned(),
+        "/console/directory".to_owned(),
+        "/console/access".to_owned(),
         "/console/blocks".to_owned(),
         format!("/console/blocks/{}", receipt.height),
         format!("/console/transactions/{id}"),

@@ -66,3 +66,31 @@ fn values_that_contradict_each_other_are_refused() {
         assert!(load(&example().replace(from, to)).is_err(), "{to}");
     }
 }
+
+/// A session's cookie is not sent where others can read it.
+#[test]
+fn a_console_over_http_is_for_this_machine_only() {
+    let with = |listen: &str, url: &str| {
+        let own = "[console]\nlisten = \"127.0.0.1:7191\"";
+        let text = example().replace(own, &format!("[console]\nlisten = \"{listen}\""));
+        assert_ne!((listen, text.as_str()), ("127.0.0.1:1", example().as_str()), "the example has the section");
+        load(&text.replace("url = \"https://console.node-1.ledger.example/\"\n", url))
+    };
+    for (listen, url) in [
+        ("127.0.0.1:1", ""),
+        ("[::1]:1", ""),
+        ("0.0.0.0:1", "url = \"https://console.example/\"\n"),
+        ("127.0.0.1:1", "url = \"http://localhost:1/\"\n"),
+    ] {
+        assert!(with(listen, url).is_ok(), "{listen} {url}");
+    }
+    for (listen, url) in [
+        ("10.0.0.1:1", ""),
+        ("0.0.0.0:1", ""),
+        ("127.0.0.1:1", "url = \"http://console.example/\"\n"),
+        ("127.0.0.1:1", "url = \"ftp://localhost/\"\n"),
+    ] {
+        let error = with(listen, url).unwrap_err();
+        assert!(error.contains("console.url") && error.contains("https"), "{listen} {url}: {error}");
+    }
+}

@@ -5,6 +5,7 @@
 mod admission;
 mod block;
 mod configuration;
+mod door;
 mod execution;
 mod guard;
 mod mempool;
