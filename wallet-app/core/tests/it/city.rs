@@ -15,7 +15,7 @@ use rcgen::{
 };
 use wallet_core::chain::Chain;
 use wallet_core::vault::Disk;
-use wallet_core::{Clock, Environment, Language, Passphrase, Random, Secrets, Strength, Wallet, WalletConfig};
+use wallet_core::{Clock, Environment, Language, Passphrase, Random, Secrets, Strength, Wallet, WalletConfig, WalletError};
 
 use crate::issuer::FakeIssuer;
 use crate::ledger::FakeLedger;
@@ -214,7 +214,10 @@ impl City {
     /// Opens the wallet in this directory.
     pub(crate) fn unlock_in(&self, name: &str) -> Wallet {
         let passphrase = Passphrase::new(PASSPHRASE.to_owned());
-        Wallet::unlock_with(&self.dir.path().join(name), &passphrase, self.environment.clone(), self.chain()).unwrap()
+        let unlock = || Wallet::unlock_with(&self.dir.path().join(name), &passphrase, self.environment.clone(), self.chain());
+        // A child process of another test holds every lock of this one from its fork to its exec.
+        let is_held = |result: &Result<Wallet, WalletError>| result.as_ref().is_err_and(|error| error.slug() == "wallet-in-use");
+        (0..1_000_000).map(|_| unlock()).find(|result| !is_held(result)).unwrap().unwrap()
     }
 
     /// Opens the wallet in this directory on another disk.
