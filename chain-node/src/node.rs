@@ -183,7 +183,6 @@ where
     D: Directory,
 {
     let genesis = parts.genesis.genesis.clone();
-    let genesis_hash = genesis.hash();
     let store = opened(parts.store, &parts.protection);
     let epochs = Arc::new(Epochs::open(&parts.genesis, parts.key.clone(), store.clone(), parts.protection.guard.clone()));
     let name = name(&epochs)?;
@@ -212,7 +211,7 @@ where
     let (questions, asked) = mpsc::channel(neighbours::QUEUE);
     let observations = Arc::new(Observations::default());
     let gossip = Gossip {
-        genesis: genesis_hash,
+        genesis: *epochs.genesis(),
         mempool: mempool.clone(),
         peers: peers.clone(),
         observations: observations.clone(),
@@ -231,7 +230,7 @@ where
     mempool.finalized(head.tip().borrow().height, []);
     let node = Arc::new(Node {
         genesis,
-        genesis_hash,
+        genesis_hash: *epochs.genesis(),
         name,
         epochs,
         clock: context.child("clock"),

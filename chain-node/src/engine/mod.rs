@@ -194,32 +194,40 @@ where
     let hash = *epochs.genesis();
     let consensus = Consensus { genesis: hash, automaton, blocker, timing, prefix, cache, accusations };
     let links = consensus::Links { votes: channels.votes, certificates: channels.certificates, requests: channels.resolver };
-    let consensus = if epochs.governed() {
-        let parts = orchestrator::Parts {
-            epochs,
-            marshal: marshal.clone(),
-            consensus,
-            directory,
-            peers: node.peers,
-            blocks,
-            genesis: genesis.digest(),
-        };
+    let (peers, genesis) = (node.peers, genesis.digest());
+    let parts = orchestrator::Parts { epochs, marshal: marshal.clone(), consensus, directory, peers, blocks, genesis };
+    let consensus = begin(&context, parts, links, stateful.clone());
+    Engine { consensus, marshal, state: stateful, kept }
+}
+
+/// Consensus: on a governed ledger one engine after another, else one for ever.
+fn begin<E, S, R, B, D>(
+    context: &E,
+    parts: orchestrator::Parts<E, B, D>,
+    links: consensus::Links<(S, R), (S, R), (S, R)>,
+    state: Stateful<E>,
+) -> Handle<()>
+where
+    E: Environment,
+    S: Sender<PublicKey = PublicKey>,
+    R: Receiver<PublicKey = PublicKey>,
+    B: Blocker<PublicKey = PublicKey>,
+    D: Directory,
+{
+    if parts.epochs.governed() {
         let orchestrator = Orchestrator::new(context.child("epochs"), parts, links);
-        let state = stateful.clone();
-        context.child("orchestrator").spawn(|_| async move {
+        return context.child("orchestrator").spawn(|_| async move {
             // A state that comes from the others decides the first epoch here: it must be there before consensus is.
             state.subscribe_databases().await;
             orchestrator.run().await;
-        })
-    } else {
-        let scheme = epochs.scheme(0).expect("the genesis names the members of the only epoch");
-        let mut early = Early::default();
-        early.greet(0, &scheme, |_| true);
-        let consensus::Links { votes: (sender, receiver), certificates, requests } = links;
-        let links = consensus::Links { votes: (sender, Resumed::new(early, receiver)), certificates, requests };
-        consensus.start(context.child("simplex"), 0, scheme, Floor::Genesis(genesis.digest()), links)
-    };
-    Engine { consensus, marshal, state: stateful, kept }
+        });
+    }
+    let scheme = parts.epochs.scheme(0).expect("the genesis names the members of the only epoch");
+    let mut early = Early::default();
+    early.greet(0, &scheme, |_| true);
+    let consensus::Links { votes: (sender, receiver), certificates, requests } = links;
+    let links = consensus::Links { votes: (sender, Resumed::new(early, receiver)), certificates, requests };
+    parts.consensus.start(context.child("simplex"), 0, scheme, Floor::Genesis(parts.genesis), links)
 }
 
 /// Blocks for which old operations of the state are kept: what others need that are getting this node's state.

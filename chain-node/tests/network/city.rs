@@ -96,7 +96,7 @@ impl City {
 
     /// Prepares validators with a genesis that is changed before anybody sees it.
     pub(crate) async fn prepare_of(validators: usize, change: impl FnOnce(Genesis) -> Genesis) -> Self {
-        Self::prepare_as(validators, 100_000, change).await
+        Self::prepare_as(&here(validators), 100_000, change).await
     }
 
     /// Gives a validator's console an address of its own, for its next start.

@@ -54,9 +54,9 @@ fn a_record_is_read_again_and_a_line_that_was_cut_off_is_not() {
     record.add(&second).unwrap();
     drop(record);
     let text = fs::read_to_string(&path).unwrap();
-    fs::write(&path, text[..text.len() - 5].as_bytes()).unwrap();
+    fs::write(&path, &text.as_bytes()[..text.len() - 5]).unwrap();
     let mut record = Record::open(&path).unwrap();
-    assert_eq!(record.lines(), [first.clone()]);
+    assert_eq!(record.lines(), std::slice::from_ref(&first));
     record.add(&second).unwrap();
     assert_eq!(Record::open(&path).unwrap().lines(), [first, second]);
     fs::write(&path, "what is this\n").unwrap();
