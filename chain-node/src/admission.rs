@@ -6,6 +6,7 @@ use crate::mempool::Candidate;
 use identity::{canonical, keys::KeyError};
 use ledger::{
     Hash,
+    encoded::Encoded,
     limits::{MAX_EXPIRY_BLOCKS, MAX_TRANSACTION_BYTES},
     receipt::Refusal,
     transaction::{Sender, Transaction},
@@ -67,18 +68,19 @@ impl Screened {
 /// # Errors
 /// When a rule is broken; see [`AdmissionError`].
 pub fn admit(genesis: &Hash, height: u64, transaction: Transaction) -> Result<Candidate, AdmissionError> {
-    screen(genesis, height, transaction)?.verify()
+    screen(genesis, height, Encoded::new(transaction))?.verify()
 }
 
 /// Checks a transaction that came from outside by the cheap rules.
 ///
 /// # Errors
 /// When a rule is broken; see [`AdmissionError`].
-pub fn screen(genesis: &Hash, height: u64, transaction: Transaction) -> Result<Screened, AdmissionError> {
-    let length = canonical::encode(&transaction).len();
+pub fn screen(genesis: &Hash, height: u64, encoded: Encoded) -> Result<Screened, AdmissionError> {
+    let length = encoded.bytes().len();
     if length > MAX_TRANSACTION_BYTES {
         return Err(AdmissionError::TooLarge { length });
     }
+    let transaction = encoded.transaction();
     let unsigned = &transaction.unsigned;
     if unsigned.genesis != *genesis {
         return Err(AdmissionError::OtherLedger);
@@ -88,8 +90,8 @@ pub fn screen(genesis: &Hash, height: u64, transaction: Transaction) -> Result<S
         return Err(AdmissionError::ExpiryTooFar { expires_at, height });
     }
     transaction.check_bounds().map_err(AdmissionError::IllFormed)?;
-    let (id, sender) = (transaction.id().0, quota(&unsigned.sender));
-    Ok(Screened(Candidate { id, sender, expires_at, bytes: length, transaction: Arc::new(transaction) }))
+    let (id, sender) = (encoded.id().0, quota(&unsigned.sender));
+    Ok(Screened(Candidate { id, sender, expires_at, bytes: length, transaction: Arc::new(encoded) }))
 }
 
 /// One quota for each key of an identity, authority or party. Not one for all its keys: whether a key is its, only the state knows, and

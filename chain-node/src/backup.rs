@@ -50,7 +50,7 @@ pub struct Entry {
 impl Entry {
     /// A block with its certificate.
     pub fn new(block: &Block, certificate: Option<Vec<u8>>) -> Self {
-        Self { block: canonical::encode(block.ledger()), certificate }
+        Self { block: block.bytes().to_vec(), certificate }
     }
 
     /// The block, checked against its own header.

@@ -10,7 +10,7 @@ use ledger::{
     genesis::Genesis,
     governance::ProposalRecord,
     limits::MAX_RECORD_BYTES,
-    transaction::{Body, Transaction},
+    transaction::{Body, Transaction, TransactionId},
 };
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -45,9 +45,11 @@ pub struct Place {
     pub timestamp_ms: u64,
 }
 
-/// Every key that is read ahead for these transactions. [`Execution::advance`] asks for the few that cannot be told from them.
-pub fn reads(transactions: &[Transaction]) -> Vec<StateKey> {
-    let keys: BTreeSet<StateKey> = transactions.iter().flat_map(chain_state::touched).collect();
+/// Every key that is read ahead for these transactions, whose ids are `ids`. [`Execution::advance`] asks for the few that cannot be told
+/// from them.
+pub fn reads(transactions: &[Transaction], ids: &[Hash]) -> Vec<StateKey> {
+    let touched = |(transaction, id): (&Transaction, &Hash)| chain_state::touched_by(TransactionId(*id), transaction);
+    let keys: BTreeSet<StateKey> = transactions.iter().zip(ids).flat_map(touched).collect();
     keys.into_iter().collect()
 }
 
@@ -60,6 +62,8 @@ pub struct Execution<'a> {
     view: View,
     context: BlockContext,
     transactions: &'a [Transaction],
+    /// Their ids, in the same order.
+    ids: &'a [Hash],
     /// The place of the transaction that is next.
     next: u32,
     /// What the genesis wrote, in the first block.
@@ -69,7 +73,11 @@ pub struct Execution<'a> {
 
 impl<'a> Execution<'a> {
     /// At the first transaction, with nothing loaded but the records of the genesis in the first block.
-    pub fn new(genesis: &Genesis, place: Place, transactions: &'a [Transaction]) -> Self {
+    ///
+    /// # Panics
+    /// When there is not one id for each transaction.
+    pub fn new(genesis: &Genesis, place: Place, transactions: &'a [Transaction], ids: &'a [Hash]) -> Self {
+        assert_eq!(transactions.len(), ids.len(), "each transaction has an id");
         let mut view = View::new();
         let mut writes = Vec::new();
         if place.height == 1 {
@@ -85,7 +93,7 @@ impl<'a> Execution<'a> {
             height: place.height,
             timestamp_ms: place.timestamp_ms,
         };
-        Self { view, context, transactions, next: 0, genesis: writes, replayed: Vec::new() }
+        Self { view, context, transactions, ids, next: 0, genesis: writes, replayed: Vec::new() }
     }
 
     /// Takes what the parent's state has under these keys. A key without a cell among `found` has none.
@@ -104,12 +112,12 @@ impl<'a> Execution<'a> {
     /// # Errors
     /// The keys to load before going on.
     pub fn advance(&mut self) -> Result<(), Unloaded> {
-        while let Some(transaction) = usize::try_from(self.next).ok().and_then(|next| self.transactions.get(next)) {
-            let id = transaction.id();
-            if chain_state::receipt(&self.view, &id)?.is_some() {
-                self.replayed.push(id.0);
-            } else {
-                chain_state::apply(&mut self.view, &self.context, self.next, transaction)?;
+        let remaining = self.transactions.iter().zip(self.ids).skip(usize::try_from(self.next).unwrap_or(usize::MAX));
+        for (transaction, id) in remaining {
+            let receipt = chain_state::apply_as(TransactionId(*id), &mut self.view, &self.context, self.next, transaction)?;
+            // One that was applied or refused before, in this block or an earlier one, gives its first receipt again.
+            if (receipt.height, receipt.index) != (self.context.height, self.next) {
+                self.replayed.push(*id);
             }
             self.next += 1;
         }
@@ -147,9 +155,9 @@ impl<'a> Execution<'a> {
 }
 
 /// The proposals that these transactions made or moved on: the height at which each was proposed, and its id.
-pub fn proposals(transactions: &[Transaction], executed: &Executed) -> Vec<(u64, Hash)> {
-    let named = transactions.iter().filter_map(|transaction| match &transaction.unsigned.body {
-        Body::Propose(_) => Some(transaction.id()),
+pub fn proposals(transactions: &[Transaction], ids: &[Hash], executed: &Executed) -> Vec<(u64, Hash)> {
+    let named = transactions.iter().zip(ids).filter_map(|(transaction, id)| match &transaction.unsigned.body {
+        Body::Propose(_) => Some(TransactionId(*id)),
         Body::Vote { proposal, approve: _ } | Body::Enact { proposal } | Body::Withdraw { proposal } => Some(*proposal),
         Body::CreateIdentity(_)
         | Body::AddDevice(_)

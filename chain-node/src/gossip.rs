@@ -17,7 +17,7 @@ use commonware_macros::select;
 use commonware_p2p::{Blocker, Receiver, Recipients, Sender};
 use commonware_runtime::{Clock, IoBuf};
 use identity::canonical;
-use ledger::{Hash, limits::MAX_TRANSACTION_BYTES, transaction::Transaction};
+use ledger::{Hash, encoded::Encoded, transaction::Transaction};
 use std::{sync::Arc, time::Duration};
 use tokio::sync::mpsc;
 
@@ -34,6 +34,9 @@ const TICKS_BETWEEN_RESENDS: u64 = 4;
 const RESENT: usize = 256;
 /// The least time between two messages of transactions: keeps a node far under its peers' rate limit.
 const GATHER: Duration = Duration::from_millis(8);
+
+/// Bytes of the count before a list.
+const COUNT_BYTES: usize = 4;
 
 /// What goes over the mempool's channel.
 #[derive(BorshSerialize, BorshDeserialize)]
@@ -58,7 +61,7 @@ pub struct Gossip<B> {
     /// Cuts off a peer.
     pub blocker: B,
     /// Transactions that this node's clients brought.
-    pub submitted: mpsc::Receiver<Arc<Transaction>>,
+    pub submitted: mpsc::Receiver<Arc<Encoded>>,
     /// Questions and answers of this node.
     pub outgoing: mpsc::Receiver<Outgoing>,
     /// Takes the answers of others.
@@ -131,7 +134,7 @@ impl<B: Blocker<PublicKey = PublicKey>> Gossip<B> {
                 return;
             }
         };
-        for transaction in transactions {
+        for transaction in transactions.into_iter().map(Encoded::new) {
             if self.mempool.knows(&transaction.id().0) {
                 continue;
             }
@@ -158,21 +161,31 @@ impl<B: Blocker<PublicKey = PublicKey>> Gossip<B> {
 }
 
 /// Sends the transactions in as few messages as the limit allows.
-fn broadcast(sender: &mut impl Sender<PublicKey = PublicKey>, transactions: Vec<Arc<Transaction>>) {
+fn broadcast(sender: &mut impl Sender<PublicKey = PublicKey>, transactions: Vec<Arc<Encoded>>) {
     let mut batch = Vec::new();
     let mut bytes = 0;
     for transaction in transactions {
-        let length = borsh::object_length(&*transaction).unwrap_or(MAX_TRANSACTION_BYTES);
+        let length = transaction.bytes().len();
         if bytes + length > MAX_MESSAGE_BYTES - 64 && !batch.is_empty() {
-            send(sender, &Message::Transactions(std::mem::take(&mut batch)));
+            send_bytes(sender, transactions_message(&std::mem::take(&mut batch)));
             bytes = 0;
         }
         bytes += length;
-        batch.push((*transaction).clone());
+        batch.push(transaction);
     }
     if !batch.is_empty() {
-        send(sender, &Message::Transactions(batch));
+        send_bytes(sender, transactions_message(&batch));
     }
+}
+
+/// The bytes of [`Message::Transactions`], from the bytes that the transactions have already.
+fn transactions_message(transactions: &[Arc<Encoded>]) -> Vec<u8> {
+    let empty = canonical::encode(&Message::Transactions(Vec::new()));
+    // The message ends with its count and what is counted.
+    let kind = empty.get(..empty.len().saturating_sub(COUNT_BYTES)).unwrap_or_default();
+    let count = u32::try_from(transactions.len()).expect("a queue holds fewer than four billion transactions");
+    let parts = transactions.iter().map(|transaction| transaction.bytes());
+    [kind, &canonical::encode(&count)].into_iter().chain(parts).collect::<Vec<_>>().concat()
 }
 
 fn send_to(sender: &mut impl Sender<PublicKey = PublicKey>, peer: PublicKey, message: &Message) {
@@ -180,6 +193,35 @@ fn send_to(sender: &mut impl Sender<PublicKey = PublicKey>, peer: PublicKey, mes
 }
 
 fn send(sender: &mut impl Sender<PublicKey = PublicKey>, message: &Message) {
+    send_bytes(sender, canonical::encode(message));
+}
+
+fn send_bytes(sender: &mut impl Sender<PublicKey = PublicKey>, bytes: Vec<u8>) {
     // Whoever is away or over its rate gets it with the next sending.
-    let _ = sender.send(Recipients::All, IoBuf::from(canonical::encode(message)), false);
+    let _ = sender.send(Recipients::All, IoBuf::from(bytes), false);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use identity::{Algorithm, Commitment, SecretKey, Signer as _};
+    use ledger::{
+        records::RecordId,
+        transaction::{Body, NewReceipt, Sender, Unsigned},
+    };
+
+    #[test]
+    fn a_message_of_transactions_has_the_bytes_of_its_one_encoding() {
+        let key = SecretKey::from_bytes(Algorithm::Ed25519, &[7; 32]).unwrap();
+        let transaction = |sequence: u64| {
+            let body = Body::RecordReceipts(vec![NewReceipt { id: RecordId([1; 32]), commitment: Commitment([2; 32]) }]);
+            let sender = Sender::Key(key.public_key());
+            Unsigned { genesis: [3; 32], sender, sequence, expiry_height: 4, body }.sign(&key)
+        };
+        for count in [0, 1, 3] {
+            let transactions: Vec<Transaction> = (0..count).map(transaction).collect();
+            let encoded: Vec<Arc<Encoded>> = transactions.iter().cloned().map(|one| Arc::new(Encoded::new(one))).collect();
+            assert_eq!(transactions_message(&encoded), canonical::encode(&Message::Transactions(transactions)));
+        }
+    }
 }

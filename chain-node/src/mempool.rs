@@ -6,7 +6,7 @@
 //! Turns are start-time fair queueing over bytes: a transaction's turn is the turn that is being served now or, if its sender has
 //! others waiting, after them. So a sender with a thousand waiting transactions delays another's first one by one at most.
 
-use ledger::transaction::Transaction;
+use ledger::{Hash, encoded::Encoded};
 use std::{
     collections::{BTreeMap, HashMap, HashSet, VecDeque},
     sync::{
@@ -66,8 +66,8 @@ pub struct Candidate {
     pub expires_at: u64,
     /// Its encoded size.
     pub bytes: usize,
-    /// The transaction itself.
-    pub transaction: Arc<Transaction>,
+    /// The transaction itself, with its bytes.
+    pub transaction: Arc<Encoded>,
 }
 
 struct Entry {
@@ -177,9 +177,12 @@ impl Mempool {
         self.pool().knows(id)
     }
 
-    /// Whether exactly this transaction, signature included, waits here: then it was checked.
-    pub fn holds(&self, id: &[u8; 32], transaction: &Transaction) -> bool {
-        self.pool().by_id.get(id).is_some_and(|entry| *entry.candidate.transaction == *transaction)
+    /// The places of those transactions of a block that do not wait here exactly so: a leaf covers the signature too. The others were
+    /// checked before they came to wait.
+    pub fn unchecked(&self, ids: &[Hash], leaves: &[Hash]) -> Vec<usize> {
+        let pool = self.pool();
+        let holds = |id: &Hash, leaf: &Hash| pool.by_id.get(id).is_some_and(|entry| entry.candidate.transaction.leaf() == *leaf);
+        ids.iter().zip(leaves).enumerate().filter(|(_, (id, leaf))| !holds(id, leaf)).map(|(place, _)| place).collect()
     }
 
     /// These can never be in a block again.
@@ -228,7 +231,7 @@ impl Mempool {
     }
 
     /// Up to `count` of this node's own clients' transactions, the next ones first: what it sends again.
-    pub fn local(&self, count: usize) -> Vec<Arc<Transaction>> {
+    pub fn local(&self, count: usize) -> Vec<Arc<Encoded>> {
         let pool = self.pool();
         pool.by_place
             .values()

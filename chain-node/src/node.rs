@@ -39,6 +39,7 @@ use data_encoding::BASE64URL_NOPAD;
 use ledger::{
     Hash,
     cell::{Cell, StateKey, Subject},
+    encoded::Encoded,
     evidence::Evidence,
     finality,
     genesis::Genesis,
@@ -138,7 +139,7 @@ pub struct Node<E: Environment> {
     /// Finalized state and blocks.
     pub reads: Reads<E>,
     application: Application,
-    submissions: mpsc::Sender<Arc<Transaction>>,
+    submissions: mpsc::Sender<Arc<Encoded>>,
 }
 
 /// Why a transaction is not taken.
@@ -437,6 +438,7 @@ impl<E: Environment> Node<E> {
     /// # Errors
     /// When it breaks a rule or does not fit.
     pub async fn submit(&self, transaction: Transaction) -> Result<TransactionId, SubmitError> {
+        let transaction = Encoded::new(transaction);
         let id = transaction.id();
         if self.protection.disk.as_ref().is_some_and(|disk| disk.seen() != Condition::Fine) {
             return Err(SubmitError::NoSpace);

@@ -106,11 +106,11 @@ impl Application {
         &self,
         clock: &E,
         place: Place,
-        transactions: &[Transaction],
+        (transactions, ids): (&[Transaction], &[Hash]),
         batch: &Batch<E>,
     ) -> Result<Executed, Replayed> {
-        let mut execution = Execution::new(&self.0.genesis, place, transactions);
-        let mut keys = execution::reads(transactions);
+        let mut execution = Execution::new(&self.0.genesis, place, transactions, ids);
+        let mut keys = execution::reads(transactions, ids);
         loop {
             let digests: Vec<Digest> = keys.iter().copied().map(Digest::from).collect();
             let wanted: Vec<&Digest> = digests.iter().collect();
@@ -158,12 +158,12 @@ impl Application {
     /// The rules that need no state. Signatures that this node has checked before are not checked again.
     fn well_formed(&self, block: &Block, parent: &Block) -> bool {
         let header = block.header();
+        let mine = |transaction: &Transaction| transaction.unsigned.genesis == self.0.genesis_hash;
+        let verifies = |place: usize| block.transactions().get(place).is_some_and(|one| one.verify_signature().is_ok());
         header.genesis == self.0.genesis_hash
             && header.timestamp_ms >= parent.timestamp_ms()
-            && block.transactions().iter().zip(block.transaction_ids()).all(|(transaction, id)| {
-                transaction.unsigned.genesis == self.0.genesis_hash
-                    && (self.0.mempool.holds(id, transaction) || transaction.verify_signature().is_ok())
-            })
+            && block.transactions().iter().all(mine)
+            && self.0.mempool.unchecked(block.transaction_ids(), block.transaction_leaves()).into_iter().all(verifies)
     }
 
     fn header<E: Environment>(
@@ -171,10 +171,9 @@ impl Application {
         consensus: &Consensus,
         parent: &Block,
         timestamp_ms: u64,
-        transactions: &[Transaction],
+        leaves: &[Hash],
         merkleized: &Merkleized<E>,
     ) -> Header {
-        let leaves: Vec<Hash> = transactions.iter().map(Transaction::leaf).collect();
         Header {
             genesis: self.0.genesis_hash,
             height: parent.header().height + 1,
@@ -186,7 +185,7 @@ impl Application {
                 parent_view: consensus.parent.0.get(),
             },
             timestamp_ms,
-            transactions_root: transactions_root(&leaves),
+            transactions_root: transactions_root(leaves),
             state_root: merkleized.root().0,
             operations: operations::<E>(merkleized),
         }
@@ -258,21 +257,23 @@ impl<E: Environment> stateful::Application<E> for Application {
         let included = included(parent.clone(), ancestry, self.0.mempool.finalized_height()).await;
         let height = parent.height().get() + 1;
         let timestamp_ms = milliseconds(context.current()).max(parent.inner().timestamp_ms());
-        let chosen = self.0.mempool.select(height, MAX_BLOCK_TRANSACTIONS, MAX_BLOCK_BYTES - HEADER_BYTES, &included);
-        let mut transactions: Vec<Transaction> = chosen.iter().map(|candidate| (*candidate.transaction).clone()).collect();
+        let mut chosen = self.0.mempool.select(height, MAX_BLOCK_TRANSACTIONS, MAX_BLOCK_BYTES - HEADER_BYTES, &included);
         let place = Place { height, timestamp_ms };
-        let executed = loop {
-            match self.execute::<E>(&context, place, &transactions, &batches).await {
-                Ok(executed) => break executed,
+        let (transactions, executed) = loop {
+            let transactions: Vec<Transaction> = chosen.iter().map(|one| one.transaction.transaction().clone()).collect();
+            let ids: Vec<Hash> = chosen.iter().map(|one| one.id).collect();
+            match self.execute::<E>(&context, place, (&transactions, &ids), &batches).await {
+                Ok(executed) => break (transactions, executed),
                 Err(Replayed(ids)) => {
                     // Already final: a peer that had not heard sent them again. A block may not repeat them.
                     self.0.mempool.forget(&ids);
-                    transactions.retain(|transaction| !ids.contains(&transaction.id().0));
+                    chosen.retain(|one| !ids.contains(&one.id));
                 }
             }
         };
         let merkleized = self.merkleize::<E>(&executed, batches).await;
-        let header = self.header::<E>(&consensus, parent.inner(), timestamp_ms, &transactions, &merkleized);
+        let leaves: Vec<Hash> = chosen.iter().map(|one| one.transaction.leaf()).collect();
+        let header = self.header::<E>(&consensus, parent.inner(), timestamp_ms, &leaves, &merkleized);
         let block = Block::new(ledger::block::Block { header, transactions }).expect("built within its bounds");
         self.0.head.saw(height, block.digest().0, milliseconds(context.current()));
         self.remember(&block, executed);
@@ -297,7 +298,8 @@ impl<E: Environment> stateful::Application<E> for Application {
             }
         }
         let place = Place { height: block.header().height, timestamp_ms: block.timestamp_ms() };
-        let executed = self.execute::<E>(&context, place, block.transactions(), &batches).await.ok()?;
+        let transactions = (block.transactions(), block.transaction_ids());
+        let executed = self.execute::<E>(&context, place, transactions, &batches).await.ok()?;
         let merkleized = self.merkleize::<E>(&executed, batches).await;
         if merkleized.root().0 != block.header().state_root || operations::<E>(&merkleized) != block.header().operations {
             return None;
@@ -330,7 +332,7 @@ impl<E: Environment> stateful::Application<E> for Application {
                 .map(|(key, cell)| (*key, cell.version, cell.to_bytes()))
                 .collect(),
             first_seen_ms: self.0.head.first_seen(height, &block.digest().0),
-            proposals: execution::proposals(block.transactions(), &executed),
+            proposals: execution::proposals(block.transactions(), block.transaction_ids(), &executed),
         };
         self.0.bodies.store.record(height, &additions).expect("the body store can be written");
         if let Some(body) = written(&executed, &Epochs::key()) {

@@ -1,10 +1,12 @@
 //! The ledger's block in the form that the engine carries.
 //!
-//! On the wire and on disk: a length and the block's Borsh bytes. A block exists here only if its body is the one
-//! that its header commits to, so a digest stands for exactly one block. Refuses everything else while decoding.
+//! On the wire and on disk: a length and the block's Borsh bytes, which are kept with it: a block is sent, stored and counted many times. A
+//! block exists here only if its body is the one that its header commits to, so a digest stands for exactly one block. Refuses everything
+//! else while decoding.
 
 use super::types::{Consensus, Digest, PublicKey};
-use commonware_codec::{Buf, Copying, DecodeExt as _, EncodeSize, Error, RangeCfg, Read, Write};
+use bytes::Bytes;
+use commonware_codec::{Buf, BufsMut, Copying, DecodeExt as _, EncodeSize, Error, RangeCfg, Read, Write};
 use commonware_consensus::{
     BoundedBlock, CertifiableBlock, Heightable,
     types::{Epoch, Height, Round, View},
@@ -16,6 +18,7 @@ use commonware_utils::{non_empty_range, range::NonEmptyRange};
 use identity::canonical::{self, Hash};
 use ledger::{
     block::{Header, transactions_root},
+    encoded,
     limits::{MAX_BLOCK_BYTES, MAX_BLOCK_TRANSACTIONS},
     transaction::Transaction,
 };
@@ -27,10 +30,18 @@ pub type Location = mmr::Location;
 /// A block whose body matches its header.
 #[derive(Clone, Debug)]
 pub struct Block {
-    inner: Arc<ledger::block::Block>,
+    inner: Arc<Inner>,
     digest: Digest,
     leader: PublicKey,
-    ids: Arc<[Hash]>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    block: ledger::block::Block,
+    /// Its canonical bytes.
+    bytes: Bytes,
+    ids: Vec<Hash>,
+    leaves: Vec<Hash>,
 }
 
 /// Why bytes or parts do not make a block.
@@ -55,43 +66,59 @@ impl Block {
     ///
     /// # Errors
     /// When they do not, or a bound is exceeded.
-    pub fn new(inner: ledger::block::Block) -> Result<Self, BlockError> {
-        if inner.transactions.len() > MAX_BLOCK_TRANSACTIONS || canonical::encode(&inner).len() > MAX_BLOCK_BYTES {
+    pub fn new(block: ledger::block::Block) -> Result<Self, BlockError> {
+        if block.transactions.len() > MAX_BLOCK_TRANSACTIONS {
             return Err(BlockError::TooLarge);
         }
-        let leaves: Vec<Hash> = inner.transactions.iter().map(Transaction::leaf).collect();
-        if transactions_root(&leaves) != inner.header.transactions_root {
+        let (bytes, places) = encoded::block(&block);
+        if bytes.len() > MAX_BLOCK_BYTES {
+            return Err(BlockError::TooLarge);
+        }
+        let hashes = places.into_iter().filter_map(|place| bytes.get(place)).map(encoded::hashes);
+        let (ids, leaves): (Vec<Hash>, Vec<Hash>) = hashes.map(|(id, leaf)| (id.0, leaf)).unzip();
+        let header = &block.header;
+        if transactions_root(&leaves) != header.transactions_root {
             return Err(BlockError::TransactionsRoot);
         }
-        operations(&inner.header).ok_or(BlockError::Operations)?;
-        let leader = PublicKey::decode(Copying(&inner.header.context.leader)).map_err(|_| BlockError::Leader)?;
-        let ids = inner.transactions.iter().map(|transaction| transaction.id().0).collect();
-        Ok(Self { digest: Digest::from(inner.header.digest()), leader, ids, inner: Arc::new(inner) })
+        operations(header).ok_or(BlockError::Operations)?;
+        let leader = PublicKey::decode(Copying(&header.context.leader)).map_err(|_| BlockError::Leader)?;
+        let digest = Digest::from(header.digest());
+        Ok(Self { inner: Arc::new(Inner { block, bytes: bytes.into(), ids, leaves }), digest, leader })
     }
 
     /// The header.
     pub fn header(&self) -> &Header {
-        &self.inner.header
+        &self.inner.block.header
     }
 
     /// The transactions, in order.
     pub fn transactions(&self) -> &[Transaction] {
-        &self.inner.transactions
+        &self.inner.block.transactions
     }
 
     /// The ids of the transactions, in order.
     pub fn transaction_ids(&self) -> &[Hash] {
-        &self.ids
+        &self.inner.ids
+    }
+
+    /// The leaves of the transactions, in order: unlike the ids they cover the signatures.
+    pub fn transaction_leaves(&self) -> &[Hash] {
+        &self.inner.leaves
     }
 
     /// The block as the ledger's type.
     pub fn ledger(&self) -> &ledger::block::Block {
-        &self.inner
+        &self.inner.block
+    }
+
+    /// Its canonical bytes.
+    pub fn bytes(&self) -> &[u8] {
+        &self.inner.bytes
     }
 
     /// Milliseconds since the Unix epoch by the leader's clock.
     pub fn timestamp_ms(&self) -> u64 {
-        self.inner.header.timestamp_ms
+        self.inner.block.header.timestamp_ms
     }
 
     /// What a node that synchronises the state must arrive at.
@@ -116,16 +143,21 @@ impl Eq for Block {}
 
 impl Write for Block {
     fn write(&self, buf: &mut impl BufMut) {
-        let bytes = canonical::encode(&*self.inner);
-        bytes.len().write(buf);
-        buf.put_slice(&bytes);
+        self.inner.bytes.write(buf);
+    }
+
+    fn write_bufs(&self, buf: &mut impl BufsMut) {
+        self.inner.bytes.write_bufs(buf);
     }
 }
 
 impl EncodeSize for Block {
     fn encode_size(&self) -> usize {
-        let length = borsh::object_length(&*self.inner).expect("counting does not fail");
-        length.encode_size() + length
+        self.inner.bytes.encode_size()
+    }
+
+    fn encode_inline_size(&self) -> usize {
+        self.inner.bytes.encode_inline_size()
     }
 }
 
@@ -149,13 +181,13 @@ impl Digestible for Block {
 
 impl Heightable for Block {
     fn height(&self) -> Height {
-        Height::new(self.inner.header.height)
+        Height::new(self.header().height)
     }
 }
 
 impl commonware_consensus::Block for Block {
     fn parent(&self) -> Digest {
-        Digest::from(self.inner.header.parent)
+        Digest::from(self.header().parent)
     }
 }
 
@@ -163,11 +195,12 @@ impl CertifiableBlock for Block {
     type Context = Consensus;
 
     fn context(&self) -> Consensus {
-        let context = &self.inner.header.context;
+        let header = self.header();
+        let context = &header.context;
         Consensus {
             round: Round::new(Epoch::new(context.epoch), View::new(context.view)),
             leader: self.leader.clone(),
-            parent: (View::new(context.parent_view), Digest::from(self.inner.header.parent)),
+            parent: (View::new(context.parent_view), Digest::from(header.parent)),
         }
     }
 }

@@ -5,7 +5,6 @@ use axum::{
     Json,
     extract::{Path, State},
 };
-use identity::canonical;
 use serde::Deserialize;
 use service_kit::{ApiError, Slug, extract::QueryOf};
 use wire::chain::{BlockAnswer, BlockSummary, Blocks};
@@ -34,7 +33,7 @@ pub(super) async fn block(State(rpc): State<Rpc>, Path(height): Path<String>) ->
     let block = rpc.node.reads.block(height).await.ok_or_else(not_final)?;
     let certificate = rpc.node.reads.certificate(block.inner().header()).await;
     Ok(Json(BlockAnswer {
-        block: encode(&canonical::encode(block.inner().ledger())),
+        block: encode(block.inner().bytes()),
         certificate: certificate.map(|certificate| encode(&certificate)),
     }))
 }

@@ -48,7 +48,11 @@ pub struct BlockContext {
 /// Every key that [`apply`] may read or write for this transaction, as far as the transaction alone says, in order, none twice. Only governance
 /// asks for more.
 pub fn touched(transaction: &Transaction) -> Vec<StateKey> {
-    let id = transaction.id();
+    touched_by(transaction.id(), transaction)
+}
+
+/// As [`touched`], of a transaction whose id the caller has computed.
+pub fn touched_by(id: TransactionId, transaction: &Transaction) -> Vec<StateKey> {
     let mut subjects = vec![Subject::Transaction(id)];
     subjects.extend(senders::subject(&transaction.unsigned.sender));
     subjects.extend(kinds::subjects(id, &transaction.unsigned.body));
@@ -83,7 +87,23 @@ pub fn receipt(view: &View, transaction: &TransactionId) -> Result<Option<Receip
 /// Only when the view holds bodies that this crate did not write: the node's storage is corrupt, and the node must stop. No
 /// transaction can cause it.
 pub fn apply(view: &mut View, context: &BlockContext, index: u32, transaction: &Transaction) -> Result<Receipt, Unloaded> {
-    let id = transaction.id();
+    apply_as(transaction.id(), view, context, index, transaction)
+}
+
+/// As [`apply`], of a transaction whose id the caller has computed.
+///
+/// # Errors
+/// As [`apply`].
+///
+/// # Panics
+/// As [`apply`].
+pub fn apply_as(
+    id: TransactionId,
+    view: &mut View,
+    context: &BlockContext,
+    index: u32,
+    transaction: &Transaction,
+) -> Result<Receipt, Unloaded> {
     if let Some(earlier) = receipt(view, &id)? {
         return Ok(earlier);
     }

@@ -4,6 +4,7 @@ use crate::{GENESIS, secret, transaction, unsigned};
 use chain_node::admission::{AdmissionError, admit, screen};
 use identity::{Signer as _, keys::KeyError};
 use ledger::{
+    encoded::Encoded,
     limits::MAX_EXPIRY_BLOCKS,
     receipt::Refusal,
     records::RecordId,
@@ -37,7 +38,7 @@ fn a_signature_of_another_key_or_over_other_bytes_is_refused() {
 #[test]
 fn the_signature_is_checked_last_and_is_checked() {
     let forged = unsigned("citizen", 1, 100).sign(&secret("thief"));
-    let screened = screen(&GENESIS, 0, forged).unwrap_or_else(|error| panic!("{error}"));
+    let screened = screen(&GENESIS, 0, Encoded::new(forged)).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(screened.verify().unwrap_err(), AdmissionError::Signature(KeyError::Signature));
 }
 

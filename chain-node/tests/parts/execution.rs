@@ -4,6 +4,7 @@ use crate::{secret, transaction};
 use chain_node::execution::{self, Executed, Execution, Found, Place, Replayed};
 use identity::{Localized, Signer as _, canonical};
 use ledger::{
+    Hash,
     cell::Subject,
     genesis::{Genesis, Validator},
     receipt::{Outcome, Receipt, Refusal},
@@ -46,10 +47,15 @@ fn signed(word: &str, sequence: u64) -> Transaction {
 const FIRST: Place = Place { height: 1, timestamp_ms: 1_000 };
 const SECOND: Place = Place { height: 2, timestamp_ms: 2_000 };
 
+fn ids(transactions: &[Transaction]) -> Vec<Hash> {
+    transactions.iter().map(|transaction| transaction.id().0).collect()
+}
+
 /// Executes on a parent's state that has only what was `found`.
 fn run(genesis: &Genesis, place: Place, found: Vec<Found>, transactions: &[Transaction]) -> Result<Executed, Replayed> {
-    let mut execution = Execution::new(genesis, place, transactions);
-    execution.load(&execution::reads(transactions), found);
+    let ids = ids(transactions);
+    let mut execution = Execution::new(genesis, place, transactions, &ids);
+    execution.load(&execution::reads(transactions, &ids), found);
     while let Err(more) = execution.advance() {
         execution.load(&more.0, []);
     }
@@ -108,7 +114,7 @@ fn a_replay_makes_the_block_invalid_and_is_named() {
     assert_eq!(twice.unwrap_err(), Replayed(vec![one.id().0]));
 
     let executed = run(&genesis(), FIRST, vec![], std::slice::from_ref(&one)).unwrap();
-    let reads = execution::reads(std::slice::from_ref(&one));
+    let reads = execution::reads(std::slice::from_ref(&one), &[one.id().0]);
     let found = executed.cells.iter().filter(|(key, _)| reads.contains(key));
     let found: Vec<Found> = found.map(|(key, cell)| (*key, *cell, executed.bodies[&cell.body].clone())).collect();
     let again = run(&genesis(), SECOND, found, std::slice::from_ref(&one));
@@ -119,7 +125,8 @@ fn a_replay_makes_the_block_invalid_and_is_named() {
 #[test]
 fn what_was_not_loaded_is_asked_for_and_never_taken_for_absent() {
     let transactions = [signed("citizen", 1)];
-    let mut execution = Execution::new(&genesis(), SECOND, &transactions);
+    let ids = ids(&transactions);
+    let mut execution = Execution::new(&genesis(), SECOND, &transactions, &ids);
     let mut asked = Vec::new();
     while let Err(more) = execution.advance() {
         assert!(!more.0.is_empty() && more.0.iter().all(|key| !asked.contains(key)), "asked twice, or for nothing");
@@ -127,6 +134,6 @@ fn what_was_not_loaded_is_asked_for_and_never_taken_for_absent() {
         asked.extend(more.0);
     }
     asked.sort_unstable();
-    assert_eq!(asked, execution::reads(&transactions));
+    assert_eq!(asked, execution::reads(&transactions, &ids));
     assert_eq!(execution.finish().unwrap().cells, run(&genesis(), SECOND, vec![], &transactions).unwrap().cells);
 }

@@ -30,7 +30,7 @@ use commonware_storage::{
     translator::EightCap,
 };
 use commonware_utils::{NZU16, NZU64, NZUsize};
-use ledger::{block::transactions_root, transaction::Transaction};
+use ledger::{block::transactions_root, encoded::Encoded, transaction::Transaction};
 use std::sync::Arc;
 
 struct Validator {
@@ -94,7 +94,7 @@ impl Validator {
             sender: [0; 32],
             expires_at: 1_000,
             bytes: 300,
-            transaction: Arc::new(transaction.clone()),
+            transaction: Arc::new(Encoded::new(transaction.clone())),
         };
         self.mempool.insert(candidate, Origin::Local).unwrap();
     }

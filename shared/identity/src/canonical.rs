@@ -41,15 +41,33 @@ pub fn decode<T: BorshDeserialize>(bytes: &[u8], limit: usize) -> Result<T, Deco
 
 /// The bytes to sign or to hash for `value` under `context`, which has 1 to 255 bytes.
 pub fn with_context<T: BorshSerialize>(context: &'static str, value: &T) -> Vec<u8> {
-    let length = u8::try_from(context.len()).expect("a context string is a short literal");
     let mut bytes = Vec::with_capacity(1 + context.len() + 128);
-    bytes.push(length);
+    bytes.push(length(context));
     bytes.extend_from_slice(context.as_bytes());
     borsh::to_writer(&mut bytes, value).expect("writing to memory does not fail");
+    bytes
+}
+
+/// [`with_context`] of a value whose canonical bytes are at hand.
+pub fn encoded_with_context(context: &'static str, encoded: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(1 + context.len() + encoded.len());
+    bytes.push(length(context));
+    bytes.extend_from_slice(context.as_bytes());
+    bytes.extend_from_slice(encoded);
     bytes
 }
 
 /// SHA-256 of [`with_context`].
 pub fn hash<T: BorshSerialize>(context: &'static str, value: &T) -> Hash {
     Sha256::digest(with_context(context, value)).into()
+}
+
+/// [`hash()`] of a value whose canonical bytes are at hand.
+pub fn hash_encoded(context: &'static str, encoded: &[u8]) -> Hash {
+    let hasher = Sha256::new().chain_update([length(context)]).chain_update(context).chain_update(encoded);
+    hasher.finalize().into()
+}
+
+fn length(context: &'static str) -> u8 {
+    u8::try_from(context.len()).expect("a context string is a short literal")
 }

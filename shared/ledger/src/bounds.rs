@@ -27,7 +27,7 @@ impl Transaction {
     /// # Errors
     /// [`Refusal::WrongSender`] or [`Refusal::Malformed`].
     pub fn check_bounds(&self) -> Result<(), Refusal> {
-        if canonical::encode(self).len() > MAX_TRANSACTION_BYTES {
+        if !borsh::object_length(self).is_ok_and(|length| length <= MAX_TRANSACTION_BYTES) {
             return Err(Refusal::Malformed);
         }
         if !may_send(&self.unsigned.sender, &self.unsigned.body) {

@@ -37,6 +37,7 @@ pub mod block;
 mod bounds;
 pub mod cell;
 mod codec;
+pub mod encoded;
 pub mod evidence;
 pub mod finality;
 pub mod genesis;
