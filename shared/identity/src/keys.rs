@@ -57,9 +57,12 @@ impl PublicKey {
         match algorithm {
             Algorithm::Ed25519 => {
                 let bytes: [u8; 32] = bytes.try_into().map_err(|_| KeyError::PublicKey)?;
-                let key = ed25519_dalek::VerifyingKey::from_bytes(&bytes).map_err(|_| KeyError::PublicKey)?;
-                if key.is_weak() || !is_reduced(&bytes) {
-                    return Err(KeyError::PublicKey);
+                if !recent::knows(&bytes) {
+                    let key = ed25519_dalek::VerifyingKey::from_bytes(&bytes).map_err(|_| KeyError::PublicKey)?;
+                    if key.is_weak() || !is_reduced(&bytes) {
+                        return Err(KeyError::PublicKey);
+                    }
+                    recent::remember(&bytes);
                 }
                 Ok(Self(Bytes::Ed25519(bytes)))
             }
@@ -207,6 +210,35 @@ impl BorshDeserialize for PublicKey {
                 let bytes = <[u8; 33]>::deserialize_reader(reader)?;
                 Self::from_bytes(algorithm, &bytes).map_err(invalid)
             }
+        }
+    }
+}
+
+/// Ed25519 keys that were found valid lately. A validator reads a transaction's key when it is gossiped and again in its block, and finding out
+/// whether 32 bytes are a point costs a tenth of a signature check. Only a whole match counts, so who chooses keys can make this forget and
+/// nothing else.
+mod recent {
+    use std::sync::{Mutex, PoisonError};
+
+    /// Keys remembered at most; a power of two.
+    const KEYS: usize = 16_384;
+    /// No key: this point has small order.
+    const NONE: [u8; 32] = [0; 32];
+
+    static VALID: [Mutex<[u8; 32]>; KEYS] = [const { Mutex::new(NONE) }; KEYS];
+
+    fn place(key: &[u8; 32]) -> Option<&'static Mutex<[u8; 32]>> {
+        let [first, second, ..] = key;
+        VALID.get(usize::from(u16::from_le_bytes([*first, *second])) % KEYS)
+    }
+
+    pub(super) fn knows(key: &[u8; 32]) -> bool {
+        *key != NONE && place(key).is_some_and(|place| *place.lock().unwrap_or_else(PoisonError::into_inner) == *key)
+    }
+
+    pub(super) fn remember(key: &[u8; 32]) {
+        if let Some(place) = place(key) {
+            *place.lock().unwrap_or_else(PoisonError::into_inner) = *key;
         }
     }
 }

@@ -113,6 +113,25 @@ fn ed25519_keys_in_another_spelling_are_refused() {
     assert_eq!(ed25519(&format!("02{}", "00".repeat(31))), Err(KeyError::PublicKey));
 }
 
+/// SEC-C3: which keys were looked at before changes nothing: not even the sign bit of one is lent to another.
+#[test]
+fn a_key_is_judged_the_same_each_time_and_its_neighbours_by_themselves() {
+    for seed in 0..64 {
+        let key = SecretKey::from_bytes(Algorithm::Ed25519, &[seed; 32]).unwrap().public_key();
+        let good: [u8; 32] = key.as_bytes().try_into().unwrap();
+        let alone = |bytes: &[u8; 32]| ed25519_dalek::VerifyingKey::from_bytes(bytes).is_ok_and(|key| !key.is_weak());
+        for _ in 0..2 {
+            assert_eq!(PublicKey::from_bytes(Algorithm::Ed25519, &good), Ok(key));
+            // All of these are looked up in the same place.
+            for place in 2..32 {
+                let mut other = good;
+                other[place] ^= 1;
+                assert_eq!(PublicKey::from_bytes(Algorithm::Ed25519, &other).is_ok(), alone(&other), "{seed} {place}");
+            }
+        }
+    }
+}
+
 /// SEC-C3: what a cofactored or careless verifier accepts and `verify_strict` refuses; made with the secret key, by a script.
 #[test]
 fn ed25519_signatures_that_verifiers_disagree_about_are_refused() {
