@@ -323,8 +323,11 @@ impl<E: Environment> stateful::Application<E> for Application {
     async fn finalized(&mut self, context: (E, Consensus), block: &Block, executed: Arc<Executed>, readers: Readers<E>) {
         let (context, _) = context;
         let height = block.header().height;
+        let mut bodies: Vec<(Hash, Arc<[u8]>)> = executed.bodies.iter().map(|(hash, body)| (*hash, body.clone())).collect();
+        // Neighbours in the file are written one after the other.
+        bodies.sort_unstable_by_key(|(hash, _)| *hash);
         let additions = Additions {
-            bodies: executed.bodies.iter().map(|(hash, body)| (*hash, body.clone())).collect(),
+            bodies,
             cells: executed
                 .superseded
                 .iter()
@@ -334,7 +337,14 @@ impl<E: Environment> stateful::Application<E> for Application {
             first_seen_ms: self.0.head.first_seen(height, &block.digest().0),
             proposals: execution::proposals(block.transactions(), block.transaction_ids(), &executed),
         };
-        self.0.bodies.store.record(height, &additions).expect("the body store can be written");
+        // The disk takes its time: votes of the next block go on meanwhile.
+        let store = self.0.bodies.store.clone();
+        let recording = context.child("record").shared(true).spawn(move |_| async move { store.record(height, &additions) });
+        match recording.await {
+            Ok(written) => written.expect("the body store can be written"),
+            // The runtime ends, and this task with it: what may not be on the disk is not acknowledged.
+            Err(_ended) => return std::future::pending().await,
+        }
         if let Some(body) = written(&executed, &Epochs::key()) {
             self.0.epochs.changed(Arc::new(epochs::decode(body)));
         }
