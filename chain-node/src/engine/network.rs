@@ -95,8 +95,11 @@ pub type Receiver = lookup::Receiver<PublicKey>;
 /// The production network's oracle: who its peers are.
 pub type Oracle = lookup::Oracle<PublicKey>;
 
-/// Messages per second and peer on each channel: bounds the memory of the preallocated queues.
+/// Messages per second and peer on each channel.
 const MESSAGES_PER_SECOND: NonZeroU32 = NZU32!(256);
+/// Messages of one peer at once on each channel. Every queue has this much room for each peer from the start, so it decides how much memory
+/// an idle node takes; an honest peer has a few votes, one block and one batch of transactions under way.
+const MESSAGES_AT_ONCE: NonZeroU32 = NZU32!(64);
 /// How far apart the clocks of two validators may be.
 const CLOCK_DRIFT: Duration = Duration::from_secs(60);
 const MAILBOX: NonZeroUsize = NZUsize!(1_024);
@@ -200,7 +203,7 @@ pub fn connect(
     let (mut network, oracle) = Network::new(context.child("network"), config);
     let mut directory = AddressBook { oracle: oracle.clone(), addresses: settings.addresses, room, next: 0 };
     directory.admit(&settings.members);
-    let quota = Quota::per_second(MESSAGES_PER_SECOND);
+    let quota = Quota::per_second(MESSAGES_PER_SECOND).allow_burst(MESSAGES_AT_ONCE);
     let channels = Channels {
         votes: network.register(0, quota),
         certificates: network.register(1, quota),
