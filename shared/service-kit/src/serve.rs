@@ -13,6 +13,8 @@ use tokio::sync::watch;
 
 use crate::health::{self, Check};
 
+/// How often measured durations are put into their buckets. Until then each is kept, and nobody need ever ask for `/metrics`.
+const METRICS_UPKEEP: Duration = Duration::from_secs(5);
 /// How long requests under way may take after the signal.
 pub const DRAIN: Duration = Duration::from_secs(10);
 
@@ -116,6 +118,13 @@ impl Service {
             let serving = axum::serve(admin, admin_router);
             serving.with_graceful_shutdown(async move { admin_stop.requested().await }).await
         });
+        let upkeep_task = tokio::spawn(async {
+            let recorder = health::recorder();
+            loop {
+                tokio::time::sleep(METRICS_UPKEEP).await;
+                recorder.run_upkeep();
+            }
+        });
         let stop = shutdown.clone();
         let serving = axum::serve(main, router.into_make_service_with_connect_info::<SocketAddr>())
             .with_graceful_shutdown(async move { stop.requested().await });
@@ -135,6 +144,7 @@ impl Service {
         }
         admin_stopped.request();
         admin_task.abort();
+        upkeep_task.abort();
         tracing::info!(service = self.name, "stopped");
         Ok(())
     }
