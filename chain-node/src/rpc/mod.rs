@@ -43,6 +43,8 @@ pub type Node = node::Node<Context>;
 
 /// Bytes of a submitted body at most: a transaction in base64url, and room for JSON.
 const SUBMIT_BYTES: usize = ledger::limits::MAX_TRANSACTION_BYTES * 4 / 3 + 4 * 1024;
+/// Bytes of a body with several transactions at most: a hundred of usual size.
+const SUBMIT_BATCH_BYTES: usize = 256 * 1024;
 /// Client addresses whose rate is remembered.
 const REMEMBERED_CLIENTS: usize = 16_384;
 
@@ -76,6 +78,7 @@ pub fn router(node: Arc<Node>, limits: Limits, shutdown: Shutdown) -> Router {
     };
     Router::new()
         .route("/v1/transactions", post(transactions::submit).layer(DefaultBodyLimit::max(SUBMIT_BYTES)))
+        .route("/v1/transactions/batch", post(transactions::submit_batch).layer(DefaultBodyLimit::max(SUBMIT_BATCH_BYTES)))
         .route("/v1/transactions/{id}", get(transactions::transaction))
         .route("/v1/transactions/{id}/receipt", get(transactions::receipt))
         .route("/v1/history/{key}", get(history::history))

@@ -8,6 +8,7 @@ use utoipa::OpenApi;
     info(title = "Yufu ledger node", description = "State with proofs, transactions, DID resolution"),
     paths(
         super::transactions::submit,
+        super::transactions::submit_batch,
         super::transactions::receipt,
         super::state::state,
         super::state::genesis,

@@ -1,7 +1,7 @@
 //! Submitting a transaction and waiting for what became of it.
 
 use super::{Node, Rpc, encode, hash};
-use crate::{admission::AdmissionError, kinds, mempool::Refusal, node::SubmitError};
+use crate::{admission::AdmissionError, kinds, mempool::Refusal, node::SubmitError, progress::milliseconds};
 use axum::{
     Json,
     extract::{Path, State},
@@ -21,10 +21,11 @@ use ledger::{
 use serde::Deserialize;
 use service_kit::{
     ApiError, Slug,
+    address::ClientAddress,
     extract::{JsonBody, QueryOf},
 };
 use std::time::Duration;
-use wire::chain::{Submit, Submitted, TransactionAnswer};
+use wire::chain::{MAX_SUBMITTED, RefusedSubmission, Submit, SubmitBatch, Submitted, SubmittedBatch, TransactionAnswer};
 
 /// How long a request for a receipt may wait, in milliseconds.
 const MAX_WAIT_MS: u64 = 10_000;
@@ -65,14 +66,61 @@ pub(super) async fn submit(
     State(rpc): State<Rpc>,
     JsonBody(submit): JsonBody<Submit>,
 ) -> Result<(StatusCode, Json<Submitted>), ApiError> {
+    let transaction = take(&rpc.node, &submit.transaction).await?;
+    Ok((StatusCode::ACCEPTED, Json(Submitted { transaction })))
+}
+
+/// Takes several transactions, each by itself: those that are refused do not keep the others out. None is final yet.
+#[utoipa::path(
+    post, path = "/v1/transactions/batch", tag = "transactions", request_body = SubmitBatch,
+    responses(
+        (status = 202, body = SubmittedBatch, description = "what was taken, and what was refused by its place"),
+        (status = 400, description = "not a list of 1 to 100", body = wire::problem::Problem),
+        (status = 413, description = "too large", body = wire::problem::Problem),
+        (status = 429, description = "too many requests: each transaction counts as one", body = wire::problem::Problem),
+    )
+)]
+pub(super) async fn submit_batch(
+    State(rpc): State<Rpc>,
+    client: ClientAddress,
+    JsonBody(batch): JsonBody<SubmitBatch>,
+) -> Result<(StatusCode, Json<SubmittedBatch>), ApiError> {
+    let count = batch.transactions.len();
+    let others =
+        u32::try_from(count).ok().filter(|_| (1..=MAX_SUBMITTED).contains(&count)).and_then(|count| count.checked_sub(1));
+    let others = others.ok_or_else(|| {
+        ApiError::new(Slug::BadRequest).detail(format!("{count} transactions; a request has 1 to {MAX_SUBMITTED}"))
+    })?;
+    // The request itself has paid for one.
+    rpc.limiter.take_many(&client, others, milliseconds(rpc.node.clock.current()))?;
+    let mut answer = SubmittedBatch { transactions: Vec::with_capacity(count), refused: Vec::new() };
+    for (place, text) in (0..).zip(&batch.transactions) {
+        match take(&rpc.node, text).await {
+            Ok(id) => answer.transactions.push(id),
+            Err(error) => answer.refused.push(RefusedSubmission { place, problem: error.to_problem() }),
+        }
+        // A signature takes its time: the thread's other tasks have their turn between two of them.
+        tokio::task::yield_now().await;
+    }
+    if !answer.refused.is_empty() {
+        tracing::info!(
+            refused = answer.refused.len(),
+            taken = answer.transactions.len(),
+            "transactions of a request were refused"
+        );
+    }
+    Ok((StatusCode::ACCEPTED, Json(answer)))
+}
+
+/// Takes a transaction as it comes: base64url of its Borsh bytes.
+async fn take(node: &Node, text: &str) -> Result<TransactionId, ApiError> {
     let malformed = || ApiError::new(Slug::BadRequest).detail("the transaction is not base64url of a Borsh-encoded transaction");
-    let bytes = BASE64URL_NOPAD.decode(submit.transaction.as_bytes()).map_err(|_| malformed())?;
+    let bytes = BASE64URL_NOPAD.decode(text.as_bytes()).map_err(|_| malformed())?;
     if bytes.len() > MAX_TRANSACTION_BYTES {
         return Err(ApiError::new(Slug::TooLarge).detail("the transaction is longer than a transaction may be"));
     }
     let transaction: Transaction = canonical::decode(&bytes, MAX_TRANSACTION_BYTES).map_err(|_| malformed())?;
-    let transaction = rpc.node.submit(transaction).await?;
-    Ok((StatusCode::ACCEPTED, Json(Submitted { transaction })))
+    Ok(node.submit(transaction).await?)
 }
 
 /// How long to wait.
@@ -146,8 +194,7 @@ pub(crate) async fn find(node: &Node, id: &TransactionId) -> Option<TransactionA
     let block = node.reads.block(receipt.height).await?;
     let block = block.inner();
     let index = usize::try_from(receipt.index).ok()?;
-    let transaction = block.transactions().get(index).filter(|transaction| transaction.id() == *id)?;
-    let leaves: Vec<_> = block.transactions().iter().map(Transaction::leaf).collect();
+    let transaction = block.transactions().get(index).filter(|_| block.transaction_ids().get(index) == Some(&id.0))?;
     let (links, certificate) = certified(node, block.header()).await;
     Some(TransactionAnswer {
         transaction: encode(&canonical::encode(transaction)),
@@ -156,7 +203,7 @@ pub(crate) async fn find(node: &Node, id: &TransactionId) -> Option<TransactionA
         header: encode(&canonical::encode(block.header())),
         links,
         certificate,
-        inclusion: encode(&merkle::prove(&leaves, index)?.to_bytes()),
+        inclusion: encode(&merkle::prove(block.transaction_leaves(), index)?.to_bytes()),
     })
 }
 

@@ -402,6 +402,14 @@ impl City {
         (status, answer.json().await.unwrap())
     }
 
+    /// Submits several texts to one node in one request; gives status and body.
+    pub(crate) async fn submit_batch(&self, place: usize, texts: &[String]) -> (StatusCode, Value) {
+        let url = format!("{}/v1/transactions/batch", self.nodes[place].url);
+        let answer = self.http.post(url).json(&serde_json::json!({ "transactions": texts })).timeout(LIMIT).send().await.unwrap();
+        let status = answer.status();
+        (status, answer.json().await.unwrap())
+    }
+
     pub(crate) async fn submit(&self, place: usize, transaction: &Transaction) {
         let (status, body) = self.submit_bytes(place, &canonical::encode(transaction)).await;
         assert_eq!(status, StatusCode::ACCEPTED, "{body}");
@@ -417,6 +425,11 @@ impl City {
     /// Submits and waits until it is final.
     pub(crate) async fn finalize(&self, place: usize, transaction: &Transaction) -> Receipt {
         self.submit(place, transaction).await;
+        self.final_receipt(place, transaction).await
+    }
+
+    /// Waits until what was submitted is final.
+    pub(crate) async fn final_receipt(&self, place: usize, transaction: &Transaction) -> Receipt {
         for _ in 0..6 {
             if let Ok(receipt) = self.receipt(place, transaction, 10_000).await {
                 return receipt;

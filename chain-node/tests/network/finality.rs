@@ -14,6 +14,10 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use std::time::Duration;
 use tokio::time::Instant;
+use wire::{
+    chain::{MAX_SUBMITTED, SubmittedBatch},
+    problem::Slug,
+};
 
 /// X039, X054, REL-E1: what one validator took, all finalize; what any of them says is proved to a client that has only the
 /// genesis; the same transaction again is the same receipt.
@@ -118,8 +122,50 @@ async fn what_is_not_a_transaction_of_this_ledger_is_refused_with_its_reason() {
     }
 }
 
+/// SEC-C1, SEC-C2: in a request of many, each is judged as if it had come alone, and what is refused is named by its place.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_transactions_each_is_taken_or_refused_by_itself() {
+    let city = City::start(1).await;
+    let mut good = Vec::new();
+    for word in ["first", "second", "third"] {
+        good.push(city.new_identity(word).await.0);
+    }
+    let mut unsigned = good[0].unsigned.clone();
+    unsigned.sequence += 1;
+    let forged = ledger::transaction::Transaction { unsigned, signature: good[0].signature };
+    let text = |transaction: &ledger::transaction::Transaction| BASE64URL_NOPAD.encode(&canonical::encode(transaction));
+    let texts = [text(&good[0]), text(&forged), text(&good[1]), "no transaction".to_owned(), text(&good[2]), text(&good[0])];
+
+    let (status, body) = city.submit_batch(0, &texts).await;
+    assert_eq!(status, StatusCode::ACCEPTED, "{body}");
+    let answer: SubmittedBatch = serde_json::from_value(body).unwrap();
+    let expected = [&good[0], &good[1], &good[2], &good[0]].map(ledger::transaction::Transaction::id);
+    assert_eq!(answer.transactions, expected, "the same one twice is the same one");
+    let refused: Vec<_> = answer.refused.iter().map(|refused| (refused.place, refused.problem.slug())).collect();
+    assert_eq!(refused, [(1, Some(Slug::Refused)), (3, Some(Slug::BadRequest))]);
+    for transaction in &good {
+        assert_eq!(city.final_receipt(0, transaction).await.outcome, Outcome::Applied);
+    }
+    let missing = city.receipt(0, &forged, 0).await.unwrap_err();
+    assert_eq!(missing["status"], 404);
+
+    for wrong in [Vec::new(), vec![text(&good[0]); MAX_SUBMITTED + 1]] {
+        assert_eq!(city.submit_batch(0, &wrong).await.0, StatusCode::BAD_REQUEST);
+    }
+}
+
+/// SEC-C1: a request of many counts as many requests.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_of_more_transactions_than_requests_are_allowed_is_told_to_wait() {
+    let mut city = City::prepare_with(1, 10).await;
+    city.spawn(0).await;
+    let texts = vec!["no transaction".to_owned(); MAX_SUBMITTED];
+    assert_eq!(city.submit_batch(0, &texts).await.0, StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(city.submit_batch(0, &texts[..2]).await.0, StatusCode::ACCEPTED, "what was refused took nothing");
+}
+
 /// What the RPC offers besides its own description.
-const ROUTES: [&str; 17] = [
+const ROUTES: [&str; 18] = [
     "/1.0/identifiers/{did}",
     "/v1/blocks",
     "/v1/blocks/{height}",
@@ -135,6 +181,7 @@ const ROUTES: [&str; 17] = [
     "/v1/statistics",
     "/v1/status",
     "/v1/transactions",
+    "/v1/transactions/batch",
     "/v1/transactions/{id}",
     "/v1/transactions/{id}/receipt",
 ];

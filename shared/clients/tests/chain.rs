@@ -61,6 +61,7 @@ struct Node {
     /// How often the receipt is said not to be there yet.
     not_yet: Arc<AtomicUsize>,
     submissions: Arc<AtomicUsize>,
+    batches: Arc<AtomicUsize>,
     asked: Arc<AtomicUsize>,
     /// How many submissions it refuses first.
     refusals: Arc<AtomicUsize>,
@@ -91,6 +92,7 @@ impl Node {
         let app = Router::new()
             .route("/v1/state/{key}", get(state))
             .route("/v1/transactions", post(submit))
+            .route("/v1/transactions/batch", post(submit_batch))
             .route("/v1/transactions/{id}/receipt", get(receipt))
             .with_state(self.clone());
         serve(app).await
@@ -116,6 +118,17 @@ async fn submit(State(node): State<Node>, Json(body): Json<wire::chain::Submit>)
     let bytes = URL_SAFE_NO_PAD.decode(body.transaction).unwrap();
     let transaction: Transaction = canonical::decode(&bytes, 100_000).unwrap();
     (StatusCode::ACCEPTED, Json(json!({"transaction": transaction.id()}))).into_response()
+}
+
+/// Takes every second one, from the first on.
+async fn submit_batch(State(node): State<Node>, Json(body): Json<wire::chain::SubmitBatch>) -> Response {
+    node.batches.fetch_add(1, Ordering::SeqCst);
+    let id = |text: &String| canonical::decode::<Transaction>(&URL_SAFE_NO_PAD.decode(text).unwrap(), 100_000).unwrap().id();
+    let taken: Vec<_> = body.transactions.iter().step_by(2).map(id).collect();
+    let problem = json!({"type": "urn:yufu:problem:busy", "title": "busy", "title_zh": "忙", "status": 503});
+    let refused: Vec<Value> =
+        (0..body.transactions.len()).skip(1).step_by(2).map(|place| json!({"place": place, "problem": problem})).collect();
+    (StatusCode::ACCEPTED, Json(json!({"transactions": taken, "refused": refused}))).into_response()
 }
 
 async fn receipt(State(node): State<Node>) -> Response {
@@ -291,6 +304,20 @@ async fn a_refusal_by_the_ledger_is_an_error_with_its_reason() {
     let refused = client(vec![node.start().await]).submit_prepared(&transaction("refused")).await.unwrap_err();
     assert!(matches!(refused, ChainError::Refused(Refusal::AlreadyExists)), "{refused:?}");
     assert!(!refused.is_temporary());
+}
+
+/// What a node does not take out of many goes alone; each ends with a proved receipt or the ledger's reason.
+#[tokio::test]
+async fn many_go_in_one_request_and_each_has_its_own_end() {
+    let node = Node::with_receipt("applied");
+    node.say(&Subject::Transaction(transaction("refused").id()), recorded()["refused"]["state"].clone());
+    let client = client(vec![nobody(), node.start().await]);
+    let outcomes = client.submit_all_prepared(&[transaction("refused"), transaction("applied")]).await;
+    let [refused, applied] = outcomes.as_slice() else { panic!("one end for each: {outcomes:?}") };
+    assert!(matches!(refused, Err(ChainError::Refused(Refusal::AlreadyExists))), "{refused:?}");
+    assert_eq!(applied.as_ref().unwrap().transaction, transaction("applied").id());
+    assert_eq!(node.batches.load(Ordering::SeqCst), 1);
+    assert_eq!(node.submissions.load(Ordering::SeqCst), 1, "only the one that was not taken with the others");
 }
 
 /// A node that says "final" without a proof is not believed; the wait has a limit and a sentence.

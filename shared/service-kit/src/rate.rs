@@ -57,6 +57,15 @@ impl<K: Hash + Eq + Clone> RateLimiter<K> {
     /// # Errors
     /// [`Limited`] when there is none.
     pub fn take(&self, key: &K, now_ms: u64) -> Result<(), Limited> {
+        self.take_many(key, 1, now_ms)
+    }
+
+    /// Takes as many tokens of the key's bucket as a request is worth: all or none.
+    ///
+    /// # Errors
+    /// [`Limited`] when there are fewer. With more than the bucket holds it always is.
+    pub fn take_many(&self, key: &K, count: u32, now_ms: u64) -> Result<(), Limited> {
+        let asked = u64::from(count) * TOKEN;
         let full = u64::from(self.rate.burst) * TOKEN;
         let mut buckets = self.buckets.lock().expect("no code that holds this lock panics");
         if !buckets.contains_key(key) && buckets.len() >= self.max_keys {
@@ -70,11 +79,11 @@ impl<K: Hash + Eq + Clone> RateLimiter<K> {
             bucket.thousandths = bucket.thousandths.saturating_add(gained).min(full);
             bucket.updated_ms = now_ms;
         }
-        if let Some(rest) = bucket.thousandths.checked_sub(TOKEN) {
+        if let Some(rest) = bucket.thousandths.checked_sub(asked) {
             bucket.thousandths = rest;
             return Ok(());
         }
-        let missing = TOKEN - bucket.thousandths;
+        let missing = asked - bucket.thousandths;
         let retry_after_seconds = (missing * 60).div_ceil(u64::from(self.rate.per_minute.max(1)) * TOKEN).max(1);
         Err(Limited { retry_after_seconds })
     }
@@ -102,6 +111,17 @@ mod tests {
         limiter.take(&2, 0).unwrap();
         limiter.take(&1, 1000).unwrap();
         limiter.take(&1, 1001).unwrap_err();
+    }
+
+    #[test]
+    fn what_is_worth_many_takes_many_or_none() {
+        let limiter = RateLimiter::new(Rate { burst: 10, per_minute: 60 }, 100);
+        limiter.take_many(&1, 8, 0).unwrap();
+        assert_eq!(limiter.take_many(&1, 5, 0), Err(Limited { retry_after_seconds: 3 }));
+        limiter.take_many(&1, 2, 0).unwrap();
+        limiter.take(&1, 0).unwrap_err();
+        limiter.take_many(&2, 11, 0).unwrap_err();
+        limiter.take_many(&2, 10, 0).unwrap();
     }
 
     #[test]

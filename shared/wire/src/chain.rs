@@ -3,6 +3,7 @@
 //! | route | body → answer |
 //! |---|---|
 //! | `POST /v1/transactions` | [`Submit`] → 202 [`Submitted`]; the same transaction again gives the same answer |
+//! | `POST /v1/transactions/batch` | [`SubmitBatch`] (1 to [`MAX_SUBMITTED`]) → 202 [`SubmittedBatch`]: each is taken or refused by itself |
 //! | `GET /v1/transactions/{id}/receipt?wait_ms=…` | waits (≤ 10 000 ms) → 200 [`ledger::receipt::Receipt`], or 404 while it is not final |
 //! | `GET /v1/state/{key}` | key: base64url [`ledger::cell::StateKey`] → [`ProvenState`] |
 //! | `GET /v1/genesis` | [`ledger::genesis::Genesis`] |
@@ -25,6 +26,8 @@ use ledger::proof::Bundle;
 use ledger::transaction::TransactionId;
 use serde::{Deserialize, Serialize};
 
+use crate::problem::Problem;
+
 /// A transaction to submit.
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -39,6 +42,36 @@ pub struct Submitted {
     /// Its id, base64url.
     #[schema(value_type = String)]
     pub transaction: TransactionId,
+}
+
+/// Transactions in one request at most.
+pub const MAX_SUBMITTED: usize = 100;
+
+/// Transactions to submit in one request. They have nothing else in common: each is taken or refused as if it had come alone.
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SubmitBatch {
+    /// Borsh bytes of each [`ledger::transaction::Transaction`], base64url: 1 to [`MAX_SUBMITTED`].
+    pub transactions: Vec<String>,
+}
+
+/// What became of the transactions of one request. None is final yet.
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct SubmittedBatch {
+    /// The ids of those that the node has taken, in their order, base64url.
+    #[schema(value_type = Vec<String>)]
+    pub transactions: Vec<TransactionId>,
+    /// Those that it has not taken, in their order; empty when it took all.
+    pub refused: Vec<RefusedSubmission>,
+}
+
+/// A transaction of a request that was not taken.
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct RefusedSubmission {
+    /// Its place in the request, from 0.
+    pub place: u32,
+    /// What it would have been answered alone.
+    pub problem: Problem,
 }
 
 /// What the state says under a key, with everything needed to check it.

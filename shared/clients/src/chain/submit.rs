@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use futures::{StreamExt as _, stream};
 use identity::canonical;
 use identity::keys::Signer;
 use ledger::cell::Subject;
@@ -12,7 +13,7 @@ use ledger::limits::MAX_RECORD_BYTES;
 use ledger::receipt::{Outcome, Receipt};
 use ledger::transaction::{Body, Sender, Transaction, TransactionId, Unsigned};
 use tokio::time::{Instant, sleep, timeout_at};
-use wire::chain::{Submit, Submitted};
+use wire::chain::{MAX_SUBMITTED, Submit, SubmitBatch, Submitted, SubmittedBatch};
 
 use super::{ChainClient, ChainError};
 use crate::http;
@@ -25,6 +26,13 @@ pub const EXPIRY_BLOCKS: u64 = 10_000;
 const RECEIPT_WAIT: Duration = Duration::from_secs(2);
 /// The pause after a round in which no node knew more.
 const PAUSE: Duration = Duration::from_millis(150);
+
+/// Receipts of a batch that are waited for at once.
+const WAITED_FOR_AT_ONCE: usize = 16;
+
+fn wire_form(transaction: &Transaction) -> Submit {
+    Submit { transaction: URL_SAFE_NO_PAD.encode(canonical::encode(transaction)) }
+}
 
 impl ChainClient {
     /// Builds and signs a transaction that is good for the next [`EXPIRY_BLOCKS`] blocks. Store it before it is submitted, and the
@@ -68,16 +76,40 @@ impl ChainClient {
         }
         let deadline = Instant::now() + self.patience;
         let id = transaction.id();
-        let submit = Submit { transaction: URL_SAFE_NO_PAD.encode(canonical::encode(transaction)) };
+        let submit = wire_form(transaction);
         let accepted_by = match timeout_at(deadline, self.offer(&submit)).await {
             Ok(accepted_by) => accepted_by?,
             Err(_) => return Err(ChainError::NotFinalized { transaction: id, waited: self.patience }),
         };
-        let receipt = self.wait(id, &submit, accepted_by, deadline).await?;
-        match receipt.outcome {
-            Outcome::Applied => Ok(receipt),
-            Outcome::Refused(refusal) => Err(ChainError::Refused(refusal)),
+        self.outcome(id, &submit, accepted_by, deadline).await
+    }
+
+    /// Submits signed transactions together, [`MAX_SUBMITTED`] in a request, and waits for each as [`Self::submit_prepared`] does. Gives what
+    /// became of each, in their order: they have nothing in common but the request.
+    pub async fn submit_all_prepared(&self, transactions: &[Transaction]) -> Vec<Result<Receipt, ChainError>> {
+        let mut outcomes = Vec::new();
+        for chunk in transactions.chunks(MAX_SUBMITTED) {
+            let deadline = Instant::now() + self.patience;
+            let offered = timeout_at(deadline, self.offer_batch(chunk)).await;
+            let (accepted_by, taken) = offered.ok().and_then(Result::ok).unwrap_or_default();
+            let each = chunk.iter().map(|transaction| {
+                let accepted_by = taken.contains(&transaction.id()).then_some(accepted_by);
+                self.see_through(transaction, accepted_by, deadline)
+            });
+            outcomes.extend(stream::iter(each).buffered(WAITED_FOR_AT_ONCE).collect::<Vec<_>>().await);
         }
+        outcomes
+    }
+
+    /// Waits for a transaction that a node took with others. One that none took goes alone, and finds out why.
+    async fn see_through(
+        &self,
+        transaction: &Transaction,
+        accepted_by: Option<usize>,
+        deadline: Instant,
+    ) -> Result<Receipt, ChainError> {
+        let Some(accepted_by) = accepted_by else { return self.submit_prepared(transaction).await };
+        self.outcome(transaction.id(), &wire_form(transaction), accepted_by, deadline).await
     }
 
     /// The proved receipt of a transaction, if it is final: what became of it, applied or refused.
@@ -99,6 +131,30 @@ impl ChainClient {
         let node = self.nodes.node(index)?;
         let request = self.http.post(node.path(&["v1", "transactions"])?).json(submit);
         Ok(http::json(&node.host, request, "the id of a submitted transaction").await?)
+    }
+
+    /// Offers several to one node, and to the next when that one fails or is silent. Gives the node and what it took.
+    async fn offer_batch(&self, transactions: &[Transaction]) -> Result<(usize, Vec<TransactionId>), ChainError> {
+        let texts = transactions.iter().map(|transaction| wire_form(transaction).transaction);
+        let batch = SubmitBatch { transactions: texts.collect() };
+        let asked = self.nodes.ask(|index| self.send_batch_to(index, &batch), |_| true).await;
+        asked.answer.ok_or_else(|| asked.failure.unwrap_or(ChainError::NoNodes))
+    }
+
+    async fn send_batch_to(&self, index: usize, batch: &SubmitBatch) -> Result<(usize, Vec<TransactionId>), ChainError> {
+        let node = self.nodes.node(index)?;
+        let request = self.http.post(node.path(&["v1", "transactions", "batch"])?).json(batch);
+        let answer: SubmittedBatch = http::json(&node.host, request, "the ids of submitted transactions").await?;
+        Ok((index, answer.transactions))
+    }
+
+    /// Waits for the proved receipt; one without effect is an error.
+    async fn outcome(&self, id: TransactionId, submit: &Submit, first: usize, deadline: Instant) -> Result<Receipt, ChainError> {
+        let receipt = self.wait(id, submit, first, deadline).await?;
+        match receipt.outcome {
+            Outcome::Applied => Ok(receipt),
+            Outcome::Refused(refusal) => Err(ChainError::Refused(refusal)),
+        }
     }
 
     /// Waits on one node after the other, beginning with the one that took the transaction, and believes the proof only. Every
