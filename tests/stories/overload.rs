@@ -131,7 +131,7 @@ async fn a_validator_that_is_told_to_stop_under_load_drops_no_request() -> Resul
     let sending = supply.chunks(supply.len() / clients.len()).zip(&clients).map(async |(mine, client)| {
         let (mut taken, mut broken) = (0, Vec::new());
         for prepared in mine {
-            let answer = client.post(&url).header("content-type", "application/json").body(prepared.body().to_vec()).send().await;
+            let answer = client.post(&url).header("content-type", "application/json").body(prepared.body()).send().await;
             match answer {
                 Ok(answer) if answer.status().as_u16() == 202 => taken += 1,
                 Ok(_) => {}

@@ -21,11 +21,13 @@ use crate::world::World;
 use crate::{build, configs};
 
 /// Transactions per second that are prepared for, at most.
-const PREPARED_PER_SECOND: usize = 4_000;
+const PREPARED_PER_SECOND: usize = 8_000;
 /// Unfinished transactions when going flat out.
 const WINDOW: f64 = 3_000.0;
 /// What is not counted at the beginning of each stretch.
 const WARM_UP: Duration = Duration::from_secs(2);
+/// Bytes of a block that are not transactions.
+const HEADER_BYTES: f64 = 252.0;
 /// How long idleness is watched.
 const IDLE: Duration = Duration::from_secs(10);
 /// How long a node may take to come back.
@@ -40,6 +42,9 @@ pub struct Bench {
     /// Seconds of each stretch of load.
     #[arg(long, default_value_t = 15)]
     seconds: u64,
+    /// Transactions that one request may carry: those that are due at the moment. With 1 each has a request of its own.
+    #[arg(long, default_value_t = 1)]
+    batch: usize,
     /// Leaves the engine alone out.
     #[arg(long)]
     without_engine: bool,
@@ -142,7 +147,7 @@ async fn measure(bench: &Bench, validators: usize, cores: usize, verify: Duratio
     let lasting = site.ports.len() - tolerated(validators);
     let ports: Vec<u16> = site.ports.iter().take(lasting).copied().collect();
     let heard: Vec<u16> = ports.iter().take(3).copied().collect();
-    let load = Load::open(ports, &heard).await?;
+    let load = Load::open(ports, &heard).await?.in_batches(bench.batch);
 
     let mut supply = site.supply(bench.seconds + WARM_UP.as_secs()).await?;
     let before = site.processor_seconds()?;
@@ -151,7 +156,8 @@ async fn measure(bench: &Bench, validators: usize, cores: usize, verify: Duratio
     load.drain(Duration::from_secs(20)).await;
     let (spent, took) = (site.processor_seconds()? - before, started.elapsed().as_secs_f64());
     let share = (length + WARM_UP).as_secs_f64() / took;
-    let per_transaction = spent / (full.rate() * (length + WARM_UP).as_secs_f64()) * 1e6;
+    // All that was sent is final by now, whether it counted for the rate or not.
+    let per_transaction = spent / full.sent * 1e6;
     let unit = f64::from(u32::try_from(cores)?) / (count * verify.as_secs_f64());
     let ratio = full.rate() / unit;
     say(&format!(
@@ -163,6 +169,7 @@ async fn measure(bench: &Bench, validators: usize, cores: usize, verify: Duratio
     ));
 
     let mut supply = site.supply(bench.seconds + WARM_UP.as_secs()).await?;
+    let bytes = f64::from(u32::try_from(supply.first().context("some were prepared")?.bytes)?);
     let half = load.run(&mut supply, Pace::Rate(full.rate() / 2.0), WARM_UP, length).await?;
     load.drain(Duration::from_secs(20)).await;
     say(&format!("  at half of it: {}", described(&half)));
@@ -173,7 +180,7 @@ async fn measure(bench: &Bench, validators: usize, cores: usize, verify: Duratio
     let mut engine = "–".to_owned();
     if !bench.without_engine {
         let interval = percentile(&half.intervals, 50);
-        let block = half.rate() / 1_000.0 * interval * 470.0;
+        let block = half.rate() / 1_000.0 * interval * bytes + HEADER_BYTES;
         let alone = engine_alone(validators, bench.seconds, block, interval).await?;
         let (ours, theirs) = (percentile(&half.proposed_to_final, 50), percentile(&alone, 50));
         engine = format!("{:.2}", ours / theirs);

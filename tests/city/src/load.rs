@@ -1,9 +1,10 @@
 //! Load on a ledger: transactions signed beforehand, each by a key of its own, sent on a few connections, and when each became final.
 //!
-//! Speaks HTTP/1.1 by hand and pipelines requests, so that what is measured is the nodes and not this client. What is final is heard from
-//! nodes' event streams; a lost stream ends the measurement with an error.
+//! Speaks HTTP/1.1 by hand and pipelines requests, so that what is measured is the nodes and not this client. Each transaction is a request of
+//! its own unless [`Load::in_batches`] says how many may go together: then a request takes what is due already and waits for no more. What is
+//! final is heard from nodes' event streams; a lost stream ends the measurement with an error.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -14,7 +15,7 @@ use identity::keys::{Algorithm, SecretKey, Signer as _};
 use ledger::transaction::{Body, Sender, Unsigned};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpStream;
-use wire::chain::Finalized;
+use wire::chain::{Finalized, MAX_SUBMITTED, SubmittedBatch};
 
 use crate::configs::base64url;
 use crate::observe::{anchor, now};
@@ -23,25 +24,39 @@ use crate::plan::entropy;
 /// Blocks for which a transaction of the load is valid.
 const EXPIRY_BLOCKS: u64 = 10_000;
 /// Requests under way on one connection.
-const PIPELINE: u64 = 32;
+const PIPELINE: usize = 32;
 /// How long the last requests of a stretch may take.
 const SEND_LIMIT: Duration = Duration::from_secs(10);
 /// Connections to each node.
 const CONNECTIONS: usize = 4;
 
-/// A signed transaction as the bytes of its request.
+/// A signed transaction as it goes into a request.
 pub struct Prepared {
     /// Its id.
     pub id: Hash,
-    request: Vec<u8>,
+    /// Its encoded bytes.
+    pub bytes: usize,
+    text: String,
 }
 
 impl Prepared {
-    /// The JSON of the request.
-    pub fn body(&self) -> &[u8] {
-        let head = self.request.windows(4).position(|window| window == b"\r\n\r\n");
-        head.and_then(|head| self.request.get(head + 4..)).unwrap_or_default()
+    /// The JSON of a request of its own.
+    pub fn body(&self) -> Vec<u8> {
+        format!(r#"{{"transaction":"{}"}}"#, self.text).into_bytes()
     }
+}
+
+/// The bytes of one request.
+fn request(transactions: &[Prepared]) -> Vec<u8> {
+    let (path, json) = match transactions {
+        [one] => ("", one.body()),
+        several => {
+            let texts: Vec<String> = several.iter().map(|one| format!(r#""{}""#, one.text)).collect();
+            ("/batch", format!(r#"{{"transactions":[{}]}}"#, texts.join(",")).into_bytes())
+        }
+    };
+    let head = format!("POST /v1/transactions{path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n");
+    [format!("{head}content-length: {}\r\n\r\n", json.len()).into_bytes(), json].concat()
 }
 
 /// Signs `count` transactions, one anchor and one key each.
@@ -57,10 +72,8 @@ pub fn prepare(genesis: &Hash, height: u64, count: usize) -> Result<Vec<Prepared
 pub fn signed(genesis: &Hash, height: u64, signer: &SecretKey, sender: Sender, sequence: u64) -> Result<Prepared> {
     let body = Body::AnchorAttributes(vec![anchor()?]);
     let transaction = Unsigned { genesis: *genesis, sender, sequence, expiry_height: height + EXPIRY_BLOCKS, body }.sign(signer);
-    let json = serde_json::json!({"transaction": base64url(&canonical::encode(&transaction))}).to_string();
-    let head = "POST /v1/transactions HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n";
-    let request = format!("{head}content-length: {}\r\n\r\n{json}", json.len()).into_bytes();
-    Ok(Prepared { id: transaction.id().0, request })
+    let bytes = canonical::encode(&transaction);
+    Ok(Prepared { id: transaction.id().0, bytes: bytes.len(), text: base64url(&bytes) })
 }
 
 /// What nodes said about finalized blocks.
@@ -86,6 +99,7 @@ pub struct Load {
     refused: Arc<AtomicU64>,
     ended: Arc<AtomicBool>,
     listeners: Vec<tokio::task::JoinHandle<()>>,
+    together: usize,
 }
 
 impl Drop for Load {
@@ -99,7 +113,9 @@ impl Drop for Load {
 pub struct Outcome {
     /// How long it was, in seconds.
     pub seconds: f64,
-    /// Transactions that became final.
+    /// Transactions that were sent, those of the warm-up too.
+    pub sent: f64,
+    /// Transactions that became final after the warm-up.
     pub finalized: usize,
     /// From sending to final on one node.
     pub finality: Vec<Duration>,
@@ -107,7 +123,7 @@ pub struct Outcome {
     pub intervals: Vec<Duration>,
     /// From proposed to final, on every node that was heard.
     pub proposed_to_final: Vec<Duration>,
-    /// Requests that were answered with something else than 202.
+    /// Transactions that a node did not take.
     pub refused: u64,
 }
 
@@ -132,7 +148,14 @@ impl Load {
                 ended.store(true, Ordering::Relaxed);
             }));
         }
-        Ok(Self { nodes, heard, outstanding, refused: Arc::default(), ended, listeners })
+        Ok(Self { nodes, heard, outstanding, refused: Arc::default(), ended, listeners, together: 1 })
+    }
+
+    /// Sends up to so many transactions in one request, when as many are due.
+    #[must_use]
+    pub fn in_batches(mut self, of: usize) -> Self {
+        self.together = of.clamp(1, MAX_SUBMITTED);
+        self
     }
 
     fn heard(&self) -> MutexGuard<'_, Heard> {
@@ -145,7 +168,8 @@ impl Load {
         let started = now();
         let (sender, receiver) = async_queue();
         let workers: Vec<_> = self.nodes.iter().flat_map(|port| std::iter::repeat_n(*port, CONNECTIONS)).collect();
-        let workers = workers.into_iter().map(|port| tokio::spawn(work(port, receiver.clone(), self.refused.clone())));
+        let together = self.together;
+        let workers = workers.into_iter().map(|port| tokio::spawn(work(port, receiver.clone(), together, self.refused.clone())));
         let workers: Vec<_> = workers.collect();
         drop(receiver);
         self.heard().sent.clear();
@@ -174,6 +198,7 @@ impl Load {
         drop(sender);
         let (since, marks) = counted.context("the load ended before it was warm: prepare more")?;
         let mut outcome = self.since(marks, since);
+        outcome.sent = sent;
         outcome.refused = self.refused.load(Ordering::Relaxed) - refused;
         // What was counted as sent is sent, unless its node is gone.
         for worker in workers {
@@ -199,6 +224,7 @@ impl Load {
             intervals: gaps.collect(),
             proposed_to_final: heard.proposed_to_final_ms.iter().skip(proposed).copied().map(Duration::from_millis).collect(),
             refused: 0,
+            sent: 0.0,
         }
     }
 
@@ -234,52 +260,68 @@ fn async_queue() -> (tokio::sync::mpsc::Sender<Prepared>, Queue) {
 }
 
 /// One connection: sends what comes, a few requests ahead of their answers.
-async fn work(port: u16, queue: Queue, refused: Arc<AtomicU64>) -> Result<()> {
+async fn work(port: u16, queue: Queue, together: usize, refused: Arc<AtomicU64>) -> Result<()> {
     let stream = TcpStream::connect(("127.0.0.1", port)).await?;
     stream.set_nodelay(true)?;
     let (reading, mut writing) = stream.into_split();
     let mut reading = BufReader::new(reading);
-    let mut ahead = 0;
+    // How many transactions each request had that is not answered yet.
+    let mut ahead = VecDeque::new();
     loop {
-        let next = queue.lock().await.recv().await;
-        let Some(next) = next else { break };
-        writing.write_all(&next.request).await?;
-        ahead += 1;
-        if ahead >= PIPELINE {
-            for _ in 0..PIPELINE / 2 {
-                answer(&mut reading, &refused).await?;
-                ahead -= 1;
+        let due = due(&queue, together).await;
+        if due.is_empty() {
+            break;
+        }
+        writing.write_all(&request(&due)).await?;
+        ahead.push_back(u64::try_from(due.len())?);
+        if ahead.len() >= PIPELINE {
+            for count in ahead.drain(..PIPELINE / 2) {
+                answer(&mut reading, count, &refused).await?;
             }
         }
     }
-    for _ in 0..ahead {
-        answer(&mut reading, &refused).await?;
+    for count in ahead {
+        answer(&mut reading, count, &refused).await?;
     }
     Ok(())
 }
 
-/// Reads one answer; counts it when it is not 202.
-async fn answer(reading: &mut (impl tokio::io::AsyncBufRead + Unpin), refused: &AtomicU64) -> Result<()> {
+/// What one request carries: the next that is due, and as many of those behind it as may go together; empty at the end.
+async fn due(queue: &Queue, together: usize) -> Vec<Prepared> {
+    let mut queue = queue.lock().await;
+    let mut due: Vec<Prepared> = queue.recv().await.into_iter().collect();
+    while !due.is_empty() && due.len() < together {
+        match queue.try_recv() {
+            Ok(next) => due.push(next),
+            Err(_) => break,
+        }
+    }
+    due
+}
+
+/// Reads the answer to a request of `count` transactions; counts those that were not taken.
+async fn answer(reading: &mut (impl tokio::io::AsyncBufRead + Unpin), count: u64, refused: &AtomicU64) -> Result<()> {
     let mut line = String::new();
     reading.read_line(&mut line).await?;
     ensure!(line.starts_with("HTTP/1.1 "), "a node hung up");
-    if !line.starts_with("HTTP/1.1 202") {
-        refused.fetch_add(1, Ordering::Relaxed);
-    }
+    let taken = line.starts_with("HTTP/1.1 202");
     let mut length = 0;
     loop {
         line.clear();
         reading.read_line(&mut line).await?;
-        let field = line.trim_end().to_ascii_lowercase();
-        if field.is_empty() {
-            break;
-        }
-        if let Some(value) = field.strip_prefix("content-length:") {
+        let Some((name, value)) = line.split_once(':') else { break };
+        if name.eq_ignore_ascii_case("content-length") {
             length = value.trim().parse()?;
         }
     }
     let mut body = vec![0; length];
     reading.read_exact(&mut body).await?;
+    let missed = match (taken, count) {
+        (false, count) => count,
+        (true, 1) => 0,
+        (true, _) => u64::try_from(serde_json::from_slice::<SubmittedBatch>(&body)?.refused.len())?,
+    };
+    refused.fetch_add(missed, Ordering::Relaxed);
     Ok(())
 }
 
