@@ -96,14 +96,15 @@ fn the_same_transaction_waits_once_and_not_again_after_it_was_final() {
     let one = candidate("citizen", 1);
     assert_eq!(pool.insert(one.clone(), Origin::Local), Ok(true));
     assert_eq!(pool.insert(one.clone(), Origin::Peer), Ok(false));
-    let unchecked = |leaf| pool.unchecked(&[one.id], &[leaf]);
-    let leaf = one.transaction.leaf();
-    assert!(unchecked(leaf).is_empty());
-    assert_eq!(unchecked([9; 32]), [0], "the same id with another signature was not checked");
+    let places = |ids: &[[u8; 32]], leaves: &[[u8; 32]]| pool.unchecked(ids, leaves);
+    let (other, leaf) = (candidate("citizen", 2), one.transaction.leaf());
+    assert_eq!(places(&[one.id], &[leaf]), [0; 0]);
+    // Another signature under the same id is another leaf, and was not checked.
+    assert_eq!(places(&[other.id, one.id, one.id], &[other.transaction.leaf(), leaf, other.transaction.leaf()]), [0, 2]);
     pool.finalized(1, [&one.id]);
     assert_eq!(pool.size(), (0, 0));
     assert!(pool.knows(&one.id));
-    assert_eq!(unchecked(leaf), [0]);
+    assert_eq!(places(&[one.id], &[leaf]), [0]);
     assert_eq!(pool.insert(one, Origin::Peer), Ok(false));
     assert!(!pool.waits(&HashSet::new()));
 }
