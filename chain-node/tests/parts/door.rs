@@ -323,7 +323,8 @@ async fn a_code_is_good_once_in_its_own_browser_on_its_own_node_in_time() {
 /// Z020: who loses the right on the ledger loses the session with the next request, and it does not come back.
 #[tokio::test]
 async fn a_suspended_authority_a_replaced_key_and_a_withdrawn_role_end_a_session_at_once() {
-    let losses: [(&str, fn(&mut (Cell, AuthorityRecord))); 3] = [
+    type Loss = fn(&mut (Cell, AuthorityRecord));
+    let losses: [(&str, Loss); 3] = [
         ("police", |(cell, _)| cell.status = 1),
         ("police", |(_, record)| record.ledger_keys = vec![key("another").public_key()]),
         ("supervisor", |(_, record)| record.accredited_types.clear()),
