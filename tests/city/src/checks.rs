@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::{build, setup};
 
-/// Runs everything; stops at the first command that fails.
+/// Runs everything, and fails if any test does.
 pub fn run() -> Result<()> {
     let missing = setup::missing();
     if missing.is_empty() {
@@ -29,7 +29,8 @@ pub fn run() -> Result<()> {
         }
         Ok(())
     };
-    test(&["test", "--workspace", "--features", "blobs/kubo,chain-node/faults"])?;
+    // Every failure in one run: whoever mends the first should know of the second.
+    test(&["test", "--workspace", "--features", "blobs/kubo,chain-node/faults", "--no-fail-fast"])?;
     say("\nEvery test passed.");
     Ok(())
 }
