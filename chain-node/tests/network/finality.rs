@@ -166,10 +166,12 @@ async fn a_request_of_more_transactions_than_requests_are_allowed_is_told_to_wai
 }
 
 /// What the RPC offers besides its own description.
-const ROUTES: [&str; 18] = [
+const ROUTES: [&str; 20] = [
     "/1.0/identifiers/{did}",
     "/v1/blocks",
     "/v1/blocks/{height}",
+    "/v1/directory",
+    "/v1/directory/{authority}/parties",
     "/v1/epochs/{epoch}",
     "/v1/events",
     "/v1/evidence",

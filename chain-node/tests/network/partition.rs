@@ -8,7 +8,10 @@ use std::{
     sync::Arc,
     time::Duration,
 };
-use tokio::time::Instant;
+use tokio::{
+    sync::{Mutex, MutexGuard},
+    time::Instant,
+};
 
 /// Validators of each city here.
 const VALIDATORS: usize = 4;
@@ -23,7 +26,11 @@ struct Net(Arc<Wires>);
 
 struct Wires {
     bridge: String,
+    /// All of these networks have the same addresses: one at a time.
+    _alone: MutexGuard<'static, ()>,
 }
+
+static ALONE: Mutex<()> = Mutex::const_new(());
 
 fn must(words: &str) {
     let words: Vec<&str> = words.split(' ').collect();
@@ -38,9 +45,9 @@ fn address(place: usize) -> String {
 }
 
 impl Net {
-    fn new() -> Self {
+    async fn new() -> Self {
         let bridge = format!("yufu{}", process::id() % 100_000);
-        let net = Self(Arc::new(Wires { bridge: bridge.clone() }));
+        let net = Self(Arc::new(Wires { bridge: bridge.clone(), _alone: ALONE.lock().await }));
         must(&format!("ip link add {bridge} type bridge"));
         must(&format!("ip address add {NETWORK}.{TEST}/24 dev {bridge}"));
         must(&format!("ip link set {bridge} up"));
@@ -109,6 +116,8 @@ impl Net {
 impl Drop for Wires {
     fn drop(&mut self) {
         for place in 0..VALIDATORS {
+            // The leg by its name: with its namespace it would go some time later, and the next network's legs have the same names.
+            let _ = Command::new("ip").args(["link", "delete", &format!("{}v{place}", self.bridge)]).status();
             let _ = Command::new("ip").args(["netns", "delete", &format!("{}n{place}", self.bridge)]).status();
         }
         let _ = Command::new("ip").args(["link", "delete", &self.bridge]).status();
@@ -157,7 +166,7 @@ async fn names_the_missing_quorum(city: &City, place: usize) {
 /// nothing is lost; a line that comes and goes every two seconds forks nothing. Each time all go on after it is healed.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_split_network_never_forks_and_goes_on_when_it_is_healed() {
-    let net = Net::new();
+    let net = Net::new().await;
     let city = net.city().await;
     let mut book = Book::default();
     book.finalize(&city, 0, "before").await;
@@ -205,7 +214,7 @@ async fn a_split_network_never_forks_and_goes_on_when_it_is_healed() {
 /// on while it lasts. All go on after all were cut off one by one and came back in another order.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_line_that_is_cut_in_one_direction_stops_nobody_else() {
-    let net = Net::new();
+    let net = Net::new().await;
     let city = net.city().await;
     let mut book = Book::default();
     let others = [0, 1, 2];
@@ -250,7 +259,7 @@ async fn given_up(city: &City, from: u64, to: u64) -> u64 {
 /// REL-C3, INV-I1: five packets of a hundred are lost on every line: views are given up for at most a tenth of the blocks.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_network_that_loses_packets_costs_few_turns() {
-    let net = Net::new();
+    let net = Net::new().await;
     let city = net.city().await;
     let mut book = Book::default();
     book.finalize(&city, 0, "before").await;
@@ -269,7 +278,7 @@ async fn a_network_that_loses_packets_costs_few_turns() {
 /// REL-C4, INV-I9: a validator that takes in a kilobyte a second delays nobody else, and what is meant for it does not pile up in the others.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_validator_that_takes_in_almost_nothing_fills_nobody_elses_memory() {
-    let net = Net::new();
+    let net = Net::new().await;
     let city = net.city().await;
     let mut book = Book::default();
     for number in 0..10 {
