@@ -93,7 +93,7 @@ fn what_a_browser_needs_has_nothing_that_a_browser_has_not() {
     for name in ["identity", "ledger"] {
         let arguments =
             ["tree", "--package", name, "--target", "wasm32-unknown-unknown", "--edges", "normal", "--prefix", "none"];
-        let output = Command::new(env!("CARGO")).args(arguments).args(["--locked", "--offline"]).current_dir(root()).output();
+        let output = Command::new(env!("CARGO")).args(arguments).args(["--locked"]).current_dir(root()).output();
         let output = output.expect("cargo runs");
         assert!(output.status.success(), "cargo tree: {}", String::from_utf8_lossy(&output.stderr));
         let text = String::from_utf8(output.stdout).unwrap();

@@ -97,6 +97,8 @@ export type ReceiptView = {
   verdict: Verdict;
   /** The block that it was proven against; `None` when the ledger was never reached. */
   as_of: AsOf | null;
+  /** How old that is, in words. */
+  freshness: Localized | null;
 };
 
 /** The block that a fact was proven against. */
@@ -141,7 +143,7 @@ export type HistoryEntry = {
 };
 
 /** What kind of thing happened. */
-export type Event = "identity_created" | "declared" | "anchored" | "attestation_requested" | "attested" | "attestation_refused" | "credential_received" | "credential_renewed" | "issuance_deferred" | "issuance_ended" | "credential_rejected" | "request_refused" | "consented" | "released" | "not_taken" | "declined" | "credential_killed" | "credential_deleted";
+export type Event = "identity_created" | "declared" | "anchored" | "attestation_requested" | "attested" | "attestation_refused" | "credential_received" | "credential_renewed" | "issuance_deferred" | "issuance_ended" | "credential_rejected" | "request_refused" | "consented" | "released" | "not_taken" | "declined" | "credential_killed" | "credential_deleted" | "requested" | "issuance_failed" | "not_delivered" | "device_added" | "device_removed" | "joined_identity" | "backup_made" | "guardian_cards_made" | "recovery_rehearsed" | "identity_recovered" | "recovery_rotated" | "old_copies_killed" | "consent_withdrawn" | "deletion_requested" | "site_reported";
 
 /** A response that waits, as a person sees it. */
 export type UnsentView = {
@@ -375,6 +377,8 @@ export type CredentialView = {
   status: AttestationStatus;
   /** The block that proved the status. */
   as_of: AsOf | null;
+  /** How old that is, in words. */
+  freshness: Localized | null;
 };
 
 /** The status of an attestation. The numbers are the cell's `status` byte. */
@@ -579,6 +583,8 @@ export type Devices = {
   devices: DeviceView[];
   /** The block that proved it. */
   as_of: AsOf;
+  /** How many seconds ago that block was made. */
+  seconds_ago: number;
 };
 
 /** One device. */

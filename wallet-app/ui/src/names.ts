@@ -23,6 +23,21 @@ export const events: Record<Event, Localized> = {
   declined: both("您已拒绝", "You declined"),
   credential_killed: both("凭证已由您作废", "Card killed by you"),
   credential_deleted: both("凭证已从钱包删除", "Card removed from the wallet"),
+  requested: both("网站请求信息", "A site asked for data"),
+  issuance_failed: both("暂未领取凭证", "Card not received"),
+  not_delivered: both("暂未送达网站", "Not delivered to the site"),
+  device_added: both("已添加设备", "Device added"),
+  device_removed: both("已移除设备", "Device removed"),
+  joined_identity: both("此设备已加入数字身份", "This device joined the identity"),
+  backup_made: both("已制作备份", "Backup made"),
+  guardian_cards_made: both("已制作恢复卡", "Guardians’ cards made"),
+  recovery_rehearsed: both("已演练恢复", "Recovery rehearsed"),
+  identity_recovered: both("身份已恢复到此设备，其他设备已失效", "Identity recovered here; other devices are dead"),
+  recovery_rotated: both("恢复密钥已更换", "Recovery secret replaced"),
+  old_copies_killed: both("另一设备上的凭证副本已作废", "Another device’s copies killed"),
+  consent_withdrawn: both("您已撤回同意", "You withdrew your consent"),
+  deletion_requested: both("您要求网站删除信息", "You asked for deletion"),
+  site_reported: both("您举报了网站", "You reported a site"),
 };
 
 export const verdicts: Record<Verdict, Localized> = {
