@@ -125,7 +125,7 @@ impl Store {
         Ok(found)
     }
 
-    /// Every type that an authority ever was accredited for, in order, at most [`MAX_TYPES`].
+    /// Every type that an authority ever was accredited for, in order, at most `MAX_TYPES`.
     ///
     /// # Errors
     /// When the file cannot be read.

@@ -225,7 +225,7 @@ impl Store {
         Ok(())
     }
 
-    /// Adds an entry to the console's log; on the disk when this returns. Beyond [`MAX_ACCESS`] the oldest is dropped.
+    /// Adds an entry to the console's log; on the disk when this returns. Beyond `MAX_ACCESS` the oldest is dropped.
     ///
     /// # Errors
     /// When the file cannot be written.
