@@ -83,6 +83,8 @@ impl<'a> Desk<'a> {
         self.city.wait_until("the end of the notice", async |city| city.height(1).await > approved_at + 2).await;
         let enacted = self.member("backup", &["enact", &id]).await;
         assert!(enacted["proposal"]["next"].as_str().unwrap().contains("took effect at height"), "{enacted}");
+        let effect = enacted["receipt"]["height"].as_u64().unwrap();
+        self.city.wait_until("it on another validator", async |city| city.height(2).await >= effect).await;
         id
     }
 }

@@ -233,7 +233,8 @@ async fn a_private_and_a_consortium_ledger_prove_facts_to_each_other() {
     let noted = city.transaction(&key("a patient's other key"), 1, Body::AnchorAttributes(vec![note.clone()])).await;
     assert_eq!(city.finalize(0, &noted).await.outcome, Outcome::Applied);
 
-    // Somebody with the bytes, the opening and the two genesis files.
+    // Somebody with the bytes, the opening and the two genesis files, once another validator has it.
+    city.final_receipt(2, &noted).await;
     let anchored = city.proven(2, &Subject::Anchor(note.id)).await;
     let anchor: Anchor = canonical::decode(&anchored.body.unwrap(), 1_000).unwrap();
     assert!(anchor.cid == raw_cid(&carried) && opening.verify(ANCHOR_CONTEXT, &digest, &anchor.commitment));
