@@ -159,7 +159,7 @@ const preview = {
 };
 
 const identity = { did: "did:yufu:riverside:zQmRkfqDnWvGUU8EPLhF4vmA3o2zZrFRdqJTSxyjqYwqUyA", device: "ed25519:3wZb8kq7Yh6v5tT2mN9sX1cR4eF0gJ", as_of: asOf };
-const status = { stage: "open", language: "zh", idle_seconds: 300, pin_characters: 6 };
+const status = { stage: "open", language: "zh", idle_seconds: 300, pin_characters: 6, binds: true };
 
 /** A failure, as a command ends with it. */
 export const failure = (slug, zh, en, more = {}) => ({ failure: { slug, side: "you", sentence: text(zh, en), attempts_left: null, wait_seconds: null, ...more } });

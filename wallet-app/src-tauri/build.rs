@@ -30,15 +30,13 @@ mod window {
         // Permissions of commands that are not there any more must not stay.
         drop(fs::remove_dir_all(PERMISSIONS));
         fs::create_dir_all(PERMISSIONS).expect("the permissions can be written");
-        let permissions: Vec<String> =
-            names.iter().map(|name| format!("    \"allow-{}\",\n", name.replace('_', "-"))).collect();
+        let permissions: Vec<String> = names.iter().map(|name| format!("    \"allow-{}\",\n", name.replace('_', "-"))).collect();
         let set = format!(
             "[[set]]\nidentifier = \"wallet\"\ndescription = \"Every command of the wallet\"\npermissions = [\n{}]\n",
             permissions.concat()
         );
         fs::write(format!("{PERMISSIONS}/wallet.toml"), set).expect("the permissions can be written");
-        let all: Vec<&'static str> =
-            names.into_iter().map(|name| &*name.leak()).chain(OF_THE_WINDOW).collect();
+        let all: Vec<&'static str> = names.into_iter().map(|name| &*name.leak()).chain(OF_THE_WINDOW).collect();
         let manifest = tauri_build::AppManifest::new().commands(all.leak());
         tauri_build::try_build(tauri_build::Attributes::new().app_manifest(manifest)).expect("Tauri's own build step");
     }

@@ -100,7 +100,13 @@ impl Commands {
         let written = WalletConfig::load(&host.dir).map(|config| config.language);
         let open = Open { keeper: None, written: None, consents: Vec::new(), language: written.unwrap_or(host.config.language) };
         let comes_back_to = Url::parse(COMES_BACK_TO).expect("the address of the application is one");
-        Self { host: Arc::new(host), comes_back_to, open: Mutex::new(open), opening: tokio::sync::Mutex::default(), binds: tokio::sync::OnceCell::new() }
+        Self {
+            host: Arc::new(host),
+            comes_back_to,
+            open: Mutex::new(open),
+            opening: tokio::sync::Mutex::default(),
+            binds: tokio::sync::OnceCell::new(),
+        }
     }
 
     /// With another address for a browser to come back to than the application's own.

@@ -106,7 +106,9 @@ mod tests {
         let long = format!("{REQUEST}&state={}", "a".repeat(MAX_LINK_BYTES));
         let web = REQUEST.replace("openid4vp://", "https://wallet.example/");
         let inside = format!("Look: {REQUEST}");
-        for text in ["", "openid4vp://", "--setup", "file:///etc/passwd", "javascript:alert(1)", "haip-vci://?", &long, &web, &inside] {
+        for text in
+            ["", "openid4vp://", "--setup", "file:///etc/passwd", "javascript:alert(1)", "haip-vci://?", &long, &web, &inside]
+        {
             assert!(!links.offer(text), "{text}");
         }
         for scheme in ["haip-vp", "HAIP-VP"] {

@@ -75,13 +75,16 @@ fn open(app: &mut App) -> tauri::Result<()> {
 
 /// The wallet of this device, closed.
 fn wallet(app: &App, arguments: &Arguments) -> Result<Commands, Failure> {
-    let unknown = |error: tauri::Error| Failure::from(Explained::new(
-        "no-folder",
-        Side::Wallet,
-        format!("系统没有给出保存钱包的位置（{error}）。请检查用户主目录是否存在。"),
-        format!("The system names no place to keep a wallet in ({error}). See that your home directory is there."),
-    ));
-    let folder = |named: &Option<PathBuf>, default: tauri::Result<PathBuf>| named.clone().map_or_else(|| default.map_err(unknown), Ok);
+    let unknown = |error: tauri::Error| {
+        Failure::from(Explained::new(
+            "no-folder",
+            Side::Wallet,
+            format!("系统没有给出保存钱包的位置（{error}）。请检查用户主目录是否存在。"),
+            format!("The system names no place to keep a wallet in ({error}). See that your home directory is there."),
+        ))
+    };
+    let folder =
+        |named: &Option<PathBuf>, default: tauri::Result<PathBuf>| named.clone().map_or_else(|| default.map_err(unknown), Ok);
     let setup = folder(&arguments.setup, app.path().app_config_dir().map(|config| config.join(setup::FILE)))?;
     let setup = Setup::load(&setup).map_err(|error| error.explain())?;
     let dir = folder(&arguments.folder, app.path().app_local_data_dir().map(|data| data.join("wallet")))?;
@@ -183,12 +186,14 @@ fn json(link: &Option<LinkRead>) -> String {
 
 /// Hands an address to the browser: of the web, and nothing that another program would run.
 fn browse(app: &AppHandle, input: &Value) -> Result<(), Failure> {
-    let refused = || Failure::from(Explained::new(
-        "address-not-opened",
-        Side::Wallet,
-        "无法在浏览器中打开这个地址。",
-        "This address cannot be opened in a browser.",
-    ));
+    let refused = || {
+        Failure::from(Explained::new(
+            "address-not-opened",
+            Side::Wallet,
+            "无法在浏览器中打开这个地址。",
+            "This address cannot be opened in a browser.",
+        ))
+    };
     let url = input.get("url").and_then(Value::as_str).filter(|url| url.len() <= MAX_ADDRESS_BYTES).ok_or_else(refused)?;
     let url = Url::parse(url).ok().filter(|url| matches!(url.scheme(), "https" | "http")).ok_or_else(refused)?;
     app.opener().open_url(url.as_str(), None::<&str>).map_err(|_| refused())

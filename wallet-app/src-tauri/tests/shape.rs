@@ -7,7 +7,8 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 /// Crates that only a desktop can be built with.
-const OF_A_DESKTOP: &[&str] = &["gtk", "gdk", "webkit2gtk", "javascriptcore-rs", "zbus", "keyring", "tauri-plugin-single-instance"];
+const OF_A_DESKTOP: &[&str] =
+    &["gtk", "gdk", "webkit2gtk", "javascriptcore-rs", "zbus", "keyring", "tauri-plugin-single-instance"];
 
 fn here() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -19,7 +20,8 @@ fn read(path: &str) -> String {
 
 /// What the application is built from for a target, by cargo's own account.
 fn crates_for(target: &str) -> BTreeSet<String> {
-    let arguments = ["tree", "--package", "yufu-app", "--features", "window", "--edges", "normal", "--prefix", "none", "--locked"];
+    let arguments =
+        ["tree", "--package", "yufu-app", "--features", "window", "--edges", "normal", "--prefix", "none", "--locked"];
     let output = Command::new(env!("CARGO")).args(arguments).args(["--target", target]).current_dir(here()).output().unwrap();
     assert!(output.status.success(), "cargo tree: {}", String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8(output.stdout).unwrap();
