@@ -64,16 +64,18 @@ fn people(plan: &Plan, folder: &Path) -> Result<Vec<(&'static str, String)>> {
 
 /// A desktop of its own for the window: a bus, a display that nobody sees, and a home that is thrown away. `timeout` ends all of it
 /// together, whatever hangs.
-const DESKTOP: [&str; 9] = [
+const DESKTOP: [&str; 8] = ["timeout", "--kill-after=5", "230", "dbus-run-session", "--", "xvfb-run", "--auto-servernum", "node"];
+/// The same with a key store, which its password has opened.
+const DESKTOP_WITH_KEY_STORE: [&str; 9] = [
     "timeout",
     "--kill-after=5",
     "230",
     "dbus-run-session",
     "--",
-    "xvfb-run",
-    "--auto-servernum",
-    "--server-args=-screen 0 1280x1024x24",
-    "node",
+    "sh",
+    "-c",
+    "printf password | gnome-keyring-daemon --unlock --components=secrets >/dev/null && exec xvfb-run --auto-servernum node \"$@\"",
+    "sh",
 ];
 
 /// What the window's desktop is told.
@@ -151,6 +153,18 @@ async fn the_first_login_is_told_in_the_applications_window() -> Result<()> {
     let receipts = in_a_terminal(folder.path(), &["receipts"]).await?;
     let verdict = receipts.pointer("/receipts/0/verdict").or_else(|| receipts.pointer("/0/verdict"));
     ensure!(verdict.and_then(Value::as_str) == Some("verified"), "the wallet in a terminal says: {receipts}");
+    world.stop().await
+}
+
+/// Where the system has a key store, a PIN of six characters is enough, and a copy of the vault's file opens nowhere else.
+#[tokio::test]
+async fn the_applications_wallet_is_bound_to_the_key_store_of_its_desktop() -> Result<()> {
+    let _alone = ALONE.lock().await;
+    let world = World::fresh().await?;
+    let folder = tempfile::tempdir()?;
+    let mut environment = desktop(folder.path())?;
+    environment.push(("YUFU_SETUP", application::set_up(world.plan(), folder.path())?.display().to_string()));
+    script_in(&DESKTOP_WITH_KEY_STORE, "keystore.test.mjs", &environment).await?;
     world.stop().await
 }
 

@@ -3,7 +3,7 @@
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -142,10 +142,12 @@ export class Window {
   #driver;
   #base;
   #session;
+  #line;
 
   /** Starts tauri-driver, which starts the application. */
   static async open(application, args, environment = {}) {
     const window = new Window();
+    window.#line = [application, ...args].join("\0");
     window.folder = await mkdtemp(join(tmpdir(), "yufu-window-"));
     const [port, native] = [await freePort(), await freePort()];
     window.#base = `http://127.0.0.1:${port}`;
@@ -198,11 +200,24 @@ export class Window {
   async screenshot({ path }) {
     await writeFile(path, Buffer.from(await this.command("GET", "/screenshot"), "base64"));
   }
-  /** Ends the application and its driver. */
+  /** The processes of this run: those that were started with its arguments. */
+  async #running() {
+    const found = [];
+    for (const pid of await readdir("/proc")) {
+      const line = /^\d+$/.test(pid) ? await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "") : "";
+      if (line.includes(this.#line)) found.push(Number(pid));
+    }
+    return found;
+  }
+  /** Closes the window as a person does, which ends the application, and then its driver. */
   async close() {
-    if (this.#session) await this.command("DELETE", "").catch(() => {});
+    if (this.#session) await this.command("DELETE", "/window").catch(() => {});
+    for (const until = Date.now() + 5_000; (await this.#running()).length && Date.now() < until; ) await pause(LOOK_MS);
+    const left = await this.#running();
+    left.forEach((pid) => process.kill(pid, "SIGKILL"));
     this.#driver.kill();
     if (this.#driver.exitCode === null && this.#driver.signalCode === null) await once(this.#driver, "exit");
     await rm(this.folder, { recursive: true, force: true });
+    if (left.length) throw new Error("the application did not end when its window was closed");
   }
 }

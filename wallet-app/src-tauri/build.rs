@@ -27,15 +27,17 @@ mod window {
         let names = commands();
         let out = PathBuf::from(std::env::var_os("OUT_DIR").expect("cargo names OUT_DIR"));
         fs::write(out.join("commands.txt"), names.join("\n")).expect("OUT_DIR can be written");
-        // Permissions of commands that are not there any more must not stay.
-        drop(fs::remove_dir_all(PERMISSIONS));
         fs::create_dir_all(PERMISSIONS).expect("the permissions can be written");
         let permissions: Vec<String> = names.iter().map(|name| format!("    \"allow-{}\",\n", name.replace('_', "-"))).collect();
         let set = format!(
             "[[set]]\nidentifier = \"wallet\"\ndescription = \"Every command of the wallet\"\npermissions = [\n{}]\n",
             permissions.concat()
         );
-        fs::write(format!("{PERMISSIONS}/wallet.toml"), set).expect("the permissions can be written");
+        let path = format!("{PERMISSIONS}/wallet.toml");
+        // Only when it changed: cargo runs this script again when a file here is newer than its last run.
+        if fs::read_to_string(&path).ok().as_ref() != Some(&set) {
+            fs::write(path, set).expect("the permissions can be written");
+        }
         let all: Vec<&'static str> = names.into_iter().map(|name| &*name.leak()).chain(OF_THE_WINDOW).collect();
         let manifest = tauri_build::AppManifest::new().commands(all.leak());
         tauri_build::try_build(tauri_build::Attributes::new().app_manifest(manifest)).expect("Tauri's own build step");

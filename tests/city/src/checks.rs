@@ -8,7 +8,7 @@ use crate::browser_wallet::{self, Transport};
 use crate::{build, setup};
 
 /// Features of the workspace that only tests turn on, and the application's window, which needs libraries that this installs.
-const FEATURES: &str = "blobs/kubo,chain-node/faults,yufu-app/window";
+const FEATURES: &str = "blobs/kubo,chain-node/faults,yufu-app/window-tests";
 
 /// Installs what the tests need, and builds the interface that the application is compiled with.
 pub fn set_up() -> Result<()> {

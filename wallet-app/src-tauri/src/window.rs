@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tauri::ipc::{Invoke, InvokeBody, InvokeResolver, Response};
 use tauri::webview::{NewWindowResponse, PageLoadEvent, PageLoadPayload};
-use tauri::{App, AppHandle, Manager as _, Url, WebviewWindow, WebviewWindowBuilder, Wry};
+use tauri::{App, AppHandle, Manager as _, Runtime, Url, WebviewWindow, WebviewWindowBuilder};
 use tauri_plugin_deep_link::DeepLinkExt as _;
 use tauri_plugin_opener::OpenerExt as _;
 use wallet_commands::{Commands, Failure, Host, LinkRead};
@@ -149,7 +149,7 @@ fn to_the_front(app: &AppHandle) {
 }
 
 /// Answers the page. Tauri has looked at the permission already: a command that the capability does not name does not come here.
-fn answer(invoke: Invoke<Wry>) -> bool {
+fn answer<R: Runtime>(invoke: Invoke<R>) -> bool {
     let Invoke { message, resolver, .. } = invoke;
     let behind = Shared::clone(&message.webview_ref().state::<Shared>());
     let (app, name) = (message.webview_ref().app_handle().clone(), message.command().to_owned());
@@ -173,7 +173,7 @@ fn answer(invoke: Invoke<Wry>) -> bool {
     true
 }
 
-fn give(resolver: InvokeResolver<Wry>, output: Result<String, Failure>) {
+fn give<R: Runtime>(resolver: InvokeResolver<R>, output: Result<String, Failure>) {
     match output {
         Ok(output) => resolver.resolve(Response::new(output)),
         Err(failure) => resolver.reject(failure),
@@ -185,7 +185,7 @@ fn json(link: &Option<LinkRead>) -> String {
 }
 
 /// Hands an address to the browser: of the web, and nothing that another program would run.
-fn browse(app: &AppHandle, input: &Value) -> Result<(), Failure> {
+fn browse<R: Runtime>(app: &AppHandle<R>, input: &Value) -> Result<(), Failure> {
     let refused = || {
         Failure::from(Explained::new(
             "address-not-opened",
@@ -197,4 +197,75 @@ fn browse(app: &AppHandle, input: &Value) -> Result<(), Failure> {
     let url = input.get("url").and_then(Value::as_str).filter(|url| url.len() <= MAX_ADDRESS_BYTES).ok_or_else(refused)?;
     let url = Url::parse(url).ok().filter(|url| matches!(url.scheme(), "https" | "http")).ok_or_else(refused)?;
     app.opener().open_url(url.as_str(), None::<&str>).map_err(|_| refused())
+}
+
+/// Tauri's own gate, without a window: in the real one, the guard and the policy let no other page come so far.
+#[cfg(all(test, feature = "window-tests"))]
+mod tests {
+    use tauri::test::{INVOKE_KEY, get_ipc_response, mock_builder};
+    use tauri::webview::InvokeRequest;
+
+    use super::*;
+
+    fn asks(page: &str, command: &str) -> Result<String, String> {
+        let behind = Arc::new(Behind { wallet: Err(Failure::locked()), links: Links::default() });
+        let builder = mock_builder().manage(behind).invoke_handler(answer);
+        let app = builder.build(tauri::generate_context!(test = true)).unwrap();
+        let window = WebviewWindowBuilder::new(&app, MAIN, tauri::WebviewUrl::default()).build().unwrap();
+        let request = InvokeRequest {
+            cmd: command.to_owned(),
+            callback: tauri::ipc::CallbackFn(0),
+            error: tauri::ipc::CallbackFn(1),
+            url: page.parse().unwrap(),
+            body: InvokeBody::Json(serde_json::json!({})),
+            headers: tauri::http::HeaderMap::new(),
+            invoke_key: INVOKE_KEY.to_owned(),
+        };
+        let answered = get_ipc_response(&window, request);
+        answered.map(|body| format!("{body:?}")).map_err(|refused| refused.to_string())
+    }
+
+    const OWN: &str = "tauri://localhost/";
+
+    #[test]
+    fn every_command_of_the_table_reaches_the_wallet_from_its_own_page() {
+        for name in wallet_commands::NAMES {
+            let refused = asks(OWN, name).unwrap_err();
+            assert!(refused.contains("wallet-locked"), "{name} is answered by the wallet: {refused}");
+        }
+    }
+
+    /// SEC-W5
+    #[test]
+    fn a_page_from_elsewhere_has_no_command() {
+        let pages =
+            ["http://127.0.0.1:7400/", "https://site.example/", "http://tauri.localhost.example/", "file:///tmp/page.html"];
+        for page in pages.into_iter().chain(["data:text/html,x", "about:blank", "isolation://localhost/"]) {
+            for name in ["status", "unlock", "opened_link"] {
+                let refused = asks(page, name).unwrap_err();
+                assert!(!refused.contains("wallet-locked"), "{page} reaches the wallet by {name}: {refused}");
+                assert!(refused.contains("not allowed"), "{page}, {name}: {refused}");
+            }
+        }
+    }
+
+    #[test]
+    fn its_own_page_has_no_command_of_tauris_and_none_that_no_row_names() {
+        let commands =
+            ["plugin:event|listen", "plugin:app|version", "plugin:window|close", "plugin:opener|open_url", "delete_all"];
+        for name in commands {
+            let refused = asks(OWN, name).unwrap_err();
+            assert!(refused.contains("not allowed") || refused.contains("not found"), "{name}: {refused}");
+        }
+    }
+
+    #[test]
+    fn the_window_goes_to_its_own_page_only() {
+        assert!(is_ours(&OWN.parse().unwrap()));
+        for url in
+            ["tauri://localhost.example/", "tauri://elsewhere/", "http://localhost/", "https://tauri.localhost/", "about:blank"]
+        {
+            assert!(!is_ours(&url.parse().unwrap()), "{url}");
+        }
+    }
 }

@@ -45,7 +45,7 @@ fn a_telephone_gets_nothing_that_only_a_desktop_has() {
 #[test]
 fn the_bridge_of_the_pilot_is_no_part_of_it() {
     let crates = crates_for("x86_64-unknown-linux-gnu");
-    for name in ["wallet-bridge", "city", "axum"] {
+    for name in ["wallet-bridge", "city", "service-kit"] {
         assert!(!crates.contains(name), "the application is built with {name}");
     }
 }
