@@ -45,6 +45,8 @@ enum Command {
     Request,
     /// Opens the wallet's application beside a running city.
     Wallet,
+    /// Builds the wallet's package for Debian, checks it, and says how large it is.
+    Package,
     /// Installs what the tests need.
     SetUp,
     /// Sets up and runs every test.
@@ -69,6 +71,7 @@ async fn main() -> Result<()> {
         Command::Offer => city::strangers::offer(&running(&arguments.directory)?).await,
         Command::Request => city::strangers::request(&running(&arguments.directory)?).await,
         Command::Wallet => application::open(&running(&arguments.directory)?, say).await,
+        Command::Package => application::package(say),
         Command::SetUp => checks::set_up(),
         Command::Test => checks::run(),
         Command::Bench => city::bench::run().await,

@@ -46,6 +46,9 @@ const WINDOW: Tool = Tool {
     },
 };
 
+/// What the package is looked over with.
+const LINTIAN: Tool = Tool { packages: &["lintian"], purpose: "looking the package over", installed: || in_path("lintian") };
+
 /// What the tests do to validators by the system's own means, and to the window without a screen.
 const TOOLS: [Tool; 6] = [
     Tool { packages: &["libfaketime"], purpose: "tests of wrong clocks", installed: || faketime().is_some() },
@@ -131,11 +134,20 @@ fn install_tool(tool: &Tool) -> Result<()> {
 
 /// Installs what the application's window is built with, saying so first. Does nothing the second time.
 pub fn window_libraries(say: impl Fn(&str)) -> Result<()> {
-    if (WINDOW.installed)() {
+    ensure_tool(&WINDOW, say)
+}
+
+/// Installs lintian, saying so first. Does nothing the second time.
+pub fn lintian(say: impl Fn(&str)) -> Result<()> {
+    ensure_tool(&LINTIAN, say)
+}
+
+fn ensure_tool(tool: &Tool, say: impl Fn(&str)) -> Result<()> {
+    if (tool.installed)() {
         return Ok(());
     }
-    say(&format!("Installing Debian's packages for {}: {} …", WINDOW.purpose, WINDOW.packages.join(" ")));
-    install_tool(&WINDOW)
+    say(&format!("Installing Debian's packages for {}: {} …", tool.purpose, tool.packages.join(" ")));
+    install_tool(tool)
 }
 
 /// The tauri-driver that drives the window: in PATH, or where cargo installs programs.

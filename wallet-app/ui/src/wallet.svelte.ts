@@ -143,6 +143,8 @@ export async function start(): Promise<void> {
     wallet.stage = "gone";
     return;
   }
+  // For who measures how long it takes until a person can act.
+  performance.mark("ready");
   links(opened);
   setInterval(look, LOOK_MS);
   document.addEventListener("visibilitychange", look);
