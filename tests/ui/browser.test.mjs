@@ -21,6 +21,7 @@ before(async () => {
   people.wallet = wallet;
   people.clerk = await (await browser.newContext({ javaScriptEnabled: false })).newPage();
   people.visitor = await (await browser.newContext({ locale: "en-GB", deviceScaleFactor: 2 })).newPage();
+  for (const page of [people.clerk, people.visitor]) page.setDefaultTimeout(PATIENCE.timeout);
 });
 after(() => browser?.close());
 

@@ -21,6 +21,7 @@ before(async () => {
   people.wallet = wallet;
   people.clerk = await (await browser.newContext({ javaScriptEnabled: false })).newPage();
   people.visitor = await (await browser.newContext({ locale: "en-GB", deviceScaleFactor: 2 })).newPage();
+  for (const page of [people.clerk, people.visitor]) page.setDefaultTimeout(PATIENCE.timeout);
   // Somebody else on this machine, who would answer whatever the page asks of him.
   asked = [];
   elsewhere = createServer((request, answer) => {
@@ -237,4 +238,5 @@ test("a link opens its screen in the window that is there, once the wallet is op
   await wallet.locator("#agreed").waitFor(PATIENCE);
   assert.match(await visitor.locator("#login").getAttribute("data-stage"), /waiting|opened/);
   assert.equal((await asks("unsent", {})).value.length, 0);
+  if (city.YUFU_PICTURES) await wallet.screenshot({ path: `${city.YUFU_PICTURES}/window.png` });
 });

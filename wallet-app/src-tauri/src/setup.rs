@@ -9,8 +9,6 @@ use url::Url;
 use wallet_commands::Failure;
 use wallet_core::{Explained, Language, Side, WalletConfig};
 
-/// The file's name.
-pub(crate) const FILE: &str = "setup.toml";
 /// Bytes of the file at most.
 const MAX_BYTES: u64 = 64 * 1024;
 /// Departments at most.
@@ -45,6 +43,9 @@ pub enum SetupError {
 }
 
 impl Setup {
+    /// The file's name.
+    pub const FILE: &str = "setup.toml";
+
     /// Reads a file.
     ///
     /// # Errors
@@ -108,7 +109,7 @@ mod tests {
 
     fn load(text: &str) -> Result<Setup, SetupError> {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join(FILE);
+        let path = folder.path().join(Setup::FILE);
         fs::write(&path, text).unwrap();
         let loaded = Setup::load(&path);
         loaded.map(|setup| Setup { genesis: setup.genesis.strip_prefix(folder.path()).unwrap().to_owned(), ..setup })

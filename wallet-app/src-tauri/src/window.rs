@@ -15,7 +15,7 @@ use wallet_core::{DeviceStore, Environment, Explained, Side};
 
 use crate::arguments::Arguments;
 use crate::links::Links;
-use crate::setup::{self, Setup};
+use crate::setup::Setup;
 
 /// How often it is looked whether the wallet was unused for long enough.
 const TICK: Duration = Duration::from_secs(5);
@@ -85,7 +85,7 @@ fn wallet(app: &App, arguments: &Arguments) -> Result<Commands, Failure> {
     };
     let folder =
         |named: &Option<PathBuf>, default: tauri::Result<PathBuf>| named.clone().map_or_else(|| default.map_err(unknown), Ok);
-    let setup = folder(&arguments.setup, app.path().app_config_dir().map(|config| config.join(setup::FILE)))?;
+    let setup = folder(&arguments.setup, app.path().app_config_dir().map(|config| config.join(Setup::FILE)))?;
     let setup = Setup::load(&setup).map_err(|error| error.explain())?;
     let dir = folder(&arguments.folder, app.path().app_local_data_dir().map(|data| data.join("wallet")))?;
     Ok(Commands::new(Host {
