@@ -56,11 +56,33 @@ pub fn package(say: impl Fn(&str)) -> Result<()> {
     ensure!(built.context(npm::NO_NODE)?.success(), "the package did not build; the messages above say why");
     let mut files = std::fs::read_dir(&bundled)?.filter_map(|file| Some(file.ok()?.path()));
     let package = files.find(|path| path.extension().is_some_and(|e| e == "deb")).context("there is no package")?;
+    repack(&package, &folder.join("linux/changelog"))?;
     let lintian = Program::new("lintian").args(["--fail-on", "error"]).arg(&package).status();
     ensure!(lintian.context("lintian could not be started")?.success(), "lintian finds errors, which it names above");
     let bytes = std::fs::metadata(&package)?.len();
     say(&format!("{}: {bytes} bytes.", package.display()));
     ensure!(bytes <= MAX_PACKAGE_BYTES, "the package is larger than {MAX_PACKAGE_BYTES} bytes");
+    Ok(())
+}
+
+/// Packs a package again as Debian does: Tauri compresses by gzip, which makes it half as large again, and leaves the list of changes out of
+/// the folder where Debian looks for it.
+fn repack(package: &Path, changes: &Path) -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let unpacked = folder.path().join("unpacked");
+    run(Program::new("dpkg-deb").arg("--raw-extract").arg(package).arg(&unpacked))?;
+    let listed = unpacked.join("usr/share/doc/yufu/changelog.gz");
+    let compressed = std::fs::File::create(&listed).with_context(|| format!("writing {}", listed.display()))?;
+    run(Program::new("gzip").args(["-9", "--no-name", "--stdout"]).arg(changes).stdout(compressed))?;
+    let sums = std::fs::OpenOptions::new().append(true).open(unpacked.join("DEBIAN/md5sums"))?;
+    run(Program::new("md5sum").arg("usr/share/doc/yufu/changelog.gz").current_dir(&unpacked).stdout(sums))?;
+    let pack = ["--root-owner-group", "-Zxz", "-z9", "--build"];
+    run(Program::new("dpkg-deb").args(pack).arg(&unpacked).arg(package))
+}
+
+fn run(program: &mut Program) -> Result<()> {
+    let status = program.status().with_context(|| format!("running {program:?}"))?;
+    ensure!(status.success(), "{program:?} ended with {status}");
     Ok(())
 }
 
