@@ -39,6 +39,8 @@ after(async () => {
 test("the window shows the interface, from the program itself", async () => {
   await wallet.locator("#create").waitFor(PATIENCE);
   assert.match(await wallet.url(), /^tauri:\/\/localhost/);
+  const [shown, all] = await wallet.evaluate(() => [innerHeight, document.documentElement.scrollHeight]);
+  assert.equal(all, shown, "nothing is below the interface");
 });
 
 /** What the page gets when it asks the wallet past the interface. */

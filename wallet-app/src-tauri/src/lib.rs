@@ -24,7 +24,8 @@ pub fn run() {
     window::run();
 }
 
-#[cfg(all(test, feature = "window"))]
+#[cfg(test)]
+#[cfg(feature = "window")]
 mod tests {
     #[test]
     fn the_commands_that_got_a_permission_are_those_of_the_table() {

@@ -200,7 +200,8 @@ fn browse<R: Runtime>(app: &AppHandle<R>, input: &Value) -> Result<(), Failure> 
 }
 
 /// Tauri's own gate, without a window: in the real one, the guard and the policy let no other page come so far.
-#[cfg(all(test, feature = "window-tests"))]
+#[cfg(test)]
+#[cfg(feature = "window-tests")]
 mod tests {
     use tauri::test::{INVOKE_KEY, get_ipc_response, mock_builder};
     use tauri::webview::InvokeRequest;

@@ -22,9 +22,10 @@ fn read(path: &str) -> String {
 fn crates_for(target: &str) -> BTreeSet<String> {
     let arguments =
         ["tree", "--package", "yufu-app", "--features", "window", "--edges", "normal", "--prefix", "none", "--locked"];
-    let output = Command::new(env!("CARGO")).args(arguments).args(["--target", target]).current_dir(here()).output().unwrap();
+    let output = Command::new(env!("CARGO")).args(arguments).args(["--target", target]).current_dir(here()).output();
+    let output = output.expect("cargo runs");
     assert!(output.status.success(), "cargo tree: {}", String::from_utf8_lossy(&output.stderr));
-    let text = String::from_utf8(output.stdout).unwrap();
+    let text = String::from_utf8(output.stdout).expect("cargo writes UTF-8");
     text.lines().filter_map(|line| line.split(' ').next()).map(str::to_owned).collect()
 }
 
