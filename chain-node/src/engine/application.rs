@@ -329,11 +329,8 @@ impl<E: Environment> stateful::Application<E> for Application {
     async fn finalized(&mut self, context: (E, Consensus), block: &Block, executed: Arc<Executed>, readers: Readers<E>) {
         let (context, _) = context;
         let height = block.header().height;
-        let mut bodies: Vec<(Hash, Arc<[u8]>)> = executed.bodies.iter().map(|(hash, body)| (*hash, body.clone())).collect();
-        // Neighbours in the file are written one after the other.
-        bodies.sort_unstable_by_key(|(hash, _)| *hash);
         let additions = Additions {
-            bodies,
+            bodies: executed.bodies.iter().map(|(hash, body)| (*hash, body.clone())).collect(),
             cells: executed
                 .superseded
                 .iter()
