@@ -245,7 +245,8 @@ static STORAGE_FAILED: AtomicBool = AtomicBool::new(false);
 const STORAGE_WORDS: [&str; 8] =
     ["code: 28", "code: 5,", "code: 122", "os error 28", "os error 5)", "os error 122", "write failed", "WriteFailed"];
 
-/// What the engine says when a fork is shown to it in a way that `engine::lineage` does not see first: right after a start.
+/// What the engine says when a fork is shown to it in a way that `engine::lineage` does not see first: a node that began with a state from
+/// others has no block before its first one.
 const FORK_WORDS: [&str; 2] = ["finalized block does not extend the applied tip", "received conflicting finalized block"];
 
 /// Notes panics about the disk: by the time the process ends there may be room again for a small file.

@@ -92,6 +92,12 @@ impl World {
         Ok(world)
     }
 
+    /// Keeps a directory of its own beyond the end, and says which it is: after a failure somebody will want its logs.
+    pub(crate) fn keep(&mut self) -> String {
+        let kept = self._directory.take().map(tempfile::TempDir::keep);
+        kept.map_or_else(String::new, |folder| format!("logs and data stay in {}", folder.display()))
+    }
+
     /// The plan.
     pub fn plan(&self) -> &Plan {
         &self.plan
