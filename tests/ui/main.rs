@@ -15,7 +15,7 @@ use tokio::process::Command;
 use tokio::sync::Mutex;
 
 /// How long one script may take.
-const LIMIT: Duration = Duration::from_secs(240);
+const LIMIT: Duration = Duration::from_secs(900);
 
 /// One at a time: each fills both cores of a small machine.
 static ALONE: Mutex<()> = Mutex::const_new(());
