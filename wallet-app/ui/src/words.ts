@@ -397,6 +397,7 @@ export const words = {
 
   // One visit to a site
   visitTitle: both("一次出示", "One request"),
+  askedFor: both("要求了", "Asked for"),
   details: both("详情", "Details"),
   agreedTo: both("您当时同意的原文", "What you agreed to, word for word"),
   yourRights: both("您可以", "What you can do"),
