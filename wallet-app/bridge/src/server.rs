@@ -15,14 +15,15 @@ use axum::routing::{get, post};
 use clients::Environment;
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
+use url::Url;
 use wallet_commands::{Commands, Failure, Host};
 use wallet_core::{Explained, Side};
 
 use crate::gate::{self, Session, Starts};
 use crate::pages::Pages;
 
-/// Bytes of a command's input at most: a picture of a few megabytes.
-const MAX_BODY_BYTES: usize = 8 * 1024 * 1024;
+/// Bytes of a command's input at most: a backup file with the documents that were declared, in base64.
+const MAX_BODY_BYTES: usize = 48 * 1024 * 1024;
 /// How often it is looked whether the wallet was unused for long enough.
 const TICK: Duration = Duration::from_secs(5);
 /// What the page may do: its own scripts and styles, nothing inline, nothing from elsewhere, in nobody's frame.
@@ -65,7 +66,7 @@ impl Bridge {
     pub fn new(host: Host, pages: &Path, starts: Starts, port: u16) -> Result<Self, BridgeError> {
         let environment = host.environment.clone();
         Ok(Self {
-            commands: Commands::new(host),
+            commands: Commands::new(host).coming_back_to(Url::parse(&format!("http://127.0.0.1:{port}/"))?),
             pages: Pages::read(pages)?,
             starts,
             environment,
@@ -178,9 +179,10 @@ fn refuse(status: StatusCode, slug: &'static str) -> Response {
             "这个钱包链接已使用、已过期，或钱包已在另一个窗口打开。请从城市首页重新打开钱包。",
             "This link to the wallet was used, is too old, or the wallet was opened in another window. Open it again from the city's front page.",
         ),
-        "too-large" => {
-            ("内容过大，未读取。图片请不超过 5 MiB。", "This is too large and was not read. A picture has at most 5 MiB.")
-        }
+        "too-large" => (
+            "内容过大，未读取。图片请不超过 5 MiB，备份文件请不超过 32 MiB。",
+            "This is too large and was not read. A picture has at most 5 MiB, a backup file 32 MiB.",
+        ),
         _ => ("请求不是来自钱包自己的页面，已拒绝。", "The request does not come from the wallet's own page and was refused."),
     };
     fail(status, &Explained::new(slug, Side::You, zh, en).into())

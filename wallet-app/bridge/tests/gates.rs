@@ -174,7 +174,7 @@ async fn another_page_and_another_name_of_this_address_are_refused() {
 async fn too_much_and_nonsense_get_an_answer_in_words() {
     let served = Served::new().await;
     let session = served.session().await;
-    let large = vec![b' '; 8 * 1024 * 1024 + 1];
+    let large = vec![b' '; 48 * 1024 * 1024 + 1];
     let answer = served.command("status", &session).body(large).send().await.unwrap();
     assert_eq!(slug(answer).await, refused(413, "too-large"));
     let plain = served.post("/commands/status", "{}").header("cookie", &session.0).header("yufu-proof", &session.1);

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde::{Deserialize, Deserializer, Serialize};
+use identity::PublicKey;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use url::Url;
 use wallet_core::{Language, LinkKind, Passphrase, Selection};
 use zeroize::Zeroizing;
@@ -21,6 +22,51 @@ pub struct Pin(pub Passphrase);
 impl<'de> Deserialize<'de> for Pin {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Ok(Self(Passphrase::new(String::deserialize(deserializer)?)))
+    }
+}
+
+/// Words that recover an identity: wiped when they were used, printed by nobody. They go out by `reveal_words` only.
+#[derive(Clone)]
+pub struct Words(pub Zeroizing<String>);
+
+impl std::fmt::Debug for Words {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Words(…)")
+    }
+}
+
+impl<'de> Deserialize<'de> for Words {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Self(Zeroizing::new(String::deserialize(deserializer)?)))
+    }
+}
+
+impl Serialize for Words {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+/// The bytes of a file, base64. A backup is one: it is sealed, and no secret.
+#[derive(Clone)]
+pub struct FileBytes(pub Vec<u8>);
+
+impl std::fmt::Debug for FileBytes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "FileBytes({})", self.0.len())
+    }
+}
+
+impl<'de> Deserialize<'de> for FileBytes {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Ok(Self(STANDARD.decode(text).map_err(|_| serde::de::Error::custom("a file is not base64"))?))
+    }
+}
+
+impl Serialize for FileBytes {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&STANDARD.encode(&self.0))
     }
 }
 
@@ -179,4 +225,106 @@ pub struct Approve {
     pub match_code: Option<String>,
     /// The citizen has read that nobody vouches for who asks, and goes on.
     pub accept_unverified: bool,
+}
+
+/// The PIN once more, in an open wallet: before it shows a secret.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WithPin {
+    /// The PIN.
+    pub pin: Pin,
+}
+
+/// Input of `confirm_words`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TypedWords {
+    /// The words that were asked for, in the order in which they were.
+    pub words: Vec<Words>,
+}
+
+/// A guardian's card, as it was given: one of both.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CardGiven {
+    /// The text of its QR code, or its words with the DID before them.
+    pub text: Option<Words>,
+    /// A picture of its QR code.
+    pub picture: Option<Picture>,
+}
+
+/// What recovers an identity: the 24 words, or as many cards as it takes.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SecretGiven {
+    /// The 24 words.
+    pub words: Option<Words>,
+    /// The cards, where there are no words.
+    pub cards: Vec<CardGiven>,
+}
+
+/// Input of `rehearse`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rehearse {
+    /// Words or cards.
+    pub secret: SecretGiven,
+    /// The backup file, if it is to be tried too.
+    pub backup: Option<FileBytes>,
+}
+
+/// Input of `rehearse_written`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RehearseWritten {
+    /// The backup file, as it was read back from where it was saved.
+    pub backup: FileBytes,
+}
+
+/// Input of `recover`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Recover {
+    /// Words or cards; nothing to go on with a recovery that was begun.
+    pub secret: Option<SecretGiven>,
+    /// The backup file, if there is one.
+    pub backup: Option<FileBytes>,
+    /// The identity's DID, where neither a file nor cards name it.
+    pub did: Option<String>,
+}
+
+/// Input of `remove_device`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RemoveDevice {
+    /// The device's key.
+    pub key: PublicKey,
+}
+
+/// Input of `add_device`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AddDevice {
+    /// The new device's link.
+    pub link: String,
+    /// The code that it shows.
+    pub code: String,
+}
+
+/// Input of `report_site`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReportSite {
+    /// A consent, or a site's origin as the history has it.
+    pub about: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// Input of `authorized`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CameBack {
+    /// The address that the browser came back with.
+    pub address: String,
 }

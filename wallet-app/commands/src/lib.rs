@@ -5,20 +5,29 @@
 //! command of each row. The types that TypeScript sees are generated from the table and from the sources of what it names
 //! (`wallet-app/ui/src/commands.gen.ts`; a test fails while that file is not current).
 //!
-//! Secrets come in and never go out. A command that needs an open wallet ends with `wallet-locked` when it is closed.
+//! Secrets come in and never go out, with one exception that cannot be avoided: the recovery words and guardians' cards are shown to be
+//! written down. `reveal_words` and `reveal_cards` are that exception, and the only one: see `secrets.rs`. A picture of a card is
+//! read here, and its words do not come back. A command that needs an open wallet ends with `wallet-locked` when it is closed.
 
 mod failure;
+mod identities;
 mod inputs;
 mod open;
+mod qr;
+mod secrets;
 mod stories;
 mod table;
 #[cfg(test)]
 mod typescript;
 
 pub use self::failure::Failure;
+pub use self::identities::{DeviceAdded, JoinShown, Recovered};
 pub use self::inputs::{
-    Approve, ByConsent, ByCredential, ById, ChangePin, Create, Declare, LinkRead, Nothing, OfLink, Picture, Pin, ReadPicture,
-    ReadText, Receive, Select, SetLanguage, Unlock, Where,
+    AddDevice, Approve, ByConsent, ByCredential, ById, CameBack, CardGiven, ChangePin, Create, Declare, FileBytes, LinkRead,
+    Nothing, OfLink, Picture, Pin, ReadPicture, ReadText, Receive, Recover, Rehearse, RehearseWritten, RemoveDevice, ReportSite,
+    SecretGiven, Select, SetLanguage, TypedWords, Unlock, Where, WithPin, Words,
 };
 pub use self::open::{Commands, Host, Stage, Status};
+pub use self::qr::Qr;
+pub use self::secrets::{BackupFile, CardRead, CardShown, WordsShown};
 pub use self::table::NAMES;

@@ -13,11 +13,14 @@ use wallet_core::{
 
 use crate::failure::Failure;
 use crate::inputs::{ChangePin, Create, Nothing, SetLanguage, Unlock};
+use crate::secrets::Written;
 
 /// How long one command may take. The stories have shorter limits of their own; what they did is kept when they are dropped.
 pub(crate) const LIMIT: Duration = Duration::from_secs(120);
 /// Requests on the screen at a time.
 const MAX_CONSENTS: usize = 8;
+/// Where a browser comes back to after somebody signed in at a department: an address of this application.
+const COMES_BACK_TO: &str = "yufu-wallet://signed-in";
 
 /// What the application that shows the interface decides.
 pub struct Host {
@@ -38,13 +41,17 @@ pub struct Host {
 /// The wallet as an interface can ask it. The commands are the rows of [`crate::for_each_command`].
 pub struct Commands {
     pub(crate) host: Arc<Host>,
+    /// Where a browser comes back to after somebody signed in at a department.
+    pub(crate) comes_back_to: Url,
     open: Mutex<Open>,
     /// One at a time: two derivations at once would find each other's lock.
     opening: tokio::sync::Mutex<()>,
 }
 
-struct Open {
+pub(crate) struct Open {
     keeper: Option<Keeper>,
+    /// The words that were shown, to compare what is typed with.
+    pub(crate) written: Option<Written>,
     /// The newest last.
     consents: Vec<Consent>,
     language: Language,
@@ -85,8 +92,15 @@ impl Commands {
     /// The wallet of a host, closed.
     pub fn new(host: Host) -> Self {
         let written = WalletConfig::load(&host.dir).map(|config| config.language);
-        let open = Open { keeper: None, consents: Vec::new(), language: written.unwrap_or(host.config.language) };
-        Self { host: Arc::new(host), open: Mutex::new(open), opening: tokio::sync::Mutex::default() }
+        let open = Open { keeper: None, written: None, consents: Vec::new(), language: written.unwrap_or(host.config.language) };
+        let comes_back_to = Url::parse(COMES_BACK_TO).expect("the address of the application is one");
+        Self { host: Arc::new(host), comes_back_to, open: Mutex::new(open), opening: tokio::sync::Mutex::default() }
+    }
+
+    /// With another address for a browser to come back to than the application's own.
+    #[must_use]
+    pub fn coming_back_to(self, address: Url) -> Self {
+        Self { comes_back_to: address, ..self }
     }
 
     /// Closes the wallet if it was not used for long enough. A host calls it every few seconds.
@@ -135,7 +149,7 @@ impl Commands {
         self.state().consents.retain(|consent| consent.view.id != id);
     }
 
-    fn state(&self) -> MutexGuard<'_, Open> {
+    pub(crate) fn state(&self) -> MutexGuard<'_, Open> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -222,16 +236,19 @@ impl Commands {
 impl Open {
     fn close(&mut self) {
         self.keeper = None;
+        self.written = None;
         self.consents.clear();
     }
 }
 
-fn secrets<'a>(host: &'a Host, passphrase: &'a Passphrase) -> Secrets<'a> {
+pub(crate) fn secrets<'a>(host: &'a Host, passphrase: &'a Passphrase) -> Secrets<'a> {
     Secrets { passphrase, device: Some(host.device.as_ref()) }
 }
 
 /// Runs a derivation where it holds up nobody.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, WalletError> + Send + 'static) -> Result<T, Failure> {
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, WalletError> + Send + 'static,
+) -> Result<T, Failure> {
     match tokio::task::spawn_blocking(work).await {
         Ok(result) => Ok(result?),
         Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),

@@ -3,15 +3,18 @@
 use url::Url;
 use wallet_core::consent::UnsentView;
 use wallet_core::identity::Devices;
+use wallet_core::scan::ScanError;
 use wallet_core::{
-    AttributeKind, ConsentView, CredentialView, DeclareContents, DeclarePreview, DepartmentView, HistoryEntry, IdentityView,
-    LinkKind, OfferView, Outcome, PendingIssuance, ReceiptView, RequestView, Wallet,
+    AgreedView, AttributeKind, AuthorizationView, ConsentView, CredentialView, DeclareContents, DeclarePreview, DepartmentView,
+    HistoryEntry, HistoryExport, IdentityView, LinkKind, OfferView, Outcome, PendingIssuance, ReceiptView, RequestView,
+    Statement, Wallet, WalletError,
 };
 use zeroize::Zeroizing;
 
 use crate::failure::Failure;
 use crate::inputs::{
-    Approve, ByConsent, ByCredential, ById, Declare, LinkRead, Nothing, OfLink, ReadPicture, ReadText, Receive, Select, Where,
+    Approve, ByConsent, ByCredential, ById, CameBack, Declare, LinkRead, Nothing, OfLink, ReadPicture, ReadText, Receive,
+    ReportSite, Select, Where,
 };
 use crate::open::Commands;
 
@@ -85,6 +88,14 @@ impl Commands {
         Ok(self.wallet()?.receive(&input.link, input.pin.as_deref()).await?)
     }
 
+    pub(crate) async fn authorize(&self, input: OfLink) -> Result<AuthorizationView, Failure> {
+        Ok(self.wallet()?.authorize(&input.link, &self.comes_back_to).await?)
+    }
+
+    pub(crate) async fn authorized(&self, input: CameBack) -> Result<CredentialView, Failure> {
+        Ok(self.wallet()?.authorized(&input.address).await?)
+    }
+
     pub(crate) async fn poll_issuances(&self, _: Nothing) -> Result<Vec<PendingIssuance>, Failure> {
         Ok(self.wallet()?.poll_issuances().await?)
     }
@@ -100,6 +111,10 @@ impl Commands {
 
     pub(crate) async fn refresh_credentials(&self, _: Nothing) -> Result<Vec<CredentialView>, Failure> {
         Ok(self.wallet()?.refresh_credentials().await?)
+    }
+
+    pub(crate) async fn renew(&self, input: ByCredential) -> Result<CredentialView, Failure> {
+        Ok(self.wallet()?.renew(&input.credential).await?)
     }
 
     pub(crate) async fn kill(&self, input: ByCredential) -> Result<CredentialView, Failure> {
@@ -155,6 +170,30 @@ impl Commands {
         Ok(self.wallet()?.history()?)
     }
 
+    pub(crate) async fn export_history(&self, _: Nothing) -> Result<HistoryExport, Failure> {
+        Ok(self.wallet()?.export_history()?)
+    }
+
+    pub(crate) async fn agreed(&self, input: ByConsent) -> Result<Option<AgreedView>, Failure> {
+        Ok(self.wallet()?.agreed(&input.consent)?)
+    }
+
+    pub(crate) async fn withdraw_consent(&self, input: ByConsent) -> Result<Statement, Failure> {
+        Ok(self.wallet()?.withdraw_consent(&input.consent)?)
+    }
+
+    pub(crate) async fn request_deletion(&self, input: ByConsent) -> Result<Statement, Failure> {
+        Ok(self.wallet()?.request_deletion(&input.consent)?)
+    }
+
+    pub(crate) async fn report_site(&self, input: ReportSite) -> Result<Statement, Failure> {
+        Ok(self.wallet()?.report_site(&input.about, &input.reason).await?)
+    }
+
+    pub(crate) async fn statements(&self, _: Nothing) -> Result<Vec<Statement>, Failure> {
+        Ok(self.wallet()?.statements()?)
+    }
+
     pub(crate) async fn receipts(&self, _: Nothing) -> Result<Vec<ReceiptView>, Failure> {
         Ok(self.wallet()?.receipts()?)
     }
@@ -166,5 +205,9 @@ impl Commands {
 
 fn read(link: String) -> Result<LinkRead, Failure> {
     let kind: LinkKind = Wallet::read_link(&link)?;
-    Ok(LinkRead { kind, link })
+    match kind {
+        // It is secret, and opens no screen: who gives a card gives it where it is needed.
+        LinkKind::Card => Err(WalletError::from(ScanError::OtherKind(kind)).into()),
+        LinkKind::Offer | LinkKind::Request | LinkKind::Device | LinkKind::Welcome => Ok(LinkRead { kind, link }),
+    }
 }

@@ -6,16 +6,20 @@ use url::Url;
 use wallet_core::consent::UnsentView;
 use wallet_core::identity::Devices;
 use wallet_core::{
-    ConsentView, CredentialView, DeclarePreview, DepartmentView, HistoryEntry, IdentityView, OfferView, Outcome, PendingIssuance,
-    ReceiptView, RequestView,
+    AgreedView, AuthorizationView, ConsentView, CredentialView, DeclarePreview, DepartmentView, HistoryEntry, HistoryExport,
+    IdentityView, InviteView, MovedView, OfferView, Outcome, PendingIssuance, ReceiptView, RecoveryStatus, Rehearsal,
+    RequestView, Statement,
 };
 
 use crate::failure::Failure;
+use crate::identities::{DeviceAdded, JoinShown, Recovered};
 use crate::inputs::{
-    Approve, ByConsent, ByCredential, ById, ChangePin, Create, Declare, LinkRead, Nothing, OfLink, ReadPicture, ReadText,
-    Receive, Select, SetLanguage, Unlock, Where,
+    AddDevice, Approve, ByConsent, ByCredential, ById, CameBack, CardGiven, ChangePin, Create, Declare, LinkRead, Nothing,
+    OfLink, ReadPicture, ReadText, Receive, Recover, Rehearse, RehearseWritten, RemoveDevice, ReportSite, Select, SetLanguage,
+    TypedWords, Unlock, Where, WithPin,
 };
 use crate::open::{Commands, LIMIT, Status};
+use crate::secrets::{BackupFile, CardRead, CardShown, WordsShown};
 
 /// Hands the table to a macro: rows of `name: Input => Output;`, each with its documentation. The types are those of this crate and
 /// of `wallet-core`.
@@ -41,6 +45,46 @@ macro_rules! for_each_command {
             create_identity: Nothing => IdentityView;
             /// The devices of the identity, as the ledger has them now.
             devices: Nothing => Devices;
+            /// The same as they were last proven, without the ledger.
+            known_devices: Nothing => Option<Devices>;
+            /// Removes a device: dead from the next block on.
+            remove_device: RemoveDevice => Devices;
+            /// On a new device: the link and the code to show.
+            ask_to_join: Nothing => JoinShown;
+            /// On the first device: what a new device's link is. Nothing happens by it.
+            open_device_link: OfLink => InviteView;
+            /// Adds the new device, by the code that it shows.
+            add_device: AddDevice => DeviceAdded;
+            /// On the new device: joins the identity that it was added to.
+            join: OfLink => IdentityView;
+            /// How well the identity would survive the device.
+            recovery_status: Nothing => RecoveryStatus;
+            /// SECRET GOES OUT: the 24 words, to be written down. Asks for the PIN again.
+            reveal_words: WithPin => WordsShown;
+            /// Compares some of the words, as they were typed from paper.
+            confirm_words: TypedWords => Nothing;
+            /// SECRET GOES OUT: a new set of three guardians' cards, to be handed out. Asks for the PIN again.
+            reveal_cards: WithPin => Vec<CardShown>;
+            /// What of a guardian's card is no secret.
+            read_card: CardGiven => CardRead;
+            /// The backup file: sealed under the words.
+            backup: Nothing => BackupFile;
+            /// Tries the saved backup out, after the words were confirmed.
+            rehearse_written: RehearseWritten => Rehearsal;
+            /// Tries out words or cards, and a backup. It changes nothing.
+            rehearse: Rehearse => Rehearsal;
+            /// Puts a new recovery secret in the place of the old one: earlier words, cards and backups recover nothing any more.
+            rotate_recovery: Nothing => RecoveryStatus;
+            /// Takes an identity over on this device, or goes on where that stopped.
+            recover: Recover => Recovered;
+            /// Credentials of another device that are still to be asked for again.
+            moved: Nothing => Vec<MovedView>;
+            /// Asks for all that can be had without a new offer.
+            rebind: Nothing => Vec<MovedView>;
+            /// Kills the old copies of one.
+            kill_moved: ById => Vec<MovedView>;
+            /// Forgets one.
+            forget_moved: ById => Vec<MovedView>;
             /// Addresses of the departments that this wallet was set up with.
             departments: Nothing => Vec<Url>;
             /// What a department attests.
@@ -61,6 +105,10 @@ macro_rules! for_each_command {
             review_offer: OfLink => OfferView;
             /// Receives what it offers.
             receive: Receive => CredentialView;
+            /// Begins to receive by signing in at the department: an address for a browser.
+            authorize: OfLink => AuthorizationView;
+            /// Goes on with the address that the browser came back with.
+            authorized: CameBack => CredentialView;
             /// Asks issuers that take longer, and tells how everything that is not received yet stands.
             poll_issuances: Nothing => Vec<PendingIssuance>;
             /// Forgets one of these.
@@ -69,6 +117,8 @@ macro_rules! for_each_command {
             credentials: Nothing => Vec<CredentialView>;
             /// The same, after asking the ledger.
             refresh_credentials: Nothing => Vec<CredentialView>;
+            /// Fetches new copies of one, where the issuer gives them without a new offer.
+            renew: ByCredential => CredentialView;
             /// Kills a credential for good, on the ledger.
             kill: ByCredential => CredentialView;
             /// Removes one from this wallet; it stays in force.
@@ -87,6 +137,18 @@ macro_rules! for_each_command {
             resend: ByConsent => Outcome;
             /// What happened, oldest first.
             history: Nothing => Vec<HistoryEntry>;
+            /// History, receipts and statements for a file: names and never values.
+            export_history: Nothing => HistoryExport;
+            /// What was agreed to by a consent, word for word.
+            agreed: ByConsent => Option<AgreedView>;
+            /// Takes a consent back.
+            withdraw_consent: ByConsent => Statement;
+            /// Wants a site to delete what it was shown.
+            request_deletion: ByConsent => Statement;
+            /// Reports a site to the department that answers for it.
+            report_site: ReportSite => Statement;
+            /// What was stated.
+            statements: Nothing => Vec<Statement>;
             /// The receipts, as they were last checked.
             receipts: Nothing => Vec<ReceiptView>;
             /// The same, after checking each against the ledger.

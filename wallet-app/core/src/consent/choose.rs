@@ -3,11 +3,12 @@
 
 use std::collections::BTreeSet;
 
-use identity::Localized;
 use identity::dcql::{self, Candidate, Evaluation, Match, Matches, Query};
 use identity::sd_jwt::{Held, SdJwt};
+use identity::{Localized, UnixSeconds};
+use ledger::records::AttestationStatus;
 
-use super::{Chosen, ClaimToShow, ConsentError, CredentialOption, QueryView, Selection, SetView};
+use super::{Chosen, ClaimToShow, ConsentError, CredentialOption, HiddenCredential, QueryView, Selection, SetView};
 use crate::error::WalletError;
 use crate::issuance::Credential;
 use crate::labels;
@@ -35,33 +36,54 @@ pub(super) struct Choice {
 
 impl Wallet {
     /// Everything in the wallet that may answer the request.
-    pub(super) async fn candidates(&self, request: &OpenedRequest) -> Result<Vec<Showable>, WalletError> {
+    pub(super) async fn candidates(
+        &self,
+        request: &OpenedRequest,
+    ) -> Result<(Vec<Showable>, Vec<HiddenCredential>), WalletError> {
         let types = types(&request.object.query);
         let mut held_types: Vec<Credential> = self.vault.list(Table::Credentials)?;
         held_types.retain(|credential| types.contains(credential.attestation_type.as_str()));
         held_types.sort_by_key(|credential| std::cmp::Reverse(credential.received_at));
         let any = !held_types.is_empty();
-        let mut options = Vec::new();
+        let (mut options, mut hidden) = (Vec::new(), Vec::new());
         for credential in held_types {
-            options.extend(self.live_copy(credential).await?);
+            match self.live_copy(credential).await? {
+                Ok(showable) => options.push(showable),
+                Err(not_in_force) => hidden.push(hidden_credential(&not_in_force, self.now())),
+            }
         }
-        if options.is_empty() { Err(missing(request, any).into()) } else { Ok(options) }
+        if options.is_empty() { Err(missing(request, any).into()) } else { Ok((options, hidden)) }
     }
 
-    /// The next copy of a credential that the ledger says is in force; `None` when there is none.
-    async fn live_copy(&self, mut credential: Credential) -> Result<Option<Showable>, WalletError> {
+    /// A credential with its next copy that the ledger says is in force; the credential alone when there is none.
+    async fn live_copy(&self, mut credential: Credential) -> Result<Result<Showable, Credential>, WalletError> {
         for _ in 0..credential.copies.len() {
-            let Some(copy) = credential.next_copy(self.now()) else { return Ok(None) };
+            let Some(copy) = credential.next_copy(self.now()) else { return Ok(Err(credential)) };
             credential = self.refresh_copies(&credential, &[copy]).await?;
             let current = credential.copies.get(copy).ok_or(VaultError::Tampered("credentials"))?;
             if current.is_live(self.now()) {
                 let held = current.open()?;
                 let parsed = SdJwt::parse(&current.sd_jwt).map_err(|_| VaultError::Tampered("credentials"))?;
                 let authorities = parsed.header().x5c.as_ref().map(|chain| chain.authority_key_ids()).unwrap_or_default();
-                return Ok(Some(Showable { credential, copy, held, authorities }));
+                return Ok(Ok(Showable { credential, copy, held, authorities }));
             }
         }
-        Ok(None)
+        Ok(Err(credential))
+    }
+}
+
+/// Why a credential of the kind that is asked for is not shown.
+fn hidden_credential(credential: &Credential, now: UnixSeconds) -> HiddenCredential {
+    let ended = credential.copies.iter().find(|copy| copy.status != AttestationStatus::Active).map(|copy| copy.status);
+    HiddenCredential {
+        credential: credential.id.clone(),
+        type_name: labels::attestation_type(&credential.attestation_type),
+        issuer_name: credential.issuer_name.clone(),
+        reason: match ended {
+            Some(status) => labels::status(status),
+            None if credential.copies.iter().all(|copy| copy.valid_until <= now) => Localized::new("已过期", "expired"),
+            None => Localized::new("尚未生效", "not valid yet"),
+        },
     }
 }
 

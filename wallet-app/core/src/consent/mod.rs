@@ -30,9 +30,13 @@ pub(crate) use self::deliver::Digest32;
 pub use self::deliver::UnsentView;
 pub use self::error::ConsentError;
 use crate::chain::AsOf;
+use crate::error::WalletError;
 use crate::issuance::Credential;
 use crate::receipts::ReceiptView;
+use crate::records::base64url;
 use crate::requests::OpenedRequest;
+use crate::vault::Table;
+use crate::wallet::Wallet;
 
 /// Context string of the hash that the key binding JWT carries.
 pub const CONSENT_CONTEXT: &str = "yufu/consent/v2";
@@ -45,6 +49,8 @@ pub struct Consent {
     request: OpenedRequest,
     /// Everything in the wallet that may answer, the newest first.
     candidates: Vec<Showable>,
+    /// What would be of the right kind and is not in force.
+    hidden: Vec<HiddenCredential>,
     chosen: Vec<Chosen>,
     knows_unverified: bool,
 }
@@ -96,6 +102,8 @@ pub struct ConsentView {
     pub questions: Vec<QueryView>,
     /// What can be chosen among combinations of these parts; empty where all of them are asked for.
     pub sets: Vec<SetView>,
+    /// Credentials of the kinds that are asked for which cannot be chosen, and why.
+    pub hidden: Vec<HiddenCredential>,
     /// What is agreed to beside showing data.
     pub transactions: Vec<Localized>,
     /// The sentence that the citizen agrees to.
@@ -116,6 +124,32 @@ pub struct ConsentView {
     pub seconds_ago: u64,
     /// The same in words.
     pub freshness: Localized,
+}
+
+/// A credential that cannot be shown, for it is not in force.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct HiddenCredential {
+    /// Its id.
+    pub credential: String,
+    /// The type's name.
+    pub type_name: Localized,
+    /// The issuer's name on the ledger.
+    pub issuer_name: Localized,
+    /// Why: its status as the ledger has it, or that its time is over.
+    pub reason: Localized,
+}
+
+/// What the citizen agreed to, word for word.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct AgreedView {
+    /// The consent's id.
+    pub consent: String,
+    /// The exact sentence that was on the screen, in the language that it was in.
+    pub sentence: String,
+    /// When the citizen agreed.
+    pub agreed_at: UnixSeconds,
+    /// The SHA-256 of the kept consent, base64url: what was signed for the site.
+    pub hash: String,
 }
 
 /// One claim that would be shown.
@@ -229,6 +263,22 @@ pub(crate) struct ConsentRecord {
     /// Hashes of what was agreed to beside.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     transactions: Vec<String>,
+}
+
+impl Wallet {
+    /// What the citizen agreed to by a consent, word for word, as it is kept; `None` when nothing was agreed to.
+    ///
+    /// # Errors
+    /// [`WalletError::Vault`].
+    pub fn agreed(&self, consent: &str) -> Result<Option<AgreedView>, WalletError> {
+        let record: Option<ConsentRecord> = self.vault.get(Table::Consents, consent)?;
+        Ok(record.map(|record| AgreedView {
+            consent: consent.to_owned(),
+            sentence: record.sentence.clone(),
+            agreed_at: record.agreed_at,
+            hash: base64url(&record.hash()),
+        }))
+    }
 }
 
 impl ConsentRecord {

@@ -6,7 +6,7 @@ use identity::Localized;
 use identity::canonical;
 
 use super::choose::{Choice, Showable, choose};
-use super::{Chosen, ClaimToShow, Consent, ConsentView, LastTime, Selection, sentence};
+use super::{Chosen, ClaimToShow, Consent, ConsentRecord, ConsentView, HiddenCredential, LastTime, Selection, sentence};
 use crate::error::{Side, WalletError};
 use crate::history::{self, Event, HistoryEntry};
 use crate::identity::IdentityError;
@@ -86,8 +86,8 @@ impl Wallet {
     }
 
     async fn consent(&self, request: &OpenedRequest) -> Result<Consent, WalletError> {
-        let candidates = self.candidates(request).await?;
-        self.with_selection(request.clone(), candidates, &Selection::default(), false)
+        let (candidates, hidden) = self.candidates(request).await?;
+        self.with_selection(request.clone(), (candidates, hidden), &Selection::default(), false)
     }
 
     /// The same request with what the citizen chose of [`ConsentView::questions`] and [`ConsentView::sets`]. Nothing is sent.
@@ -95,21 +95,21 @@ impl Wallet {
     /// # Errors
     /// [`crate::consent::ConsentError::Choice`] when the choice does not answer the request.
     pub fn select(&self, consent: &Consent, selection: &Selection) -> Result<Consent, WalletError> {
-        let Consent { request, candidates, knows_unverified, .. } = consent.clone();
-        self.with_selection(request, candidates, selection, knows_unverified)
+        let Consent { request, candidates, hidden, knows_unverified, .. } = consent.clone();
+        self.with_selection(request, (candidates, hidden), selection, knows_unverified)
     }
 
     fn with_selection(
         &self,
         request: OpenedRequest,
-        candidates: Vec<Showable>,
+        (candidates, hidden): (Vec<Showable>, Vec<HiddenCredential>),
         selection: &Selection,
         knows_unverified: bool,
     ) -> Result<Consent, WalletError> {
         let choice = choose(&request, &candidates, selection)?;
         let chosen = choice.chosen.clone();
-        let view = self.consent_view(&request, choice)?;
-        Ok(Consent { view, request, candidates, chosen, knows_unverified })
+        let view = ConsentView { hidden: hidden.clone(), ..self.consent_view(&request, choice)? };
+        Ok(Consent { view, request, candidates, hidden, chosen, knows_unverified })
     }
 
     fn consent_view(&self, request: &OpenedRequest, choice: Choice) -> Result<ConsentView, WalletError> {
@@ -121,7 +121,12 @@ impl Wallet {
         let match_codes = object.registration.as_ref().map(|registration| registration.match_codes.clone()).unwrap_or_default();
         let who = who(asker);
         let seconds_ago = who.as_of.map_or(0, |as_of| as_of.seconds_ago(now));
-        let mut warnings: Vec<Localized> = chosen.iter().filter_map(reused).collect();
+        let id = id(&object.client_id, &object.nonce);
+        let mut warnings = Vec::new();
+        if self.vault.get::<ConsentRecord>(Table::Consents, &id)?.is_some() {
+            warnings.push(sentence::answered_before());
+        }
+        warnings.extend(chosen.iter().filter_map(reused));
         if let Some(last) = &last_time {
             let more: Vec<&ClaimToShow> = claims.iter().filter(|claim| !last.claims.contains(&claim.name)).collect();
             if !more.is_empty() {
@@ -143,7 +148,7 @@ impl Wallet {
         };
         let registered = asker.registered();
         Ok(ConsentView {
-            id: id(&object.client_id, &object.nonce),
+            id,
             party: registered.map(|party| party.record.id),
             unverified: registered.is_none().then(|| sentence::unverified(&origin)),
             name: who.name,
@@ -163,6 +168,7 @@ impl Wallet {
             claims,
             questions,
             sets,
+            hidden: Vec::new(),
             transactions,
         })
     }

@@ -119,6 +119,14 @@ pub(super) fn other_device(party: &RegisteredParty) -> Localized {
     )
 }
 
+/// The very request was answered before.
+pub(super) fn answered_before() -> Localized {
+    Localized::new(
+        "这个请求您已经答复过。同一请求不会作第二次答复；如需重新登录，请刷新网站页面后重新扫码。",
+        "You have answered this very request before. It is not answered twice; to log in again, reload the site's page and scan anew.",
+    )
+}
+
 /// What a site saw before.
 pub(super) fn last_time(at: UnixSeconds, claims: &[String]) -> Localized {
     let zh: Vec<String> = claims.iter().map(|claim| labels::claim(claim).zh).collect();

@@ -78,6 +78,8 @@ pub struct IdentityView {
     pub device: PublicKey,
     /// The block that proved it; `None` while the ledger has not confirmed it.
     pub as_of: Option<AsOf>,
+    /// Whether it is being taken over by the recovery secret, which [`Wallet::recover`] ends.
+    pub recovering: bool,
 }
 
 fn as_text<S: serde::Serializer>(did: &Did, serializer: S) -> Result<S::Ok, S::Error> {
@@ -187,7 +189,7 @@ impl Wallet {
 
 /// The identity as a person sees it.
 pub(crate) fn view(keys: &IdentityKeys) -> Result<IdentityView, VaultError> {
-    Ok(IdentityView { did: keys.inception.did(), device: keys.device()?, as_of: keys.confirmed })
+    Ok(IdentityView { did: keys.inception.did(), device: keys.device()?, as_of: keys.confirmed, recovering: keys.recovering })
 }
 
 /// An applied receipt, or the refusal as an error.

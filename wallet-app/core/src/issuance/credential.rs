@@ -53,6 +53,8 @@ pub struct CredentialView {
     pub copies_left: usize,
     /// Whether it can be shown now.
     pub usable: bool,
+    /// Whether the issuer gives new copies without a new offer: [`Wallet::renew`].
+    pub renewable: bool,
     /// The status of its first copy that is in force, or else of the first.
     pub status: AttestationStatus,
     /// The block that proved the status.
@@ -116,6 +118,7 @@ impl Credential {
             copies: self.copies.len(),
             copies_left: self.copies.iter().filter(|copy| copy.is_live(now) && copy.uses == 0).count(),
             usable: shown.is_live(now),
+            renewable: self.grant.as_ref().is_some_and(|grant| grant.token.refresh.is_some()),
             status: shown.status,
             as_of: Some(shown.as_of),
             freshness: Some(shown.as_of.freshness(now)),

@@ -21,7 +21,7 @@ use borsh::BorshSerialize;
 use chacha20poly1305::aead::{Aead, Payload};
 use chacha20poly1305::{KeyInit, XChaCha20Poly1305, XNonce};
 use clients::{Environment, Random};
-use identity::canonical;
+use identity::{UnixSeconds, canonical};
 use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -255,26 +255,7 @@ impl Vault {
         let wrapped = read_wrapped(&database)?;
         // Before an attempt is counted: without the device's secret no passphrase is right.
         let device = device_secret(&wrapped, secrets.device)?;
-        let attempts = header(&database, HEADER_ATTEMPTS)?.ok_or(VaultError::Header)?;
-        let attempts: Attempts = serde_json::from_slice(&attempts).map_err(|_| VaultError::Header)?;
-        let now = environment.now();
-        let counted = attempts.begin(now).map_err(|refused| {
-            // A clock that was set back starts the wait anew; that has to be remembered too.
-            let remembered = save_attempts(&database, &refused.attempts);
-            remembered.err().unwrap_or(VaultError::LockedOut { wait_seconds: refused.wait_seconds })
-        })?;
-        save_attempts(&database, &counted)?;
-        let data_key = match wrapped.unwrap(secrets.passphrase, device.as_deref()) {
-            Ok(key) => key,
-            Err(key::UnwrapError::Derivation) => return Err(VaultError::Derivation),
-            Err(key::UnwrapError::Wrong) => {
-                return Err(VaultError::WrongPassphrase {
-                    attempts_left: counted.left(),
-                    wait_seconds: counted.wait_seconds(now),
-                });
-            }
-        };
-        save_attempts(&database, &counted.succeeded())?;
+        let data_key = open_counted(&database, &wrapped, secrets.passphrase, device.as_deref(), environment.now())?;
         let vault = Self::with_key(database, &data_key, environment, lock);
         vault.make_tables()?;
         Ok(vault)
@@ -303,19 +284,28 @@ impl Vault {
         Ok(read_wrapped(&self.database)?.device.is_some())
     }
 
+    /// Whether these secrets open the vault, which is open: before what only the citizen may see is shown. Counted as an attempt to open
+    /// it is.
+    ///
+    /// # Errors
+    /// [`VaultError::WrongPassphrase`], [`VaultError::LockedOut`], [`VaultError::Device`], [`VaultError::Disk`].
+    pub fn confirm(&self, secrets: Secrets<'_>, now: UnixSeconds) -> Result<(), VaultError> {
+        let wrapped = read_wrapped(&self.database)?;
+        let device = device_secret(&wrapped, secrets.device)?;
+        let opened = open_counted(&self.database, &wrapped, secrets.passphrase, device.as_deref(), now)?;
+        if *opened == *self.data_key { Ok(()) } else { Err(VaultError::Header) }
+    }
+
     /// Wraps the data key anew: another passphrase or PIN, bound to the device or not, another strength. The records stay as they
     /// are; one change of the header does it, so that the vault opens by the old or by the new at any moment.
     ///
     /// # Errors
-    /// [`VaultError::WrongPassphrase`] when the old secrets are not the vault's, [`VaultError::PassphraseTooShort`],
-    /// [`VaultError::Device`], [`VaultError::Disk`].
-    pub fn rewrap(&self, old: Secrets<'_>, new: Secrets<'_>, strength: Strength) -> Result<(), VaultError> {
+    /// [`VaultError::WrongPassphrase`] when the old secrets are not the vault's, [`VaultError::LockedOut`],
+    /// [`VaultError::PassphraseTooShort`], [`VaultError::Device`], [`VaultError::Disk`].
+    pub fn rewrap(&self, old: Secrets<'_>, new: Secrets<'_>, strength: Strength, now: UnixSeconds) -> Result<(), VaultError> {
         let wrapped = read_wrapped(&self.database)?;
         let device = device_secret(&wrapped, old.device)?;
-        let opened = wrapped.unwrap(old.passphrase, device.as_deref()).map_err(|error| match error {
-            key::UnwrapError::Derivation => VaultError::Derivation,
-            key::UnwrapError::Wrong => VaultError::WrongPassphrase { attempts_left: 1, wait_seconds: 0 },
-        })?;
+        let opened = open_counted(&self.database, &wrapped, old.passphrase, device.as_deref(), now)?;
         if *opened != *self.data_key {
             return Err(VaultError::Header);
         }
@@ -513,6 +503,33 @@ fn put_header<T: Serialize>(transaction: &WriteTransaction, key: &str, value: &T
     let mut rows = transaction.open_table(HEADER).map_err(VaultError::disk)?;
     rows.insert(key, bytes.as_slice()).map_err(VaultError::disk)?;
     Ok(())
+}
+
+/// Unwraps the data key. The attempt is counted as wrong before it is looked at; after some wrong ones the next is not looked at for a
+/// while.
+fn open_counted(
+    database: &Database,
+    wrapped: &WrappedKey,
+    passphrase: &Passphrase,
+    device: Option<&[u8; 32]>,
+    now: UnixSeconds,
+) -> Result<Zeroizing<[u8; 32]>, VaultError> {
+    let attempts = header(database, HEADER_ATTEMPTS)?.ok_or(VaultError::Header)?;
+    let attempts: Attempts = serde_json::from_slice(&attempts).map_err(|_| VaultError::Header)?;
+    let counted = attempts.begin(now).map_err(|refused| {
+        // A clock that was set back starts the wait anew; that has to be remembered too.
+        let remembered = save_attempts(database, &refused.attempts);
+        remembered.err().unwrap_or(VaultError::LockedOut { wait_seconds: refused.wait_seconds })
+    })?;
+    save_attempts(database, &counted)?;
+    let data_key = wrapped.unwrap(passphrase, device).map_err(|error| match error {
+        key::UnwrapError::Derivation => VaultError::Derivation,
+        key::UnwrapError::Wrong => {
+            VaultError::WrongPassphrase { attempts_left: counted.left(), wait_seconds: counted.wait_seconds(now) }
+        }
+    })?;
+    save_attempts(database, &counted.succeeded())?;
+    Ok(data_key)
 }
 
 fn save_attempts(database: &Database, attempts: &Attempts) -> Result<(), VaultError> {

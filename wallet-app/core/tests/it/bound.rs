@@ -11,7 +11,7 @@ use wallet_core::vault::{Secrets, Table, Vault, VaultError};
 use wallet_core::{Keeper, Passphrase, Strength, Wallet};
 use zeroize::Zeroizing;
 
-use crate::city::{City, PASSPHRASE, all_bytes};
+use crate::city::{City, NOW, PASSPHRASE, all_bytes};
 
 const PIN: &str = "482913";
 
@@ -113,6 +113,26 @@ async fn a_vault_is_not_made_while_the_key_store_is_away() {
     assert!(!dir.join("vault.redb").exists());
 }
 
+/// An open wallet asks for the PIN again before it shows a secret: guesses there count and wait as those at the door do.
+#[tokio::test]
+async fn a_pin_that_is_asked_for_again_is_counted() {
+    let city = City::new().await;
+    let dir = city.wallet_dir();
+    let (pin, wrong, store) = (passphrase(PIN), passphrase("000000"), Store::default());
+    let bound = |passphrase| Secrets { passphrase, device: Some(&store as &dyn DeviceStore) };
+    let vault = create(&dir, &city, bound(&pin)).unwrap();
+    vault.confirm(bound(&pin), NOW).unwrap();
+    for left in [4, 3, 2, 1, 0] {
+        let error = vault.confirm(bound(&wrong), NOW).unwrap_err();
+        assert!(matches!(error, VaultError::WrongPassphrase { attempts_left, .. } if attempts_left == left), "{error}");
+    }
+    let error = vault.confirm(bound(&pin), NOW).unwrap_err();
+    assert!(matches!(error, VaultError::LockedOut { wait_seconds: 30 }), "{error}");
+    let error = vault.rewrap(bound(&pin), bound(&pin), Strength::weak_for_tests(), NOW + 29).unwrap_err();
+    assert!(matches!(error, VaultError::LockedOut { wait_seconds: 1 }), "{error}");
+    vault.confirm(bound(&pin), NOW + 30).unwrap();
+}
+
 /// A passphrase becomes a PIN with the device and the other way round; records stay, the old secrets open nothing any more.
 #[tokio::test]
 async fn secrets_are_changed_and_the_records_stay() {
@@ -122,16 +142,16 @@ async fn secrets_are_changed_and_the_records_stay() {
     let (unbound, bound) = (Secrets::from(&long), Secrets { passphrase: &pin, device: Some(&store) });
     let vault = create(&dir, &city, unbound).unwrap();
     let wrong = passphrase("wrong passphrase");
-    let error = vault.rewrap(Secrets::from(&wrong), bound, Strength::weak_for_tests()).unwrap_err();
+    let error = vault.rewrap(Secrets::from(&wrong), bound, Strength::weak_for_tests(), NOW).unwrap_err();
     assert!(matches!(error, VaultError::WrongPassphrase { .. }));
-    let error = vault.rewrap(unbound, Secrets::from(&pin), Strength::weak_for_tests()).unwrap_err();
+    let error = vault.rewrap(unbound, Secrets::from(&pin), Strength::weak_for_tests(), NOW).unwrap_err();
     assert!(matches!(error, VaultError::PassphraseTooShort), "a PIN needs the device");
-    vault.rewrap(unbound, bound, Strength::weak_for_tests()).unwrap();
+    vault.rewrap(unbound, bound, Strength::weak_for_tests(), NOW).unwrap();
     drop(vault);
     opens(&dir, &city, bound).unwrap();
     assert!(opens(&dir, &city, unbound).is_err());
     let vault = Vault::unlock(&dir, bound, &city.environment).unwrap();
-    vault.rewrap(bound, unbound, Strength::weak_for_tests()).unwrap();
+    vault.rewrap(bound, unbound, Strength::weak_for_tests(), NOW).unwrap();
     drop(vault);
     opens(&dir, &city, unbound).unwrap();
     assert!(store.names().is_empty(), "the device forgot");

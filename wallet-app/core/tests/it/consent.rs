@@ -153,6 +153,7 @@ async fn a_request_is_answered_once() {
     wallet.approve(&consent, None).await.unwrap();
     assert_eq!(wallet.approve(&consent, None).await.unwrap_err().slug(), "already-answered");
     let again = wallet.open(&link).await.unwrap();
+    assert!(again.view.warnings[0].en.contains("answered this very request before"), "{:?}", again.view.warnings);
     assert_eq!(wallet.approve(&again, None).await.unwrap_err().slug(), "already-answered");
     assert_eq!(city.site.seen(|seen| seen.posted.len()), 1);
 }
@@ -215,6 +216,38 @@ async fn revoked_copies_are_not_shown() {
     let error = wallet.open(&link).await.unwrap_err();
     assert_eq!(error.slug(), "no-credential");
     assert!(error.sentence().en.contains("not in force"), "{}", error.sentence().en);
+}
+
+/// A card that is not in force cannot be chosen, and the screen says which one and why; the other answers.
+#[tokio::test]
+async fn a_revoked_credential_is_named_with_the_reason() {
+    let (city, wallet) = city_and_wallet().await;
+    let first = wallet.credentials().unwrap()[0].id.clone();
+    let records = city.issuer.seen(|seen| seen.records.clone());
+    let second = city.wallet_credential_by_code(&wallet).await;
+    for record in records {
+        city.ledger.set_status(&Subject::Attestation(record), AttestationStatus::Revoked);
+    }
+    let view = wallet.open(&city.site.ask(&["family_name"])).await.unwrap().view;
+    assert_eq!(view.questions[0].options.len(), 1);
+    assert_eq!(view.questions[0].chosen, [second]);
+    let hidden: Vec<(&str, &str)> = view.hidden.iter().map(|one| (one.credential.as_str(), one.reason.en.as_str())).collect();
+    assert_eq!(hidden, [(first.as_str(), "revoked")]);
+}
+
+/// INV-I6: the exact sentence that was on the screen is kept, with the hash that the site's key binding carries.
+#[tokio::test]
+async fn the_sentence_that_was_agreed_to_is_kept_word_for_word() {
+    let (city, wallet) = city_and_wallet().await;
+    let consent = wallet.open(&city.site.ask(&["family_name"])).await.unwrap();
+    let id = consent.view.id.clone();
+    assert_eq!(wallet.agreed(&id).unwrap(), None);
+    wallet.approve(&consent, None).await.unwrap();
+    let agreed = wallet.agreed(&id).unwrap().unwrap();
+    assert_eq!(agreed.sentence, wallet.language().of(&consent.view.sentence));
+    assert_eq!(agreed.agreed_at, city.clock.now());
+    let (_, key_binding) = received(&city);
+    assert!(key_binding.values().any(|value| value == agreed.hash.as_str()), "{key_binding:?}");
 }
 
 /// REL-E1: a busy site and a lost answer get the same bytes again.

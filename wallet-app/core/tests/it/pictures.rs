@@ -37,6 +37,43 @@ async fn a_qr_code_in_a_png_or_jpeg_is_read() {
     assert_eq!(Wallet::read_link(&city.issuer.offer_link()).unwrap(), LinkKind::Offer);
 }
 
+/// X060: codes as a browser draws them on an ordinary screen, three or four blurred pixels for each square: these two are not read at
+/// their own size. A screenful without a code is looked at in all sizes and answered soon.
+#[test]
+fn a_screenshot_of_an_ordinary_screen_is_read() {
+    let login: &[u8] = include_bytes!("../vectors/login-code-1x.png");
+    let link = Wallet::link_from_picture_bytes(login).unwrap();
+    assert!(link.starts_with("openid4vp://?client_id=x509_hash%3AUvo3HtuI"), "{link}");
+    let offer: &[u8] = include_bytes!("../vectors/offer-code-1x.png");
+    let link = Wallet::link_from_picture_bytes(offer).unwrap();
+    assert_eq!(Wallet::read_link(&link).unwrap(), LinkKind::Offer);
+
+    let mut empty = Vec::new();
+    GrayImage::from_fn(1920, 1080, |x, y| Luma([u8::try_from((x / 7 + y / 5) % 2 * 200).unwrap()]))
+        .write_to(&mut std::io::Cursor::new(&mut empty), ImageFormat::Png)
+        .unwrap();
+    let begun = tokio::time::Instant::now();
+    assert_eq!(Wallet::link_from_picture_bytes(&empty).unwrap_err().slug(), "no-qr-code");
+    assert!(begun.elapsed().as_secs() < 30, "{:?}", begun.elapsed());
+}
+
+/// What wallets show to one another: as text too, and what each is for. A card is no link that a screen opens.
+#[tokio::test]
+async fn what_wallets_show_to_one_another_is_told_apart() {
+    let city = City::new().await;
+    let (first, second) = (city.create_wallet(), city.create_wallet_in("second"));
+    first.create_identity().await.unwrap();
+    for (text, kind) in [
+        (second.ask_to_join().unwrap().link, LinkKind::Device),
+        (first.welcome_link().unwrap(), LinkKind::Welcome),
+        (first.guardian_cards().unwrap().remove(0).view().link, LinkKind::Card),
+    ] {
+        let pasted = format!("From my phone:\n{text}\n(keep it)");
+        assert_eq!(Wallet::link_from_text(&pasted).unwrap(), text);
+        assert_eq!(Wallet::read_link(&text).unwrap(), kind);
+    }
+}
+
 /// What wallets show to one another: a new device's link, the answer to it, a guardian's card.
 #[tokio::test]
 async fn cards_and_devices_links_are_read_from_pictures() {
