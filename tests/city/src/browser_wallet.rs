@@ -24,9 +24,34 @@ pub fn folder() -> PathBuf {
     build::workspace().join("wallet-app/ui")
 }
 
-/// Builds the interface if it is not current, and gives the folder of its files. Says what it installs before it does.
+/// How an interface reaches its wallet, which is decided when it is built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// The pilot's bridge on loopback.
+    Bridge,
+    /// The application's own commands.
+    Application,
+}
+
+impl Transport {
+    /// The script that builds it, and the folder of what is built.
+    fn names(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Bridge => ("build", "dist"),
+            Self::Application => ("build:app", "dist-app"),
+        }
+    }
+}
+
+/// Builds the interface for a browser if it is not current, and gives the folder of its files. Says what it installs before it does.
 pub fn interface(say: impl Fn(&str)) -> Result<PathBuf> {
-    let (folder, built) = (folder(), folder().join("dist"));
+    interface_for(Transport::Bridge, say)
+}
+
+/// The same for one of both transports.
+pub fn interface_for(transport: Transport, say: impl Fn(&str)) -> Result<PathBuf> {
+    let (script, output) = transport.names();
+    let (folder, built) = (folder(), folder().join(output));
     if !npm::is_there() {
         if built.join("index.html").is_file() {
             return Ok(built);
@@ -41,7 +66,7 @@ pub fn interface(say: impl Fn(&str)) -> Result<PathBuf> {
     let made = newest_or_none(&built.join("index.html"));
     if made.is_none() || made < newest {
         say("Building the wallet's interface …");
-        npm::run(&folder, &["run", "build"])?;
+        npm::run(&folder, &["run", script])?;
     }
     Ok(built)
 }

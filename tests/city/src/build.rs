@@ -31,6 +31,14 @@ pub fn with_kill_points() -> Result<()> {
     build(&["chain-node"], &["--features", "chain-node/faults"])
 }
 
+/// Builds the application, whose interface must have been built.
+pub fn application() -> Result<()> {
+    if std::env::var_os(ALREADY_BUILT).is_some() {
+        return Ok(());
+    }
+    build(&["yufu-app"], &["--features", "yufu-app/window"])
+}
+
 fn build(packages: &[&str], features: &[&str]) -> Result<()> {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.current_dir(workspace()).arg("build").arg("--bins").args(packages.iter().flat_map(|p| ["--package", p]));

@@ -4,10 +4,14 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
+use crate::browser_wallet::{self, Transport};
 use crate::{build, setup};
 
-/// Runs everything, and fails if any test does.
-pub fn run() -> Result<()> {
+/// Features of the workspace that only tests turn on, and the application's window, which needs libraries that this installs.
+const FEATURES: &str = "blobs/kubo,chain-node/faults,yufu-app/window-tests";
+
+/// Installs what the tests need, and builds the interface that the application is compiled with.
+pub fn set_up() -> Result<()> {
     let missing = setup::missing();
     if missing.is_empty() {
         say("Everything that the tests need is installed.");
@@ -16,6 +20,12 @@ pub fn run() -> Result<()> {
         missing.iter().for_each(|what| say(&format!("  - {what}")));
         setup::install()?;
     }
+    browser_wallet::interface_for(Transport::Application, say).map(drop)
+}
+
+/// Runs everything, and fails if any test does.
+pub fn run() -> Result<()> {
+    set_up()?;
     let postgres = setup::Postgres::start()?;
     let kubo = setup::kubo().context("Kubo was installed a moment ago and is gone")?;
     let test = |arguments: &[&str]| -> Result<()> {
@@ -30,7 +40,7 @@ pub fn run() -> Result<()> {
         Ok(())
     };
     // Every failure in one run: whoever mends the first should know of the second.
-    test(&["test", "--workspace", "--features", "blobs/kubo,chain-node/faults", "--no-fail-fast"])?;
+    test(&["test", "--workspace", "--features", FEATURES, "--no-fail-fast"])?;
     say("\nEvery test passed.");
     Ok(())
 }

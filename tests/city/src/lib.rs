@@ -6,6 +6,7 @@
 //!
 //! Everything listens on 127.0.0.1. Keys and passwords that it makes are for this pilot and stay in its directory.
 
+pub mod application;
 pub mod bench;
 pub mod browser;
 pub mod browser_wallet;

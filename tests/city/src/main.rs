@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use city::browser_wallet::{self, BrowserWallet};
 use city::plan::{Plan, Size};
 use city::world::World;
-use city::{build, checks, control, front, tour};
+use city::{application, build, checks, control, front, tour};
 use clap::{Parser, Subcommand};
 
 /// Validators of a city on a laptop.
@@ -43,6 +43,12 @@ enum Command {
     Offer,
     /// Prints an authorization request and the path of the trust root, for any wallet.
     Request,
+    /// Opens the wallet's application beside a running city.
+    Wallet,
+    /// Builds the wallet's package for Debian, checks it, and says how large it is.
+    Package,
+    /// Installs what the tests need.
+    SetUp,
     /// Sets up and runs every test.
     Test,
     /// Measures the city and prints the figures.
@@ -64,6 +70,9 @@ async fn main() -> Result<()> {
         Command::Tour => tour::run(&running(&arguments.directory)?).await,
         Command::Offer => city::strangers::offer(&running(&arguments.directory)?).await,
         Command::Request => city::strangers::request(&running(&arguments.directory)?).await,
+        Command::Wallet => application::open(&running(&arguments.directory)?, say).await,
+        Command::Package => application::package(say),
+        Command::SetUp => checks::set_up(),
         Command::Test => checks::run(),
         Command::Bench => city::bench::run().await,
         Command::BenchLedger(bench) => city::ledger_bench::run(&bench).await,

@@ -16,18 +16,53 @@ const KUBO: &str = "github.com/ipfs/kubo@v0.43.0";
 const CJK_FONTS: &str = "/usr/share/fonts/opentype/noto";
 /// Folders whose npm packages the tests need.
 const NPM_FOLDERS: [&str; 2] = ["wallet-app/ui", "tests/ui"];
-/// What the tests do to validators by the system's own means.
+/// The tauri-driver that the window is tested with.
+const TAURI_DRIVER: &str = "2.1.0";
+
+/// Packages of Debian, and what for.
 struct Tool {
-    package: &'static str,
+    packages: &'static [&'static str],
     purpose: &'static str,
     installed: fn() -> bool,
 }
 
-const TOOLS: [Tool; 4] = [
-    Tool { package: "libfaketime", purpose: "wrong clocks", installed: || faketime().is_some() },
-    Tool { package: "iproute2", purpose: "network namespaces", installed: || in_path("ip") },
-    Tool { package: "nftables", purpose: "cut lines", installed: || in_path("nft") },
-    Tool { package: "strace", purpose: "failing system calls", installed: || in_path("strace") },
+/// What the application's window is built with.
+const WINDOW: Tool = Tool {
+    packages: &[
+        "libwebkit2gtk-4.1-dev",
+        "libgtk-3-dev",
+        "libsoup-3.0-dev",
+        "libjavascriptcoregtk-4.1-dev",
+        "librsvg2-dev",
+        "libssl-dev",
+        "patchelf",
+        "xdg-utils",
+    ],
+    purpose: "the application's window",
+    installed: || {
+        let found =
+            Command::new("pkg-config").args(["--exists", "webkit2gtk-4.1", "javascriptcoregtk-4.1", "librsvg-2.0"]).status();
+        found.is_ok_and(|status| status.success()) && in_path("xdg-open")
+    },
+};
+
+/// What the package is looked over with.
+const LINTIAN: Tool = Tool { packages: &["lintian"], purpose: "looking the package over", installed: || in_path("lintian") };
+
+/// What the tests do to validators by the system's own means, and to the window without a screen.
+const TOOLS: [Tool; 6] = [
+    Tool { packages: &["libfaketime"], purpose: "tests of wrong clocks", installed: || faketime().is_some() },
+    Tool { packages: &["iproute2"], purpose: "tests of network namespaces", installed: || in_path("ip") },
+    Tool { packages: &["nftables"], purpose: "tests of cut lines", installed: || in_path("nft") },
+    Tool { packages: &["strace"], purpose: "tests of failing system calls", installed: || in_path("strace") },
+    WINDOW,
+    Tool {
+        packages: &["webkit2gtk-driver", "xvfb", "xauth", "dbus", "dbus-x11", "at-spi2-core", "gnome-keyring"],
+        purpose: "tests of the application's window",
+        installed: || {
+            ["WebKitWebDriver", "xvfb-run", "xauth", "dbus-run-session", "gnome-keyring-daemon"].into_iter().all(in_path)
+        },
+    },
 ];
 
 /// Those that are not there.
@@ -38,8 +73,14 @@ fn missing_tools() -> impl Iterator<Item = &'static Tool> {
 /// What to install, if anything, as sentences.
 pub fn missing() -> Vec<String> {
     let mut missing: Vec<String> = missing_tools()
-        .map(|tool| format!("{}, from Debian's packages, for tests of {} (apt-get install {0})", tool.package, tool.purpose))
+        .map(|tool| {
+            let packages = tool.packages.join(" ");
+            format!("Debian's packages for {} (apt-get install {packages})", tool.purpose)
+        })
         .collect();
+    if tauri_driver().is_none() {
+        missing.push(format!("tauri-driver {TAURI_DRIVER}, built by cargo (a minute)"));
+    }
     if postgres_binaries().is_none() {
         missing.push("PostgreSQL server, from Debian's packages (apt-get install postgresql)".to_owned());
     }
@@ -60,8 +101,12 @@ pub fn missing() -> Vec<String> {
 /// Installs what is missing. Does nothing the second time.
 pub fn install() -> Result<()> {
     for tool in missing_tools() {
-        apt_install(&[tool.package])?;
-        anyhow::ensure!((tool.installed)(), "apt-get installed {}, but it is not where it is looked for", tool.package);
+        install_tool(tool)?;
+    }
+    if tauri_driver().is_none() {
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        run(Command::new(cargo).args(["install", "tauri-driver", "--version", TAURI_DRIVER, "--locked", "--quiet"]))?;
+        tauri_driver().context("cargo installed tauri-driver, but it is not in its folder of binaries")?;
     }
     if postgres_binaries().is_none() {
         apt_install(&["postgresql"])?;
@@ -79,6 +124,39 @@ pub fn install() -> Result<()> {
         npm::install(&build::workspace().join(folder))?;
     }
     Ok(())
+}
+
+fn install_tool(tool: &Tool) -> Result<()> {
+    apt_install(tool.packages)?;
+    anyhow::ensure!((tool.installed)(), "apt-get installed {}, but not all is where it is looked for", tool.packages.join(" "));
+    Ok(())
+}
+
+/// Installs what the application's window is built with, saying so first. Does nothing the second time.
+pub fn window_libraries(say: impl Fn(&str)) -> Result<()> {
+    ensure_tool(&WINDOW, say)
+}
+
+/// Installs lintian, saying so first. Does nothing the second time.
+pub fn lintian(say: impl Fn(&str)) -> Result<()> {
+    ensure_tool(&LINTIAN, say)
+}
+
+fn ensure_tool(tool: &Tool, say: impl Fn(&str)) -> Result<()> {
+    if (tool.installed)() {
+        return Ok(());
+    }
+    say(&format!("Installing Debian's packages for {}: {} …", tool.purpose, tool.packages.join(" ")));
+    install_tool(tool)
+}
+
+/// The tauri-driver that drives the window: in PATH, or where cargo installs programs.
+pub fn tauri_driver() -> Option<PathBuf> {
+    let in_path = std::env::var_os("PATH").into_iter().flat_map(|p| std::env::split_paths(&p).collect::<Vec<_>>());
+    let cargo = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cargo"));
+    let folders = in_path.chain(cargo.into_iter().chain(home).map(|folder| folder.join("bin")));
+    folders.map(|folder| folder.join("tauri-driver")).find(|path| path.is_file())
 }
 
 /// Builds Kubo from its module, with its own go.sum: `go install` of a version wants a list that not every proxy gives.

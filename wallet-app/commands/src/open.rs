@@ -7,6 +7,8 @@ use std::time::Duration;
 use serde::Serialize;
 use url::Url;
 use wallet_core::keeper::IDLE_SECONDS;
+use wallet_core::vault::device;
+use wallet_core::vault::key::{MIN_PASSPHRASE_CHARACTERS, MIN_PIN_CHARACTERS};
 use wallet_core::{
     Consent, DeviceStore, Environment, Keeper, Language, Passphrase, Secrets, Strength, Wallet, WalletConfig, WalletError,
 };
@@ -30,7 +32,7 @@ pub struct Host {
     pub config: WalletConfig,
     /// The departments that the interface offers.
     pub departments: Vec<Url>,
-    /// Where this device keeps its secret.
+    /// Where this device keeps its secret. While it does not work, a new wallet is not bound to the device and wants a passphrase.
     pub device: Arc<dyn DeviceStore>,
     /// What a guess of the PIN costs; `None`: as much as takes half a second here.
     pub strength: Option<Strength>,
@@ -46,6 +48,8 @@ pub struct Commands {
     open: Mutex<Open>,
     /// One at a time: two derivations at once would find each other's lock.
     opening: tokio::sync::Mutex<()>,
+    /// Whether the key store works, once that was tried.
+    binds: tokio::sync::OnceCell<bool>,
 }
 
 pub(crate) struct Open {
@@ -78,8 +82,10 @@ pub struct Status {
     pub language: Language,
     /// After so many seconds without use it closes itself.
     pub idle_seconds: u32,
-    /// Characters of a new PIN at least.
+    /// Characters of a new PIN at least; more where there is no key store that the wallet could be bound to.
     pub pin_characters: usize,
+    /// Whether a new PIN binds the wallet to this device. Where it does not, only its length protects the wallet: it is a passphrase.
+    pub binds: bool,
 }
 
 impl std::fmt::Debug for Commands {
@@ -94,7 +100,13 @@ impl Commands {
         let written = WalletConfig::load(&host.dir).map(|config| config.language);
         let open = Open { keeper: None, written: None, consents: Vec::new(), language: written.unwrap_or(host.config.language) };
         let comes_back_to = Url::parse(COMES_BACK_TO).expect("the address of the application is one");
-        Self { host: Arc::new(host), comes_back_to, open: Mutex::new(open), opening: tokio::sync::Mutex::default() }
+        Self {
+            host: Arc::new(host),
+            comes_back_to,
+            open: Mutex::new(open),
+            opening: tokio::sync::Mutex::default(),
+            binds: tokio::sync::OnceCell::new(),
+        }
     }
 
     /// With another address for a browser to come back to than the application's own.
@@ -153,16 +165,28 @@ impl Commands {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn current(&self) -> Status {
+    async fn current(&self) -> Status {
+        let stage = self.stage();
+        // Who is asked for the PIN that there is needs not be asked to open a key store for another one.
+        let binds = stage == Stage::Locked || self.binds().await;
+        let pin_characters = if binds { MIN_PIN_CHARACTERS } else { MIN_PASSPHRASE_CHARACTERS };
+        Status { stage, language: self.state().language, idle_seconds: IDLE_SECONDS, pin_characters, binds }
+    }
+
+    fn stage(&self) -> Stage {
         self.tick();
-        let open = self.state();
-        let stage = match open.keeper {
+        match self.state().keeper {
             Some(_) => Stage::Open,
             None if self.host.dir.join(wallet_core::vault::FILE).is_file() => Stage::Locked,
             None => Stage::Absent,
-        };
-        let pin_characters = wallet_core::vault::key::MIN_PIN_CHARACTERS;
-        Status { stage, language: open.language, idle_seconds: IDLE_SECONDS, pin_characters }
+        }
+    }
+
+    /// Whether this device has a key store that works; tried once.
+    async fn binds(&self) -> bool {
+        let device = Arc::clone(&self.host.device);
+        let trial = || async { tokio::task::spawn_blocking(move || device::works(device.as_ref())).await.unwrap_or(false) };
+        *self.binds.get_or_init(trial).await
     }
 
     fn keep(&self, wallet: Wallet) {
@@ -173,11 +197,11 @@ impl Commands {
     }
 
     pub(crate) async fn status(&self, _: Nothing) -> Result<Status, Failure> {
-        Ok(self.current())
+        Ok(self.current().await)
     }
 
     pub(crate) async fn set_language(&self, input: SetLanguage) -> Result<Status, Failure> {
-        let status = self.current();
+        let status = self.current().await;
         match status.stage {
             Stage::Open => self.wallet()?.set_language(input.language)?,
             Stage::Locked => {
@@ -195,41 +219,43 @@ impl Commands {
     pub(crate) async fn create(&self, input: Create) -> Result<Status, Failure> {
         let _one = self.opening.lock().await;
         let host = Arc::clone(&self.host);
-        let config = WalletConfig { language: self.current().language, ..host.config.clone() };
+        let Status { language, binds, .. } = self.current().await;
+        let config = WalletConfig { language, ..host.config.clone() };
         let wallet = blocking(move || {
             let strength = host.strength.unwrap_or_else(|| Strength::calibrated(&host.environment));
-            Wallet::create_bound(&host.dir, secrets(&host, &input.pin.0), config, strength, host.environment.clone())
+            let new = new_secrets(&host, &input.pin.0, binds);
+            Wallet::create_bound(&host.dir, new, config, strength, host.environment.clone())
         });
         self.keep(wallet.await?);
-        Ok(self.current())
+        Ok(self.current().await)
     }
 
     pub(crate) async fn unlock(&self, input: Unlock) -> Result<Status, Failure> {
         let _one = self.opening.lock().await;
         // An open wallet does not look at a PIN again: it would find its own lock.
-        if self.current().stage != Stage::Open {
+        if self.stage() != Stage::Open {
             let host = Arc::clone(&self.host);
             let wallet =
                 blocking(move || Wallet::unlock_bound(&host.dir, secrets(&host, &input.pin.0), host.environment.clone()));
             self.keep(wallet.await?);
         }
-        Ok(self.current())
+        Ok(self.current().await)
     }
 
     pub(crate) async fn lock(&self, _: Nothing) -> Result<Status, Failure> {
         self.close();
-        Ok(self.current())
+        Ok(self.current().await)
     }
 
     pub(crate) async fn change_pin(&self, input: ChangePin) -> Result<Status, Failure> {
         let _one = self.opening.lock().await;
-        let (wallet, host) = (self.wallet()?, Arc::clone(&self.host));
+        let (wallet, host, binds) = (self.wallet()?, Arc::clone(&self.host), self.binds().await);
         blocking(move || {
             let strength = host.strength.unwrap_or_else(|| Strength::calibrated(&host.environment));
-            wallet.change_secrets(secrets(&host, &input.old.0), secrets(&host, &input.new.0), strength)
+            wallet.change_secrets(secrets(&host, &input.old.0), new_secrets(&host, &input.new.0, binds), strength)
         })
         .await?;
-        Ok(self.current())
+        Ok(self.current().await)
     }
 }
 
@@ -243,6 +269,11 @@ impl Open {
 
 pub(crate) fn secrets<'a>(host: &'a Host, passphrase: &'a Passphrase) -> Secrets<'a> {
     Secrets { passphrase, device: Some(host.device.as_ref()) }
+}
+
+/// What a new PIN is kept with: the device's secret, or nothing where none can be kept.
+fn new_secrets<'a>(host: &'a Host, passphrase: &'a Passphrase, binds: bool) -> Secrets<'a> {
+    if binds { secrets(host, passphrase) } else { Secrets::from(passphrase) }
 }
 
 /// Runs a derivation where it holds up nobody.

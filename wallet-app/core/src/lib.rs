@@ -66,7 +66,7 @@ pub use self::statements::{Statement, StatementKind};
 pub use self::vault::Secrets;
 #[cfg(feature = "os-key-store")]
 pub use self::vault::device::OsKeyStore;
-pub use self::vault::device::{DeviceStore, DeviceStoreError};
+pub use self::vault::device::{DeviceStore, DeviceStoreError, NoKeyStore};
 pub use self::vault::key::{Passphrase, Strength};
 pub use self::waits::{Patience, ProgressSink, Slow};
 pub use self::wallet::Wallet;

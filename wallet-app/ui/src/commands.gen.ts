@@ -1067,8 +1067,10 @@ export type Status = {
   language: Language;
   /** After so many seconds without use it closes itself. */
   idle_seconds: number;
-  /** Characters of a new PIN at least. */
+  /** Characters of a new PIN at least; more where there is no key store that the wallet could be bound to. */
   pin_characters: number;
+  /** Whether a new PIN binds the wallet to this device. Where it does not, only its length protects the wallet: it is a passphrase. */
+  binds: boolean;
 };
 
 /** How far the wallet is. */

@@ -1,7 +1,7 @@
 // What the whole interface knows: how far the wallet is, which screen is open, and the cards as they were last read.
 
 import { tick } from "svelte";
-import { begin, call, Failed } from "./backend";
+import { begin, call, Failed, links } from "./backend";
 import type {
   ConsentView,
   CredentialView,
@@ -11,6 +11,7 @@ import type {
   HistoryEntry,
   Language,
   LinkKind,
+  LinkRead,
   OfferingView,
   Outcome,
   Status,
@@ -22,7 +23,7 @@ import { cameBack } from "./returned";
 export type Screen =
   | { name: "home" }
   | { name: "card"; credential: string }
-  | { name: "add" }
+  | { name: "add"; link?: LinkRead }
   | { name: "offer"; link: string }
   | { name: "consent"; view: ConsentView }
   | { name: "match"; view: ConsentView; acceptUnverified: boolean }
@@ -116,6 +117,7 @@ function take(status: Status): void {
   wallet.status = status;
   wallet.stage = status.stage;
   speak(status.language);
+  showWaiting();
 }
 
 /** Looks at a failure that concerns the whole wallet; whether it was one. */
@@ -149,8 +151,26 @@ export async function start(): Promise<void> {
     wallet.stage = "gone";
     return;
   }
+  // For who measures how long it takes until a person can act.
+  performance.mark("ready");
+  links(opened);
   setInterval(look, LOOK_MS);
   document.addEventListener("visibilitychange", look);
+}
+
+/** The link that this interface was opened by, while the wallet is closed. */
+let waiting: LinkRead | null = null;
+
+/** The system led here by a link: it opens a screen, when the wallet is open, and does nothing by itself. */
+function opened(link: LinkRead): void {
+  waiting = link;
+  showWaiting();
+}
+
+function showWaiting(): void {
+  if (waiting === null || wallet.stage !== "open") return;
+  main({ name: "add", link: waiting });
+  waiting = null;
 }
 
 async function look(): Promise<void> {

@@ -44,8 +44,13 @@ export const words = {
     "At least 6 characters that only you know. Without it this wallet cannot be opened.",
   ),
   newPin: both("新 PIN", "New PIN"),
+  choosePassphrase: both("设置口令", "Choose a passphrase"),
+  passphraseHelp: both(
+    "这台设备没有可用的系统密钥库，只有口令保护这个钱包。请用长一些、别人猜不到的口令；忘记口令就打不开钱包。",
+    "This device has no key store that works, so a passphrase alone protects this wallet. Choose a long one that nobody can guess; without it this wallet cannot be opened.",
+  ),
+  newPassphrase: both("新口令", "New passphrase"),
   repeatPin: both("再输入一次", "Repeat it"),
-  pinShort: both("PIN 太短，请至少使用 6 位。", "This PIN is too short. Use at least 6 characters."),
   pinSimple: both("这个 PIN 太容易被猜到，请换一个。", "This PIN is easy to guess. Choose another."),
   pinDiffers: both("两次输入的不一样。", "The two are not the same."),
   showPin: both("显示 PIN", "Show the PIN"),
@@ -460,6 +465,7 @@ export const words = {
 
 /** Words with a number or a name in them. */
 export const say = {
+  pinShort: (fewest: number) => both(`太短，请至少使用 ${fewest} 位。`, `This is too short. Use at least ${fewest} characters.`),
   attemptsLeft: (left: number) => both(`还可以试 ${left} 次，之后需要等待。`, `${left} more ${left === 1 ? "try" : "tries"} before you have to wait.`),
   waitFor: (wait: string) => both(`请等待 ${wait} 后再试。`, `Wait ${wait} before the next try.`),
   atMostDays: (days: number) => both(`最多 ${days} 天`, `at most ${days} ${days === 1 ? "day" : "days"}`),

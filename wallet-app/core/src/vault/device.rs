@@ -32,6 +32,42 @@ pub trait DeviceStore: Send + Sync {
     fn forget(&self, name: &str) -> Result<(), DeviceStoreError>;
 }
 
+/// What is written, read and forgotten to see whether a key store works.
+const TRIAL: &str = "trial";
+
+/// Whether a key store gives back what it was given. One that only answers could lose the secret, and the wallet with it.
+pub fn works(store: &dyn DeviceStore) -> bool {
+    let secret = [0x5a; SECRET_BYTES];
+    let kept = store.save(TRIAL, &secret).is_ok();
+    let found = kept && store.load(TRIAL).is_ok_and(|found| found.is_some_and(|found| *found == secret));
+    let forgotten = store.forget(TRIAL).is_ok();
+    found && forgotten
+}
+
+/// A device without a key store: nothing can be kept, and what was kept elsewhere is not here.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoKeyStore;
+
+impl NoKeyStore {
+    fn missing<T>() -> Result<T, DeviceStoreError> {
+        Err(DeviceStoreError("this device has none".to_owned()))
+    }
+}
+
+impl DeviceStore for NoKeyStore {
+    fn load(&self, _: &str) -> Result<Option<Zeroizing<[u8; SECRET_BYTES]>>, DeviceStoreError> {
+        Self::missing()
+    }
+
+    fn save(&self, _: &str, _: &[u8; SECRET_BYTES]) -> Result<(), DeviceStoreError> {
+        Self::missing()
+    }
+
+    fn forget(&self, _: &str) -> Result<(), DeviceStoreError> {
+        Self::missing()
+    }
+}
+
 /// The operating system's key store: Keychain, Credential Manager, or the Secret Service of a desktop.
 #[cfg(feature = "os-key-store")]
 #[derive(Clone, Copy, Debug, Default)]
@@ -70,5 +106,51 @@ impl DeviceStore for OsKeyStore {
             Ok(()) | Err(keyring::Error::NoEntry) => Ok(()),
             Err(error) => Err(DeviceStoreError(error.to_string())),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Mutex, MutexGuard};
+
+    use super::*;
+
+    type Kept = Option<[u8; SECRET_BYTES]>;
+
+    /// A key store that may forget what it was given.
+    struct Store {
+        forgets: bool,
+        kept: Mutex<Kept>,
+    }
+
+    impl Store {
+        fn kept(&self) -> MutexGuard<'_, Kept> {
+            self.kept.lock().unwrap()
+        }
+    }
+
+    impl DeviceStore for Store {
+        fn load(&self, _: &str) -> Result<Option<Zeroizing<[u8; SECRET_BYTES]>>, DeviceStoreError> {
+            Ok(self.kept().map(Zeroizing::new))
+        }
+
+        fn save(&self, _: &str, secret: &[u8; SECRET_BYTES]) -> Result<(), DeviceStoreError> {
+            *self.kept() = (!self.forgets).then_some(*secret);
+            Ok(())
+        }
+
+        fn forget(&self, _: &str) -> Result<(), DeviceStoreError> {
+            *self.kept() = None;
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_key_store_that_is_away_or_forgets_does_not_work() {
+        let good = Store { forgets: false, kept: Mutex::default() };
+        assert!(works(&good));
+        assert_eq!(*good.kept(), None, "the trial leaves nothing behind");
+        assert!(!works(&Store { forgets: true, kept: Mutex::default() }));
+        assert!(!works(&NoKeyStore));
     }
 }

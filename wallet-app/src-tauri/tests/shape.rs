@@ -1,0 +1,109 @@
+//! What the application is made of, and what its configuration allows.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+/// Crates that only a desktop can be built with.
+const OF_A_DESKTOP: &[&str] =
+    &["gtk", "gdk", "webkit2gtk", "javascriptcore-rs", "zbus", "keyring", "tauri-plugin-single-instance"];
+
+fn here() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn read(path: &str) -> String {
+    std::fs::read_to_string(here().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// What the application is built from for a target, by cargo's own account.
+fn crates_for(target: &str) -> BTreeSet<String> {
+    let arguments =
+        ["tree", "--package", "yufu-app", "--features", "window", "--edges", "normal", "--prefix", "none", "--locked"];
+    let output = Command::new(env!("CARGO")).args(arguments).args(["--target", target]).current_dir(here()).output().unwrap();
+    assert!(output.status.success(), "cargo tree: {}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).unwrap();
+    text.lines().filter_map(|line| line.split(' ').next()).map(str::to_owned).collect()
+}
+
+#[test]
+fn a_telephone_gets_nothing_that_only_a_desktop_has() {
+    let desktop = crates_for("x86_64-unknown-linux-gnu");
+    for name in OF_A_DESKTOP {
+        assert!(desktop.contains(*name), "the list is one of crates that a desktop has: {name}");
+    }
+    for target in ["aarch64-linux-android", "aarch64-apple-ios"] {
+        let crates = crates_for(target);
+        assert!(crates.contains("tauri") && crates.contains("wallet-core"), "{target}: the list is not one of crates");
+        let found: Vec<&&str> = OF_A_DESKTOP.iter().filter(|name| crates.contains(**name)).collect();
+        assert!(found.is_empty(), "{target} would be built with {found:?}");
+    }
+}
+
+#[test]
+fn the_bridge_of_the_pilot_is_no_part_of_it() {
+    let crates = crates_for("x86_64-unknown-linux-gnu");
+    for name in ["wallet-bridge", "city", "service-kit"] {
+        assert!(!crates.contains(name), "the application is built with {name}");
+    }
+}
+
+/// The interface that the application is compiled with has no way to the bridge, and the program has nothing of it.
+#[cfg(feature = "window")]
+#[test]
+fn neither_the_interface_nor_the_program_has_a_byte_of_the_bridge() {
+    let assets = std::fs::read_dir(here().join("../ui/dist-app/assets")).unwrap();
+    let paths = assets.map(|entry| entry.unwrap().path()).filter(|path| path.extension().is_some_and(|e| e == "js"));
+    let interface: String = paths.map(|path| std::fs::read_to_string(path).unwrap()).collect();
+    assert!(interface.contains("opened_link"), "it is the application's interface");
+    for of_the_bridge in ["/commands/", "\"/start\"", "`/start`", "yufu-proof", "XMLHttpRequest", "fetch("] {
+        assert!(!interface.contains(of_the_bridge), "the application's interface contains {of_the_bridge}");
+    }
+    let program = std::fs::read(env!("CARGO_BIN_EXE_yufu-app")).unwrap();
+    let contains = |text: &str| program.windows(text.len()).any(|window| window == text.as_bytes());
+    assert!(contains("open_in_browser"), "the program's texts can be found");
+    assert!(!contains("yufu-proof"), "the program contains the bridge's proof");
+}
+
+#[test]
+fn the_page_may_call_the_table_and_nothing_of_tauris() {
+    for (name, platforms) in [("desktop", json!(["linux", "macOS", "windows"])), ("telephone", json!(["android", "iOS"]))] {
+        let capability: Value = serde_json::from_str(&read(&format!("capabilities/{name}.json"))).unwrap();
+        assert_eq!(capability["permissions"], json!(["wallet", "allow-opened-link", "allow-open-in-browser"]), "{name}");
+        assert_eq!((&capability["platforms"], &capability["windows"]), (&platforms, &json!(["main"])), "{name}");
+        assert_eq!((&capability["local"], &capability["remote"]), (&json!(true), &Value::Null), "{name}: no page from elsewhere");
+    }
+}
+
+#[test]
+fn the_window_is_closed_to_everything_it_does_not_need() {
+    let config: Value = serde_json::from_str(&read("tauri.conf.json")).unwrap();
+    let (window, security) = (&config["app"]["windows"][0], &config["app"]["security"]);
+    assert_eq!(config["app"]["withGlobalTauri"], json!(false));
+    assert_eq!((&window["contentProtected"], &window["devtools"]), (&json!(true), &json!(false)));
+    assert_eq!(window["create"], json!(false), "the program makes it, with its guards");
+    assert_eq!(security["freezePrototype"], json!(true));
+    assert_eq!(security["pattern"]["use"], json!("isolation"));
+    assert_eq!(security["devCsp"], Value::Null, "one policy, when it is developed too");
+    let policy = security["csp"].as_str().unwrap();
+    let directives: Vec<&str> = policy.split("; ").collect();
+    for expected in ["default-src 'none'", "script-src 'self'", "style-src 'self'", "connect-src ipc: http://ipc.localhost"] {
+        assert!(directives.contains(&expected), "{expected}");
+    }
+    assert!(!policy.contains("unsafe"), "{policy}");
+}
+
+/// Without `%u` a desktop starts the application and drops the link.
+#[test]
+fn a_desktop_hands_the_application_the_links_that_it_is_registered_for() {
+    let config: Value = serde_json::from_str(&read("tauri.conf.json")).unwrap();
+    let entry = read("linux/yufu.desktop");
+    assert!(entry.contains("Exec={{exec}} %u\n"));
+    let schemes = config["plugins"]["deep-link"]["desktop"]["schemes"].as_array().unwrap();
+    assert_eq!(schemes.len(), 4);
+    for scheme in schemes {
+        assert!(entry.contains(&format!("x-scheme-handler/{};", scheme.as_str().unwrap())), "{scheme}");
+    }
+}
