@@ -11,7 +11,7 @@ use ledger::{
     records::{AuthorityId, AuthorityRecord, Name32, PartyId, PartyRecord},
 };
 use redb::{ReadableDatabase as _, ReadableTable as _, WriteTransaction};
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 /// Types of one authority that are told at most.
 const MAX_TYPES: usize = 512;
@@ -59,17 +59,34 @@ fn insert(transaction: &WriteTransaction, entry: &Entry) -> Result<(), StoreErro
     Ok(())
 }
 
-/// Notes what these additions list.
-pub(crate) fn note(transaction: &WriteTransaction, additions: &Additions) -> Result<(), StoreError> {
-    let named = additions.bodies.iter().filter_map(|(hash, body)| Some((hash, (name(body)?, body))));
-    let named: HashMap<&Hash, _> = named.collect();
-    for (key, _, cell) in additions.cells.iter().filter(|_| !named.is_empty()) {
-        let found = Cell::from_bytes(cell).ok().and_then(|cell| named.get(&cell.body).copied());
-        if let Some(entry) = found.and_then(|(name, body)| entry(key, name, body)) {
-            insert(transaction, &entry)?;
-        }
+type Named<'a> = HashMap<&'a Hash, (Name32, &'a [u8])>;
+
+fn named<'a>(bodies: impl Iterator<Item = (&'a Hash, &'a Arc<[u8]>)>) -> Named<'a> {
+    bodies.filter_map(|(hash, body)| Some((hash, (name(body)?, &**body)))).collect()
+}
+
+fn found(named: &Named<'_>, key: &StateKey, cell: &[u8; CELL_BYTES]) -> Option<Entry> {
+    let (name, body) = named.get(&Cell::from_bytes(cell).ok()?.body)?;
+    entry(key, *name, body)
+}
+
+/// Whether these additions have something that is listed.
+pub(crate) fn lists(additions: &Additions) -> bool {
+    let named = named(additions.bodies.iter().map(|(hash, body)| (hash, body)));
+    !named.is_empty() && additions.cells.iter().any(|(key, _, cell)| found(&named, key, cell).is_some())
+}
+
+/// Notes what is listed of these cells and bodies.
+pub(crate) fn note<'a>(
+    transaction: &WriteTransaction,
+    cells: impl Iterator<Item = (&'a StateKey, &'a [u8; CELL_BYTES])>,
+    bodies: &HashMap<Hash, Arc<[u8]>>,
+) -> Result<(), StoreError> {
+    let named = named(bodies.iter());
+    if named.is_empty() {
+        return Ok(());
     }
-    Ok(())
+    cells.filter_map(|(key, cell)| found(&named, key, cell)).try_for_each(|entry| insert(transaction, &entry))
 }
 
 impl Store {
@@ -78,7 +95,7 @@ impl Store {
     /// # Errors
     /// When the file cannot be read or written.
     pub(crate) fn complete_directory(&self) -> Result<(), StoreError> {
-        let known = self.0.begin_read()?.open_table(FACTS)?.get(DIRECTORY)?.is_some();
+        let known = self.tables.begin_read()?.open_table(FACTS)?.get(DIRECTORY)?.is_some();
         if known { Ok(()) } else { self.list_again() }
     }
 
@@ -87,7 +104,7 @@ impl Store {
     /// # Errors
     /// When the file cannot be read or written.
     pub fn list_again(&self) -> Result<(), StoreError> {
-        let transaction = self.0.begin_write()?;
+        let transaction = self.tables.begin_write()?;
         {
             let (versions, bodies) = (transaction.open_table(VERSIONS)?, transaction.open_table(BODIES)?);
             for version in versions.iter()? {
@@ -111,7 +128,7 @@ impl Store {
     /// # Errors
     /// When the file cannot be read.
     pub fn authorities(&self, after: Option<&AuthorityId>, count: usize) -> Result<Vec<AuthorityId>, StoreError> {
-        let table = self.0.begin_read()?.open_table(AUTHORITIES)?;
+        let table = self.tables.begin_read()?.open_table(AUTHORITIES)?;
         let after = after.map_or("", Name32::as_str);
         let mut found = Vec::new();
         for entry in table.range(after..)? {
@@ -130,7 +147,7 @@ impl Store {
     /// # Errors
     /// When the file cannot be read.
     pub fn types_of(&self, authority: &AuthorityId) -> Result<Vec<String>, StoreError> {
-        let table = self.0.begin_read()?.open_table(TYPES)?;
+        let table = self.tables.begin_read()?.open_table(TYPES)?;
         let mut found = Vec::new();
         for entry in table.range((authority.as_str(), "")..)?.take(MAX_TYPES) {
             let key = entry?.0;
@@ -148,7 +165,7 @@ impl Store {
     /// # Errors
     /// When the file cannot be read.
     pub fn parties_of(&self, sponsor: &AuthorityId, after: Option<&PartyId>, count: usize) -> Result<Vec<PartyId>, StoreError> {
-        let table = self.0.begin_read()?.open_table(PARTIES)?;
+        let table = self.tables.begin_read()?.open_table(PARTIES)?;
         let after = after.map_or("", Name32::as_str);
         let mut found = Vec::new();
         for entry in table.range((sponsor.as_str(), after)..)? {
@@ -170,7 +187,6 @@ mod tests {
     use super::*;
     use identity::{Algorithm, Localized, SecretKey, Signer as _};
     use ledger::{cell::body_hash, records::BatchRecord};
-    use std::sync::Arc;
 
     fn authority(id: &str, types: &[&str]) -> AuthorityRecord {
         AuthorityRecord {

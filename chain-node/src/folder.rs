@@ -21,9 +21,10 @@ use std::{
 };
 
 /// The format of the folder that this version writes. A change that an older version cannot read raises it.
-pub const FORMAT: u32 = 2;
-/// The format of a folder whose engine's files have [`ITEMS_PER_FILE`] items, which is all that earlier versions know.
-const FORMAT_OF_ONE_SIZE: u32 = 1;
+///
+/// 2 may have another number of items in the engine's files than [`ITEMS_PER_FILE`], which is all that 1 has; from 3 on the newest record
+/// bodies may be in a journal beside their tables.
+pub const FORMAT: u32 = 3;
 const FORMAT_FILE: &str = "format.json";
 const LOCK_FILE: &str = "lock";
 
@@ -83,6 +84,8 @@ struct Format {
 pub struct DataFolder {
     path: PathBuf,
     found: Data,
+    /// What its format file says, if it has one.
+    format: Option<u32>,
     ledger: Hash,
     items_per_file: NonZeroU64,
     _lock: File,
@@ -97,7 +100,7 @@ impl DataFolder {
         fs::create_dir_all(path).map_err(|source| FileError::new(path, "made", source))?;
         let lock = lock(&path.join(LOCK_FILE), true)?.ok_or_else(|| FolderError::InUse(path.to_owned()))?;
         let file = path.join(FORMAT_FILE);
-        let (found, items_per_file) = match durable::read(&file)? {
+        let (found, format, items_per_file) = match durable::read(&file)? {
             Some(content) => {
                 let malformed = |reason: serde_json::Error| FolderError::Malformed { path: file, reason: reason.to_string() };
                 let format: Format = serde_json::from_slice(&content).map_err(malformed)?;
@@ -107,12 +110,12 @@ impl DataFolder {
                 if format.ledger != HEXLOWER.encode(ledger) {
                     return Err(FolderError::OtherLedger(path.to_owned()));
                 }
-                (Data::Current, format.items_per_file.unwrap_or(ITEMS_PER_FILE))
+                (Data::Current, Some(format.format), format.items_per_file.unwrap_or(ITEMS_PER_FILE))
             }
-            None if path.join(ENGINE).exists() => (Data::BeforeGuards, ITEMS_PER_FILE),
-            None => (Data::Empty, items_per_file),
+            None if path.join(ENGINE).exists() => (Data::BeforeGuards, None, ITEMS_PER_FILE),
+            None => (Data::Empty, None, items_per_file),
         };
-        Ok(Self { path: path.to_owned(), found, ledger: *ledger, items_per_file, _lock: lock })
+        Ok(Self { path: path.to_owned(), found, format, ledger: *ledger, items_per_file, _lock: lock })
     }
 
     /// What was in it.
@@ -150,12 +153,11 @@ impl DataFolder {
     /// # Errors
     /// When it cannot be written.
     pub fn mark(&self) -> Result<(), FileError> {
-        if self.found == Data::Current {
+        if self.format == Some(FORMAT) {
             return Ok(());
         }
-        let other = Some(self.items_per_file).filter(|items| *items != ITEMS_PER_FILE);
-        let format = if other.is_some() { FORMAT } else { FORMAT_OF_ONE_SIZE };
-        let format = Format { format, ledger: HEXLOWER.encode(&self.ledger), items_per_file: other };
+        let items_per_file = Some(self.items_per_file).filter(|items| *items != ITEMS_PER_FILE);
+        let format = Format { format: FORMAT, ledger: HEXLOWER.encode(&self.ledger), items_per_file };
         durable::replace(&self.path.join(FORMAT_FILE), &serde_json::to_vec(&format).expect("a format is JSON"))
     }
 }

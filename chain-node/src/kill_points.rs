@@ -23,9 +23,9 @@ pub enum Point {
     FinalizeSent,
     /// A block is final, and nothing of it is in the store.
     CommitBegins,
-    /// The store's transaction is written and not committed.
+    /// A block is in the store's journal and not synced.
     StoreWritten,
-    /// The store has committed a block that the engine has not acknowledged.
+    /// The store has a block that the engine has not acknowledged.
     StoreCommitted,
     /// The next epoch's members are stored; its engine has not started.
     EpochStored,

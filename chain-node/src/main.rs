@@ -27,6 +27,7 @@ use commonware_runtime::{
     tokio::{self as runtime, Context},
 };
 use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
+use mimalloc::MiMalloc;
 use service_kit::{
     Service, Shutdown,
     health::Check,
@@ -35,6 +36,7 @@ use service_kit::{
 };
 use std::{
     env,
+    error::Error as _,
     ffi::OsString,
     os::unix::process::CommandExt as _,
     panic::{AssertUnwindSafe, catch_unwind},
@@ -47,6 +49,10 @@ use std::{
     time::Duration,
 };
 use url::Url;
+
+/// Blocks take and give back much memory at once; the system's allocator asks the kernel for it anew each time.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 #[derive(Parser)]
 #[command(about = "A validator of the Yufu ledger", version)]
@@ -239,7 +245,8 @@ static STORAGE_FAILED: AtomicBool = AtomicBool::new(false);
 const STORAGE_WORDS: [&str; 8] =
     ["code: 28", "code: 5,", "code: 122", "os error 28", "os error 5)", "os error 122", "write failed", "WriteFailed"];
 
-/// What the engine says when a fork is shown to it in a way that `engine::lineage` does not see first: right after a start.
+/// What the engine says when a fork is shown to it in a way that `engine::lineage` does not see first: a node that began with a state from
+/// others has no block before its first one.
 const FORK_WORDS: [&str; 2] = ["finalized block does not extend the applied tip", "received conflicting finalized block"];
 
 /// Notes panics about the disk: by the time the process ends there may be room again for a small file.
@@ -306,10 +313,14 @@ fn run(config: Config) -> anyhow::Result<ExitCode> {
     let runner = runtime::Runner::new(
         runtime::Config::new().with_worker_threads(config.consensus.worker_threads).with_storage_directory(data.engine()),
     );
+    let store = parts.store.clone();
     // The engine panics when it cannot write or read: the process must end, and its code must say why.
     let ended = catch_unwind(AssertUnwindSafe(|| runner.start(|context| Box::pin(serve(context, config, parts, settings)))));
     Ok(ExitCode::from(match ended {
-        Ok(Ok(())) => return Ok(ExitCode::SUCCESS),
+        Ok(Ok(())) => {
+            store.settle().context("the body store could not be settled; its journal has everything")?;
+            return Ok(ExitCode::SUCCESS);
+        }
         Ok(Err(error)) => match error.downcast::<Stopped>() {
             Ok(Stopped::Disk) => EXIT_STORAGE,
             Ok(Stopped::Clock) => EXIT_CLOCK,
@@ -422,6 +433,7 @@ async fn serve(context: Context, config: Config, parts: Parts, settings: network
     });
     let stopped: Arc<OnceLock<Stopped>> = Arc::default();
     watch_machine(&context, disk, &shutdown, &stopped);
+    settle(&context, node.store.clone(), &shutdown, &stopped);
     let limits = rpc::Limits { requests_per_second: config.rpc.requests_per_second, event_streams: config.rpc.event_streams };
     let router = rpc::router(node.clone(), limits, shutdown.clone());
     let passage = Limits { trusted_proxies: config.rpc.trusted_proxies.clone(), ..Limits::default() };
@@ -441,6 +453,25 @@ async fn serve(context: Context, config: Config, parts: Parts, settings: network
     }
     context.stop(0, Some(Duration::from_secs(5))).await.context("the engine did not stop in time")?;
     stopped.get().map_or(Ok(()), |why| Err((*why).into()))
+}
+
+/// How much less of a processor the tables of the body store get than consensus does.
+const SETTLING_NICE: i32 = 10;
+
+/// Lets a thread of low priority bring what the body store's journal has into its tables: a block never waits for that.
+fn settle(context: &Context, store: Arc<Store>, shutdown: &Shutdown, stopped: &Arc<OnceLock<Stopped>>) {
+    let (stop, why) = (shutdown.clone(), stopped.clone());
+    context.child("settling").dedicated().spawn(move |context| async move {
+        if let Err(error) = rustix::process::setpriority_process(None, SETTLING_NICE) {
+            tracing::warn!(%error, "the thread that settles the body store keeps its priority");
+        }
+        if let Err(error) = upkeep::settle(context, store).await {
+            STORAGE_FAILED.store(true, Ordering::Relaxed);
+            tracing::error!(%error, cause = ?error.source(), "the body store cannot be written");
+            let _ = why.set(Stopped::Disk);
+            stop.request();
+        }
+    });
 }
 
 /// Stops the node in order when its disk is full, or its clock was set back.

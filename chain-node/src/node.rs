@@ -360,7 +360,7 @@ fn keep_up<E: Environment>(
     }
     let answering = node.clone();
     context.child("answers").spawn(|_| upkeep::answer(answering, asked, outgoing));
-    if node.store.incomplete().expect("the body store can be read") {
+    if !node.is_complete() {
         let incomplete = node.clone();
         context.child("bodies").spawn(|context| async move {
             upkeep::complete_bodies(context, incomplete).await.expect("the body store can be read and written");
@@ -536,6 +536,11 @@ impl<E: Environment> Node<E> {
     /// Whether this node has every block since the genesis, and keeps them.
     pub fn is_archive(&self) -> bool {
         self.protection.keep_blocks.is_none() && self.reads.oldest() <= 1
+    }
+
+    /// Whether every record of the state is on this node's disk.
+    pub fn is_complete(&self) -> bool {
+        !self.store.incomplete().expect("the body store can be read")
     }
 
     /// A summary of the last blocks, at most `count`.

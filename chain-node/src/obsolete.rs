@@ -2,8 +2,9 @@
 //!
 //! A version is obsolete when its successor was in force at the end of the lowest block that is kept, or before. The newest version of a key
 //! never is, so what the state names stays, receipts included. A body goes only after a walk over all versions has found none that
-//! names it; what a block names meanwhile is struck off by the very transaction that writes it (`Store::write`). Every step is one
-//! transaction: a node that is killed between two begins a new round, and loses nothing but the work.
+//! names it; what a block names meanwhile is struck off, or written again, by the very transaction that brings it into the tables. A round
+//! begins with everything in the tables. Every step is one transaction: a node that is killed between two begins a new round, and loses
+//! nothing but the work.
 
 use crate::store::{BODIES, DOOMED, FACTS, SEEN, Store, StoreError, VERSIONS};
 use ledger::{
@@ -30,7 +31,7 @@ pub type Place = (Hash, u32);
 
 impl Store {
     fn fact(&self, name: &str) -> Result<u64, StoreError> {
-        let table = self.0.begin_read()?.open_table(FACTS)?;
+        let table = self.tables.begin_read()?.open_table(FACTS)?;
         Ok(table.get(name)?.map_or(0, |value| value.value()))
     }
 
@@ -67,7 +68,7 @@ impl Store {
     }
 
     fn set_fact(&self, name: &str, value: u64) -> Result<(), StoreError> {
-        let transaction = self.0.begin_write()?;
+        let transaction = self.tables.begin_write()?;
         transaction.open_table(FACTS)?.insert(name, value)?;
         Ok(transaction.commit()?)
     }
@@ -86,7 +87,7 @@ impl Store {
         let obsolete: Vec<(Hash, u32, Hash)> =
             superseded.filter_map(|((key, version, bytes), _)| Some((*key, *version, cell(bytes)?.body))).collect();
         if !obsolete.is_empty() {
-            let transaction = self.0.begin_write()?;
+            let transaction = self.tables.begin_write()?;
             {
                 let mut versions = transaction.open_table(VERSIONS)?;
                 let mut doomed = transaction.open_table(DOOMED)?;
@@ -110,7 +111,7 @@ impl Store {
         let rows = self.versions_from(&place.0, place.1, STEP + 1)?;
         let mut named = Vec::new();
         {
-            let doomed = self.0.begin_read()?.open_table(DOOMED)?;
+            let doomed = self.tables.begin_read()?.open_table(DOOMED)?;
             if doomed.is_empty()? {
                 return Ok(None);
             }
@@ -123,7 +124,7 @@ impl Store {
             }
         }
         if !named.is_empty() {
-            let transaction = self.0.begin_write()?;
+            let transaction = self.tables.begin_write()?;
             {
                 let mut doomed = transaction.open_table(DOOMED)?;
                 for body in &named {
@@ -140,7 +141,7 @@ impl Store {
     /// # Errors
     /// When the file cannot be read.
     pub fn has_version_of(&self, key: &Hash, height: u64) -> Result<bool, StoreError> {
-        let table = self.0.begin_read()?.open_table(VERSIONS)?;
+        let table = self.tables.begin_read()?.open_table(VERSIONS)?;
         for row in table.range((key, 0)..=(key, u32::MAX))? {
             let (_, bytes) = row?;
             if Cell::from_bytes(bytes.value()).is_ok_and(|cell| cell.updated_height == height) {
@@ -156,7 +157,7 @@ impl Store {
     /// # Errors
     /// When the file cannot be written.
     pub fn remove_doomed(&self) -> Result<usize, StoreError> {
-        let transaction = self.0.begin_write()?;
+        let transaction = self.tables.begin_write()?;
         let mut removed = 0;
         {
             let mut doomed = transaction.open_table(DOOMED)?;
@@ -184,14 +185,14 @@ impl Store {
     /// When the file cannot be written.
     pub fn forget_seen(&self, oldest: u64) -> Result<usize, StoreError> {
         let heights: Vec<u64> = {
-            let seen = self.0.begin_read()?.open_table(SEEN)?;
+            let seen = self.tables.begin_read()?.open_table(SEEN)?;
             let below = seen.range(..oldest)?.take(STEP).map(|row| row.map(|(height, _)| height.value()));
             below.collect::<Result<_, _>>()?
         };
         if heights.is_empty() {
             return Ok(0);
         }
-        let mut transaction = self.0.begin_write()?;
+        let mut transaction = self.tables.begin_write()?;
         // A first sight that comes back after a power cut does no harm.
         transaction.set_durability(Durability::None)?;
         {
@@ -215,7 +216,7 @@ impl Store {
         if self.fact(FREED)?.saturating_mul(WORTH) < before {
             return Ok(None);
         }
-        self.0.compact().map_err(|error| StoreError::from(redb::Error::from(error)))?;
+        self.tables.compact().map_err(|error| StoreError::from(redb::Error::from(error)))?;
         self.set_fact(FREED, 0)?;
         Ok(Some((before, bytes())))
     }
@@ -251,6 +252,7 @@ mod tests {
             proposals: Vec::new(),
         };
         store.record(height, &additions).unwrap();
+        store.settle().unwrap();
     }
 
     fn round(store: &Store, oldest: u64) -> usize {
@@ -319,6 +321,7 @@ mod tests {
             additions.bodies.push((body_hash(&body), Arc::from(body)));
         }
         store.record(2_000, &additions).unwrap();
+        store.settle().unwrap();
         assert_eq!(store.compact_if_worth(&path).unwrap(), None);
         assert_eq!(store.remove_obsolete(([0; 32], 0), 1_900).unwrap(), (Some(([1; 32], 257)), STEP));
         drop(store);

@@ -96,6 +96,7 @@ async fn certify<E: Environment>(context: &E, node: &Node<E>, height: u64) {
 async fn records<E: Environment>(context: &E, node: &Node<E>, oldest: u64) -> Result<usize, StoreError> {
     let (store, begin): (_, Option<Place>) = (&node.store, Some(([0; 32], 0)));
     let (mut place, mut removed) = (begin, 0);
+    store.settle()?;
     while let Some(from) = place {
         let started = context.current();
         let (next, count) = store.remove_obsolete(from, oldest)?;

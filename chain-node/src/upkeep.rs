@@ -1,5 +1,5 @@
 //! What a node does beside consensus: answers its neighbours' questions, finds out how far the ledger is when its vote guard
-//! was lost, brings missing record bodies, and watches the disk.
+//! was lost, brings missing record bodies, settles the body store, and watches the disk.
 
 use crate::{
     bodies::Bodies,
@@ -15,7 +15,7 @@ use crate::{
     neighbours::{self, Answer, BadTip, Certified, CheckTip, Outgoing, Question, Tip},
     node::Node,
     progress::Stall,
-    store::StoreError,
+    store::{Store, StoreError},
 };
 use identity::canonical;
 use ledger::{Hash, block::Header, cell::Cell};
@@ -26,6 +26,8 @@ use tokio::sync::mpsc;
 const ASK_EVERY: Duration = Duration::from_millis(300);
 /// How often the disk is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How often the journal of the body store is looked at.
+const SETTLE_EVERY: Duration = Duration::from_millis(500);
 /// How far below its tip a node looks for a block with a certificate of its own.
 const UNCERTIFIED: u64 = 16;
 /// Bytes of a header at most.
@@ -182,6 +184,19 @@ pub async fn complete_bodies<E: Environment>(clock: E, node: Arc<Node<E>>) -> Re
     node.store.set_incomplete(false)?;
     tracing::info!(cells = looked_at, fetched, "every record body of the state is here");
     Ok(())
+}
+
+/// Brings what the journal of the body store has gathered into its tables, until the node ends. It works on the thread that it runs on.
+///
+/// # Errors
+/// When the store cannot be written.
+pub async fn settle<E: Environment>(clock: E, store: Arc<Store>) -> Result<(), StoreError> {
+    loop {
+        clock.sleep(SETTLE_EVERY).await;
+        if store.is_worth_settling() {
+            store.settle()?;
+        }
+    }
 }
 
 /// How far the machine's clock may be set back while a node runs.

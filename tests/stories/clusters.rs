@@ -65,7 +65,7 @@ async fn a_city_with_too_much_in_one_cluster_does_not_start() -> Result<()> {
 #[tokio::test]
 async fn validators_killed_at_any_moment_under_load_lose_nothing_and_vote_once() -> Result<()> {
     let _alone = alone().await;
-    let soak = city::soak::Soak { rounds: 3, seed: None, validators: 4, points: false, at: Vec::new() };
+    let soak = city::soak::Soak { rounds: 3, seed: None, validators: 4, points: false, at: Vec::new(), rejoin_seconds: 10 };
     city::soak::run(&soak, &say).await
 }
 

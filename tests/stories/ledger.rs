@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use city::operator::Operator;
 use city::plan::{RESIDENT_IDENTITY, entropy};
 use city::world::{World, authority_key};
 use clients::Clock;
@@ -157,5 +158,30 @@ async fn with_all_validators_killed_nothing_that_was_acknowledged_is_lost() -> R
         }
     }
     stands(&world, &submit_anchor(&world).await?).await?;
+    world.stop().await
+}
+
+/// I064, I068: the pilot's nodes let nobody look at their consoles without a login. With the key files of the city's directory, as the front
+/// page says, a department logs in at the node that it runs and at no other; the supervisor's office at every node.
+#[tokio::test]
+async fn operators_of_the_pilot_log_in_at_their_own_node_and_the_supervisor_at_every_node() -> Result<()> {
+    let _alone = alone().await;
+    let world = World::ledger().await?;
+    let plan = world.plan().clone();
+    let [one, other] = [&plan.validators[0], &plan.validators[1]];
+    ensure!(one.authority != other.authority, "two departments");
+
+    let admin = reqwest::get(format!("http://127.0.0.1:{}/console", one.ports.admin)).await?;
+    ensure!(admin.status() == reqwest::StatusCode::NOT_FOUND, "no console without a login: {}", admin.status());
+    let mut operator = Operator::log_in(&plan, one, one.authority.as_str()).await?;
+    let page = operator.open("/console/members?lang=en").await?;
+    ensure!(page.status.is_success() && page.html.contains("validator-4"), "{}", page.html);
+    let stranger = Operator::log_in(&plan, other, one.authority.as_str()).await.err().context("it does not run that node")?;
+    ensure!(format!("{stranger:#}").contains("logging in ended at"), "{stranger:#}");
+    for validator in &plan.validators {
+        let mut supervisor = Operator::log_in(&plan, validator, "supervisor").await?;
+        let page = supervisor.open("/console/findings?lang=en").await?;
+        ensure!(page.status.is_success(), "{}", page.html);
+    }
     world.stop().await
 }

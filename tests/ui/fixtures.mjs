@@ -34,6 +34,7 @@ const card = {
   copies: 3,
   copies_left: 2,
   usable: true,
+  renewable: true,
   status: "active",
   as_of: asOf,
 };
@@ -63,6 +64,7 @@ export const consent = {
   claims: option(card).claims,
   questions: [{ id: "identity", multiple: false, options: [option(card), option({ ...card, id: "card-3" })], chosen: ["card-1"] }],
   sets: [],
+  hidden: [],
   transactions: [],
   sentence: text(
     "您同意向“滨河市税务服务网”（https://tax.riverside.example，由滨河市民政局负责）出示：姓、名、公民身份号码（来自居民身份凭证）。用途：登录税务服务并查询您的纳税记录。对方最多保存 30 天。",
@@ -103,11 +105,15 @@ export const unverified = {
     { required: true, options: [["identity"]], chosen: 0 },
     { required: false, options: [["marital"]], chosen: 0 },
   ],
+  hidden: [{ credential: "card-4", type_name: maritalName, issuer_name: affairs, reason: text("已撤销", "revoked") }],
   transactions: [text("向平台付款 12 元", "Pay 12 yuan to the platform")],
   other_device: null,
   match_codes: [],
   last_time: null,
-  warnings: [text("对方没有提供加密密钥，您的信息在传输中仅由连接加密保护。", "The site gave no encryption key; on the way your data is protected by the connection alone.")],
+  warnings: [
+    text("这个请求您已经答复过。同一请求不会作第二次答复；如需重新登录，请刷新网站页面后重新扫码。", "You have answered this very request before. It is not answered twice; to log in again, reload the site's page and scan anew."),
+    text("对方没有提供加密密钥，您的信息在传输中仅由连接加密保护。", "The site gave no encryption key; on the way your data is protected by the connection alone."),
+  ],
 };
 
 const receipt = {
@@ -158,7 +164,69 @@ const preview = {
   as_of: asOf,
 };
 
-const identity = { did: "did:yufu:riverside:zQmRkfqDnWvGUU8EPLhF4vmA3o2zZrFRdqJTSxyjqYwqUyA", device: "ed25519:3wZb8kq7Yh6v5tT2mN9sX1cR4eF0gJ", as_of: asOf };
+// A code whose squares follow from their place: it is looked at and not read.
+const qr = (side) => {
+  const dark = (x, y) => ((x * 7 + y * 13 + x * y) % 5 < 2 ? `M${x + 4} ${y + 4}h1v1h-1z` : "");
+  const squares = Array.from({ length: side * side }, (_, at) => dark(at % side, Math.floor(at / side)));
+  return { side: side + 8, path: squares.join("") };
+};
+const here = "ed25519:3wZb8kq7Yh6v5tT2mN9sX1cR4eF0gJ";
+const devices = { devices: [{ key: here, this_device: true }, { key: "ed25519:9sX1cR4eF0gJ3wZb8kq7Yh6v5tT2mN", this_device: false }], as_of: asOf, seconds_ago: 7 };
+const chinese = "的一是在不了有和人这中大为上个国我以要他时来用们".split("");
+const english = "abandon ability able about above absent absorb abstract absurd abuse access accident account accuse achieve acid acoustic acquire across act action actor actress actual".split(" ");
+/** The words of a wallet that is not there. */
+export const secretWords = { zh: chinese, en: english };
+const share = "shadow pistol academic always adequate wildlife fancy gross oasis cylinder mustang wrist rescue view short owner flip making coding armed expand costume flash texture carpet pleasure inherit venture dominant presence iris painting lecture";
+const did = "did:yufu:riverside:zQmRkfqDnWvGUU8EPLhF4vmA3o2zZrFRdqJTSxyjqYwqUyA";
+const guardian = (number) => ({
+  number,
+  of: 3,
+  needed: 2,
+  did,
+  words: share,
+  link: `yufu-guardian-card://card?did=${encodeURIComponent(did)}&words=${share.replaceAll(" ", "+")}`,
+  sentence: text(
+    "请妥善保管此卡，不要拍照或转发。3 张卡中任意 2 张可恢复对方的数字身份，单独一张没有用处。只有在当面确认是本人时才交出。",
+    "Keep this card safe; do not photograph or forward it. Any 2 of 3 recover your friend's digital identity, one alone does nothing. Hand it over only to your friend in person.",
+  ),
+  qr: qr(69),
+});
+const rehearsal = { at: now, did, as_of: asOf, backup: { made_at: now - 60, has: { credentials: 2, history: 41, receipts: 3 }, lacks: { credentials: 0, history: 1, receipts: 0 } } };
+const prepared = { has_secret: true, words_at: now - 400, cards_at: null, backup_at: now - 300, rehearsed_at: now - 200, advice: [] };
+export const unprepared = {
+  has_secret: true,
+  words_at: null,
+  cards_at: null,
+  backup_at: null,
+  rehearsed_at: null,
+  advice: [
+    text("请抄写 24 个恢复词，或把恢复卡交给三位您信任的人。否则手机丢失后，身份将无法恢复。", "Write down the 24 words, or give cards to three people you trust. Without that the identity is lost with the phone."),
+    text("请制作备份文件，以便记录、回执和凭证清单一同恢复。", "Make a backup file, so that history, receipts and the list of credentials come along."),
+    text("请做一次恢复演练：用恢复词或恢复卡试一次，确认它们有效。不会改变任何内容。", "Rehearse the recovery: try your words or cards once, so that you know that they work. It changes nothing."),
+  ],
+};
+const moved = (id, state, more = {}) => ({ id, attestation_type: resident, type_name: id === "moved-2" ? maritalName : residentName, issuer: card.issuer, issuer_name: id === "moved-2" ? affairs : bureau, state: { state, ...more } });
+export const movedCards = [moved("moved-1", "renewable"), moved("moved-2", "ask_again"), moved("moved-3", "failed", { slug: "unreachable", side: "department", sentence: text("部门暂时无法连接。", "The department cannot be reached now.") })];
+const welcome = `yufu-device://welcome?did=${did}`;
+const deviceLink = "yufu-device://add?network=riverside&ledger=hVb0Kx3p7aQzT1mC9wY5uN8sD2fG4jL6rE0iO3kP7tA&key=ed25519%3A9sX1cR4eF0gJ3wZb8kq7Yh6v5tT2mN&made=1795226400&nonce=Yh6v5tT2mN9sX1cR4eF0gA";
+const statement = (kind, zh, en, more = {}) => ({
+  id: `statement-${kind}`,
+  kind,
+  at: now - 30,
+  to: site,
+  site,
+  origin,
+  consent: "consent-1",
+  text: text(zh, en),
+  references: ["m3Jx0m1bYc2Zk8w7Vt5uHn4LrP6sEfGaDiOyKlXzB9M"],
+  receipt: "q3Jx0m1bYc2Zk8w7Vt5uHn4LrP6sEfGaDiOyKlXzB9M",
+  sending: text("尚未发送：该网站没有登记接收地址。请自行在 https://tax.riverside.example 提交。", "Nothing was sent: the site has registered no address for this. Hand it in at https://tax.riverside.example yourself."),
+  ...more,
+});
+const withdrawal = statement("withdrawal", "我撤回向“滨河市税务服务网”出示信息的同意：姓、名、公民身份号码。", "I take back my consent to what I showed Riverside City Tax Services: Family name, Given name, Identity number.");
+const report = statement("report", "我向主管部门举报“滨河市税务服务网”：要求的信息超出办理业务所需。", "I report Riverside City Tax Services to the department that answers for it: it asks for more than it needs.", { to: affairs, signed: "eyJhbGciOiJFZERTQSIsInR5cCI6Inl1ZnUtcmVwb3J0K2p3dCJ9.e30.sig", references: [] });
+
+const identity = { did, device: here, as_of: asOf, recovering: false };
 const status = { stage: "open", language: "zh", idle_seconds: 300, pin_characters: 6, binds: true };
 
 /** A failure, as a command ends with it. */
@@ -174,18 +242,54 @@ export const answers = {
   change_pin: status,
   identity,
   create_identity: identity,
-  devices: { devices: [{ key: identity.device, this_device: true }], as_of: asOf },
+  devices,
+  known_devices: devices,
+  remove_device: { ...devices, devices: devices.devices.slice(0, 1) },
+  ask_to_join: () => ({ link: deviceLink, code: "4821 0937", expires_at: Math.floor(Date.now() / 1000) + 600, qr: qr(61) }),
+  open_device_link: {
+    key: devices.devices[1].key,
+    expires_at: now + 600,
+    sentence: text(
+      "您将把另一台设备（密钥 ed25519:9sX1cR4eF0gJ3wZb8kq7Yh6v5tT2mN）加入您的数字身份。它能做本设备能做的一切，包括移除本设备。请确认新设备就在您手中。",
+      "You are about to add another device (key ed25519:9sX1cR4eF0gJ3wZb8kq7Yh6v5tT2mN) to your identity. It can do all that this one can, removing this one included. Make sure that you hold the new device.",
+    ),
+  },
+  add_device: { devices, welcome, qr: qr(37) },
+  join: identity,
+  recovery_status: prepared,
+  reveal_words: { words: english.join(" "), did, asked: [3, 11, 20] },
+  confirm_words: {},
+  reveal_cards: [1, 2, 3].map(guardian),
+  read_card: ({ text: given }) => ({ number: given?.includes("second") ? 2 : 1, needed: 2, did }),
+  backup: { name: "yufu-backup.yufu", contents: "eXVmdS1iYWNrdXA=" },
+  rehearse_written: rehearsal,
+  rehearse: rehearsal,
+  rotate_recovery: unprepared,
+  recover: { identity, restored: { did, made_at: now - 86400, credentials: 2, history: 41, receipts: 3 }, moved: movedCards },
+  moved: [],
+  rebind: movedCards.map((one) => ({ ...one, state: { state: "done" } })),
+  kill_moved: movedCards.slice(1),
+  forget_moved: movedCards.slice(1),
+  authorize: ({ link }) => ({ id: "issuance-1", issuer: card.issuer, sign_in_at: "https://login.police.riverside.example", type_name: residentName, url: "https://login.police.riverside.example/authorize?request_uri=x", expires_at: now + 600, link }),
+  authorized: card,
+  renew: card,
+  export_history: { format: "yufu-wallet-history/1", made_at: now, network: "riverside", ledger: "x", entries: [], receipts: [], statements: [] },
+  agreed: ({ consent: id }) => (id === "consent-1" ? { consent: id, sentence: consent.sentence.zh, agreed_at: now - 301, hash: "m3Jx0m1bYc2Zk8w7Vt5uHn4LrP6sEfGaDiOyKlXzB9M" } : null),
+  withdraw_consent: withdrawal,
+  request_deletion: statement("deletion", "请删除我出示的信息：姓、名、公民身份号码。", "Please delete what I showed: Family name, Given name, Identity number."),
+  report_site: report,
+  statements: [],
   departments: Object.keys(departments),
   department: ({ url }) => departments[url],
   declare: preview,
   confirm: requests[0],
   requests,
   ask_department: ({ id }) => requests.find((one) => one.id === id),
-  read_text: ({ text }) => ({ kind: text.includes("offer") ? "offer" : "request", link: text }),
+  read_text: ({ text }) => ({ kind: text.includes("offer") ? "offer" : text.includes("device://add") ? "device" : text.includes("welcome") ? "welcome" : "request", link: text }),
   read_picture: failure("no-qr-code", "图片中没有找到可用的二维码。请让二维码清晰完整地显示在画面中。", "No usable QR code was found in the picture. Make sure that the whole code is sharp and visible."),
   review_offer: { issuer: card.issuer, department: bureau, attestation_type: resident, type_name: residentName, needs_pin: true, pin: { numeric: true, length: 6, description: "短信发送" }, needs_sign_in: false, expected: true },
   receive: failure("pin-or-offer", "领取码不正确，或链接已失效。", "The code is wrong, or the offer is void.", { side: "department" }),
-  poll_issuances: [{ id: "p1", issuer: card.issuer, attestation_type: marital, type_name: maritalName, started_at: now - 50, stage: { stage: "waiting", not_before: now + 600 } }],
+  poll_issuances: [{ id: "p1", issuer: card.issuer, attestation_type: marital, type_name: maritalName, started_at: now - 50, stage: { stage: "waiting", not_before: now + 600 } }, { id: "p2", issuer: card.issuer, attestation_type: resident, type_name: residentName, started_at: now - 50, stage: { stage: "signing_in" } }],
   forget_issuance: {},
   credentials: [card, revoked],
   refresh_credentials: [card, revoked],

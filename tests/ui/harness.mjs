@@ -8,8 +8,8 @@ const ORIGIN = "http://127.0.0.1:9";
 const TYPES = { html: "text/html; charset=utf-8", js: "text/javascript", css: "text/css", svg: "image/svg+xml" };
 const POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; require-trusted-types-for 'script'; trusted-types svelte-trusted-html";
 
-/** Opens the interface in a context, with some answers in the place of others. */
-export async function open(context, replaced = {}) {
+/** Opens the interface in a context, with some answers in the place of others, at an address. */
+export async function open(context, replaced = {}, address = "/") {
   const page = await context.newPage();
   const table = { ...answers, ...replaced };
   await page.route(`${ORIGIN}/**`, async (route) => {
@@ -25,6 +25,6 @@ export async function open(context, replaced = {}) {
     const headers = { "content-type": TYPES[name.split(".").at(-1)] ?? "text/plain", "content-security-policy": POLICY };
     await route.fulfill({ headers, body: await readFile(new URL(name, DIST)) });
   });
-  await page.goto(ORIGIN);
+  await page.goto(ORIGIN + address);
   return page;
 }

@@ -5,12 +5,11 @@ import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { after, before, test } from "node:test";
 import { complaints, launch } from "./browser.mjs";
-import { answers, failure } from "./fixtures.mjs";
+import { answers, failure, secretWords } from "./fixtures.mjs";
 import { open } from "./harness.mjs";
 import { screens, speaking } from "./screens.mjs";
 
 const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-const WIDTHS = [320, 768, 1440];
 const TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
 
 let browser;
@@ -29,34 +28,43 @@ async function violations(page) {
 const sidewards = (page) =>
   page.evaluate(() => Math.max(...["html", "main"].map((name) => document.querySelector(name)).map((one) => one.scrollWidth - one.clientWidth)));
 
+/** How each is looked at: every width, and both colour schemes. */
+const LOOKS = [[320, "light"], [768, "dark"], [1440, "light"]];
+
+/** Reaches one screen, and looks at it in every way. */
+async function look(context, language, [name, reach, replaced]) {
+  const page = await open(context, speaking(language, replaced));
+  const found = complaints(page);
+  await page.setViewportSize({ width: LOOKS[0][0], height: 800 });
+  await reach(page);
+  for (const [width, colorScheme] of LOOKS) {
+    await page.setViewportSize({ width, height: 800 });
+    await page.emulateMedia({ colorScheme });
+    assert.deepEqual(await violations(page), [], `${name} ${language} ${width} ${colorScheme}`);
+    assert.ok((await sidewards(page)) <= 0, `${name} ${language} is wider than ${width}`);
+  }
+  // WCAG 1.4.4: text of twice the size, on the smallest screen that would show it.
+  await page.setViewportSize({ width: 640, height: 800 });
+  await page.evaluate(() => document.documentElement.style.setProperty("font-size", "200%"));
+  assert.ok((await sidewards(page)) <= 0, `${name} ${language} loses text at 200 %`);
+  assert.equal(await page.locator("h1").count(), 1, `${name} has one heading`);
+  assert.equal(await page.evaluate(() => document.documentElement.lang), language === "zh" ? "zh-CN" : "en");
+  assert.deepEqual(found, [], `${name} complains`);
+  await page.close();
+}
+
 for (const language of ["zh", "en"]) {
   test(`axe finds nothing on any screen (${language})`, async () => {
     const context = await browser.newContext({ reducedMotion: "reduce", locale: language === "zh" ? "zh-CN" : "en-GB" });
     // By the debugger, which no policy of the page stops.
     await context.addInitScript(axe);
-    for (const [number, [name, reach, replaced]] of screens.entries()) {
-      const page = await open(context, speaking(language, replaced));
-      const found = complaints(page);
-      await page.setViewportSize({ width: WIDTHS[0], height: 800 });
-      await page.emulateMedia({ colorScheme: number % 2 ? "dark" : "light" });
-      await reach(page);
-      for (const width of WIDTHS) {
-        await page.setViewportSize({ width, height: 800 });
-        for (const colorScheme of width === 768 ? ["dark", "light"] : ["light"]) {
-          await page.emulateMedia({ colorScheme });
-          assert.deepEqual(await violations(page), [], `${name} ${language} ${width} ${colorScheme}`);
-        }
-        assert.ok((await sidewards(page)) <= 0, `${name} ${language} is wider than ${width}`);
-      }
-      // WCAG 1.4.4: text of twice the size, on the smallest screen that would show it.
-      await page.setViewportSize({ width: 640, height: 800 });
-      await page.evaluate(() => document.documentElement.style.setProperty("font-size", "200%"));
-      assert.ok((await sidewards(page)) <= 0, `${name} ${language} loses text at 200 %`);
-      assert.equal(await page.locator("h1").count(), 1, `${name} has one heading`);
-      assert.equal(await page.evaluate(() => document.documentElement.lang), language === "zh" ? "zh-CN" : "en");
-      assert.deepEqual(found, [], `${name} complains`);
-      await page.close();
-    }
+    const wanted = (process.env.YUFU_SCREENS ?? "").split(",").filter(Boolean);
+    const queue = screens.filter(([name]) => wanted.length === 0 || wanted.includes(name));
+    assert.ok(queue.length > 0, "YUFU_SCREENS names no screen");
+    const next = async () => {
+      for (let screen = queue.shift(); screen; screen = queue.shift()) await look(context, language, screen);
+    };
+    await Promise.all([next(), next()]);
     await context.close();
   });
 }
@@ -150,5 +158,129 @@ test("after too many wrong PINs the button waits", async () => {
   await page.locator(".button.first").click();
   await page.locator("#attempts", { hasText: /0:\d\d/ }).waitFor();
   assert.ok(await page.locator(".button.first").isDisabled());
+  await context.close();
+});
+
+/** Goes to the recovery words, as far as they are on the screen. */
+async function toTheWords(page) {
+  await page.locator("nav button").nth(3).click();
+  await page.locator("#recovery").click();
+  await page.locator("[data-step=words] .button").click();
+  await page.locator("input.pin").fill("483726");
+  await page.locator("form .button.first").click();
+  await page.locator(".slips").waitFor();
+}
+/** Everything that a script of the page, or somebody who looks, could still find. */
+const remains = (page) => page.evaluate(() => document.documentElement.outerHTML + JSON.stringify([{ ...localStorage }, { ...sessionStorage }, history.state, location.href]));
+
+test("the recovery words are on their screen only, after the PIN, and gone when it is left", async () => {
+  const context = await browser.newContext();
+  const asked = [];
+  const page = await open(context, speaking("en", { reveal_words: (input) => (asked.push(input), answers.reveal_words), confirm_words: (input) => (asked.push(input), {}) }));
+  const told = [];
+  page.on("console", (message) => told.push(message.text()));
+  const unusual = secretWords.en[9];
+  await toTheWords(page);
+  assert.deepEqual(asked, [{ pin: "483726" }]);
+  assert.ok((await remains(page)).includes(unusual), "what is looked for below is there now");
+  // Written down: the words go, and three are typed from paper.
+  await page.locator("#written").click();
+  assert.ok(!(await remains(page)).includes(unusual));
+  for (const input of await page.locator("[data-word]").all()) {
+    await input.fill(secretWords.en[Number(await input.getAttribute("data-word")) - 1]);
+  }
+  await page.locator("form .button.first").click();
+  await page.locator("#save-backup").waitFor();
+  assert.deepEqual(asked[1], { words: [3, 11, 20].map((number) => secretWords.en[number - 1]) });
+  // Left by the browser's own button, and looked for by going forward again.
+  await page.goBack();
+  await toTheWords(page);
+  await page.goBack();
+  await page.locator("[data-step=guardians]").waitFor();
+  assert.ok(!(await remains(page)).includes(unusual));
+  await page.goForward();
+  assert.ok(!(await remains(page)).includes(unusual), "the way forward does not show them without the PIN");
+  assert.deepEqual(told.filter((line) => line.includes(unusual)), [], "nothing of it was logged");
+  await context.close();
+});
+
+test("three words that are too often wrong lead back to the PIN", async () => {
+  const context = await browser.newContext();
+  const again = failure("words-not-shown", "请先查看恢复词。", "Look at the words first.");
+  const page = await open(context, speaking("en", { confirm_words: again }));
+  await toTheWords(page);
+  await page.locator("#written").click();
+  for (const input of await page.locator("[data-word]").all()) await input.fill("wrong");
+  await page.locator("form .button.first").click();
+  await page.locator("input.pin").waitFor();
+  await context.close();
+});
+
+test("guardians' cards are gone when their screen is left, and what is printed is the cards alone", async () => {
+  const context = await browser.newContext();
+  const page = await open(context, speaking("en", {}));
+  await page.locator("nav button").nth(3).click();
+  await page.locator("#recovery").click();
+  await page.locator("[data-step=guardians] .button").click();
+  await page.locator("input.pin").fill("483726");
+  await page.locator("form .button.first").click();
+  await page.locator("[data-guardian='3']").waitFor();
+  await page.emulateMedia({ media: "print" });
+  const printed = (await page.locator("body").innerText()).toLowerCase();
+  assert.ok(printed.includes("card 3 of 3") && printed.includes("cylinder"));
+  for (const beside of ["print all three", "settings", "guardians' cards", "copy card"]) assert.ok(!printed.includes(beside), `${beside} is printed`);
+  await page.emulateMedia({ media: "screen" });
+  await page.locator("#handed-out").click();
+  await page.locator("#rehearse").waitFor();
+  assert.ok(!(await remains(page)).includes("cylinder"));
+  await context.close();
+});
+
+test("a wallet that is to recover or to join makes no identity of its own", async () => {
+  for (const [button, screen] of [["#move", "restore"], ["#join", "join"]]) {
+    const context = await browser.newContext();
+    let made = 0;
+    const absent = { status: { ...answers.status, stage: "absent" }, create: { ...answers.status, stage: "open" }, identity: null, credentials: [], create_identity: () => ((made += 1), answers.identity) };
+    const page = await open(context, speaking("en", absent));
+    await page.locator(button).click();
+    for (const input of await page.locator("input.pin").all()) await input.fill("483726");
+    await page.locator(".button.first").click();
+    await page.locator(`[data-screen=${screen}]`).waitFor();
+    await page.locator("nav button").first().click();
+    await page.locator("#no-identity").waitFor();
+    assert.equal(made, 0, `${screen} made an identity`);
+    await context.close();
+  }
+});
+
+test("a window that comes back from a department hands the address to the wallet's window, or shows it", async () => {
+  const context = await browser.newContext();
+  const asked = [];
+  const offer = { ...answers.review_offer, needs_sign_in: true, needs_pin: false, pin: null };
+  const page = await open(context, speaking("en", { review_offer: offer, authorized: (input) => (asked.push(input), answers.authorized) }));
+  await page.locator("nav button").nth(1).click();
+  await page.locator("#link").fill("openid-credential-offer://?x");
+  await page.locator("form .button.first").click();
+  await page.locator("#sign-in").click();
+  await page.locator("#open-browser").waitFor();
+  const address = "/?code=c1&state=s1&iss=https%3A%2F%2Flogin.police.riverside.example";
+  const came = await open(context, {}, address);
+  await came.locator("#taken").waitFor();
+  assert.equal(new URL(came.url()).search, "", "the code is not left in the window's address");
+  await page.locator(".tally").first().waitFor();
+  assert.deepEqual(asked, [{ address: `http://127.0.0.1:9${address}` }]);
+  // No wallet waits any more.
+  const late = await open(context, {}, address);
+  assert.ok((await late.locator("#address").textContent()).includes("code=c1"));
+  await context.close();
+});
+
+test("history and backup are saved as files, as the wallet gave them", async () => {
+  const context = await browser.newContext({ acceptDownloads: true });
+  const page = await open(context, speaking("en", {}));
+  await page.locator("nav button").nth(2).click();
+  const [saved] = await Promise.all([page.waitForEvent("download"), page.locator("#export").click()]);
+  assert.match(saved.suggestedFilename(), /^yufu-history-\d{4}-\d{2}-\d{2}\.json$/);
+  assert.deepEqual(JSON.parse(await readFile(await saved.path(), "utf8")), answers.export_history);
   await context.close();
 });

@@ -7,20 +7,24 @@ const city = process.env;
 // The ledger's finality, key derivation and a busy machine.
 export const PATIENCE = { timeout: 60_000 };
 
-/** Tells it; `people` are there when the tests run, and `secret` opens the wallet. */
-export function story(people, secret) {
-  const openLink = async (text) => {
-    const { wallet } = people;
-    await wallet.locator("nav button").nth(1).click();
-    await wallet.locator("#link").fill(text);
-    await wallet.locator("form .button.first").click();
-  };
-  /** Waits for what a screen shows next; a failure in words ends it at once. */
-  const shows = async (selector) => {
-    const failed = people.wallet.locator("[data-slug]");
-    await people.wallet.locator(selector).first().or(failed).first().waitFor(PATIENCE);
-    assert.equal(await failed.count(), 0, (await failed.allTextContents()).join());
-  };
+/** Reads a link into the wallet. */
+export const openLink = async (wallet, text) => {
+  await wallet.locator("nav button").nth(1).click();
+  await wallet.locator("#link").fill(text);
+  await wallet.locator("form .button.first").click();
+};
+/** Waits for what a screen shows next; a failure in words ends it at once. */
+export const shows = async (wallet, selector) => {
+  const failed = wallet.locator("[data-slug]");
+  await wallet.locator(selector).first().or(failed).first().waitFor(PATIENCE);
+  assert.equal(await failed.count(), 0, (await failed.allTextContents()).join());
+};
+
+/**
+ * Tells it; `people` are there when the tests run, and `secret` opens the wallet. What came out of it goes into `known`: the identity, the
+ * sentence that was agreed to, and the receipt. `more` tells what belongs in between: at the first run, and after the visit.
+ */
+export function story(people, secret, known = {}, more = {}) {
 
   test("the citizen makes a wallet and an identity, in English, with a PIN", async () => {
     const { wallet } = people;
@@ -37,7 +41,8 @@ export function story(people, secret) {
     await wallet.locator(".notice", { hasText: "not on the ledger yet" }).waitFor({ state: "detached", ...PATIENCE });
     await wallet.locator(".working").waitFor({ state: "detached", ...PATIENCE });
     await wallet.locator("nav button").nth(3).click();
-    assert.match(await wallet.locator("#did").textContent(PATIENCE), /^did:yufu:riverside:/);
+    known.did = await wallet.locator("#did").textContent(PATIENCE);
+    assert.match(known.did, /^did:yufu:riverside:/);
   });
 
   test("the wallet locks, counts a wrong PIN and opens with the right one", async () => {
@@ -50,6 +55,8 @@ export function story(people, secret) {
     await wallet.locator(".button.first").click();
     await wallet.locator("#apply").waitFor(PATIENCE);
   });
+
+  more.atFirstRun?.();
 
   test("the citizen asks public security, sees what will happen, and confirms", async () => {
     const { wallet } = people;
@@ -91,17 +98,17 @@ export function story(people, secret) {
     await wallet.locator(".help", { hasText: "Nobody so far" }).waitFor(PATIENCE);
   });
 
-  let account;
   test("the citizen opens the site's QR code, reads who asks, picks the code, and is logged in", async () => {
     const { wallet, visitor } = people;
     await visitor.goto(`${city.YUFU_SITE}/login`);
     const link = await visitor.locator("#qr").getAttribute("data-link");
     const code = (await visitor.locator("#match-code").textContent()).trim();
-    // As a screenshot of the login page that is pasted into the wallet.
+    // As a screenshot of the login page, on an ordinary screen, that is pasted into the wallet.
     const picture = await visitor.locator("#qr").screenshot();
     await wallet.locator("nav button").nth(1).click();
     await wallet.locator(".drop input[type=file]").setInputFiles({ name: "login.png", mimeType: "image/png", buffer: picture });
-    await shows("#agreed");
+    await shows(wallet, "#agreed");
+    known.sentence = await wallet.locator("#agreed").textContent();
     const text = await wallet.locator("main").textContent();
     for (const expected of ["Riverside City Tax Services", "Registered on the ledger", city.YUFU_SITE, "Riverside City Civil Affairs Bureau", "at most 30 days", "若兰", "Required"]) {
       assert.ok(text.includes(expected), `${expected} is on the consent screen of ${link}`);
@@ -110,10 +117,10 @@ export function story(people, secret) {
     await wallet.locator("#agree").click();
     assert.equal(await wallet.locator("[data-code]").count(), 3);
     await wallet.locator(`[data-code='${code}']`).click();
-    await shows("[data-outcome] [data-verdict=verified]");
+    await shows(wallet, "[data-outcome] [data-verdict=verified]");
     await visitor.waitForURL(`${city.YUFU_SITE}/account`, PATIENCE);
-    account = (await visitor.locator("#receipt-id").textContent()).trim();
-    assert.ok((await wallet.locator("[data-outcome]").textContent()).includes(account), "both sides hold the same receipt");
+    known.account = (await visitor.locator("#receipt-id").textContent()).trim();
+    assert.ok((await wallet.locator("[data-outcome]").textContent()).includes(known.account), "both sides hold the same receipt");
   });
 
   test("the wallet knows what happened, who saw the card, and proves the receipt again", async () => {
@@ -128,15 +135,17 @@ export function story(people, secret) {
     assert.ok(!history.includes("若兰") && !history.includes("990101199003074321"), "names, never values");
     await wallet.locator(".tabs button").nth(1).click();
     await wallet.locator("#verify").click(PATIENCE);
-    await wallet.locator("[data-verdict=verified]", { hasText: account }).waitFor(PATIENCE);
+    await wallet.locator("[data-verdict=verified]", { hasText: known.account }).waitFor(PATIENCE);
   });
+
+  more.afterTheVisit?.();
 
   test("a second login where none of the codes fits is declined, and the site hears it", async () => {
     const { wallet, visitor } = people;
     await visitor.context().clearCookies();
     await visitor.goto(`${city.YUFU_SITE}/login`);
-    await openLink(await visitor.locator("#qr").getAttribute("data-link"));
-    await shows("#agreed");
+    await openLink(wallet, await visitor.locator("#qr").getAttribute("data-link"));
+    await shows(wallet, "#agreed");
     await wallet.locator("main", { hasText: "Last time" }).waitFor();
     await wallet.locator("#agree").click();
     await wallet.locator("#none").click();

@@ -1,16 +1,40 @@
-//! The disk under a validator's body store: survives a crash, but for what was not synced.
+//! The disk under a validator's body store: its files survive a crash, but for what was not synced.
 //!
 //! The engine's own files lose what was not synced by the rules of the deterministic runtime; this does the same for redb.
 
+use chain_node::store::{Store, StoreError};
 use redb::StorageBackend;
 use std::{
     io,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-/// A disk that one store has open.
+/// The three files of one store.
+#[derive(Debug, Default)]
+pub struct Files {
+    tables: Disk,
+    journal: [Disk; 2],
+}
+
+impl Files {
+    /// The store that they have.
+    ///
+    /// # Errors
+    /// When it is corrupt.
+    pub fn open(&self) -> Result<Store, StoreError> {
+        let [first, second] = self.journal.clone();
+        Store::on(self.tables.clone(), [Box::new(first), Box::new(second)])
+    }
+
+    /// What is left of them when the machine loses power now. Whoever still has the old ones open writes into the void.
+    pub fn crash(&self) -> Self {
+        Self { tables: self.tables.crash(), journal: self.journal.each_ref().map(Disk::crash) }
+    }
+}
+
+/// One of them.
 #[derive(Debug, Clone, Default)]
-pub struct Disk(Arc<Mutex<Contents>>);
+struct Disk(Arc<Mutex<Contents>>);
 
 #[derive(Debug, Default)]
 struct Contents {
@@ -48,8 +72,7 @@ impl Disk {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What is left of it when the machine loses power now. Whoever still has the old disk open writes into the void.
-    pub fn crash(&self) -> Self {
+    fn crash(&self) -> Self {
         let mut contents = self.contents();
         contents.crashed = true;
         let synced = contents.synced.clone();

@@ -1,8 +1,7 @@
 //! The simulated city: one network, the validators on it, and what is done to them.
 
 use crate::{
-    cast,
-    disk::Disk,
+    cast, disk,
     doors::{Door, Doors, Peers, Porter},
     drawer::Drawer,
     flood::{Flood, Sort},
@@ -26,7 +25,6 @@ use chain_node::{
     genesis::Checked,
     guard::{Data, VoteGuard},
     node::{self, Node, Parts, Protection},
-    store::Store,
 };
 use commonware_cryptography::Signer as _;
 use commonware_p2p::{
@@ -58,7 +56,7 @@ const GUARD_TOO: i64 = 1;
 
 struct Slot {
     device: Arc<Device>,
-    disk: Disk,
+    disk: disk::Files,
     /// The records of its votes.
     drawer: Drawer,
     /// What a process that starts finds on its disk.
@@ -287,7 +285,7 @@ impl World {
         let parts = Parts {
             genesis: self.genesis.clone(),
             key: cast::validator_key(place),
-            store: Arc::new(Store::on(slot.disk.clone()).expect("a disk of the simulation opens")),
+            store: Arc::new(slot.disk.open().expect("a disk of the simulation opens")),
             consensus: config::Consensus::default(),
             mempool: config::Mempool::default(),
             files: engine::Files::new(&format!("validator-{place}-{}", slot.wiped)),
@@ -363,7 +361,7 @@ impl World {
     /// Replaces its disk by an empty one. The vote guard is on another disk, which may be lost as well.
     pub fn wipe(&mut self, place: usize, guard_too: bool) {
         if let Some(slot) = self.slots.get_mut(place) {
-            slot.disk = Disk::default();
+            slot.disk = disk::Files::default();
             slot.drawer.wipe(guard_too);
             slot.found = Data::Empty;
             slot.wiped += 1;
@@ -477,7 +475,16 @@ fn slot(place: usize, scenario: &Scenario, genesis: &Checked, plot: &Arc<Plot>) 
         Arc::new(Manners::new(kinds, pen, scenario.quorum(), plot.clone()))
     });
     let born = place < scenario.validators;
-    Slot { device: Arc::default(), disk: Disk::default(), drawer, found: Data::Empty, wiped: 0, born, running: None, manners }
+    Slot {
+        device: Arc::default(),
+        disk: disk::Files::default(),
+        drawer,
+        found: Data::Empty,
+        wiped: 0,
+        born,
+        running: None,
+        manners,
+    }
 }
 
 async fn links(

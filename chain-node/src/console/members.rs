@@ -72,7 +72,8 @@ pub(super) async fn members(State(console): State<Console>, reader: Reader, RawQ
     let seen = overview::members(node, node.clock.current());
     let membership = node.peers.membership();
     let known = membership.current.validators.iter().chain(&membership.current.observers);
-    let members = seen.into_iter().zip(known).map(|(seen, member)| {
+    let authorities: BTreeMap<&str, _> = known.map(|member| (member.record.name.as_str(), &member.record.authority)).collect();
+    let members = seen.into_iter().map(|seen| {
         let turns = turns.get(&seen.name).copied().unwrap_or_default();
         let (state, class) = match (seen.seen, seen.observer) {
             (Seen::Away, _) => (l.t("离线", "away"), "bad"),
@@ -81,7 +82,7 @@ pub(super) async fn members(State(console): State<Console>, reader: Reader, RawQ
             (Seen::Here | Seen::Unknown, false) => (l.t("在线", "here"), "good"),
         };
         MemberLine {
-            authority: names.of(&member.record.authority),
+            authority: authorities.get(seen.name.as_str()).map(|authority| names.of(authority)).unwrap_or_default(),
             cluster: seen.cluster,
             name: seen.name,
             state,

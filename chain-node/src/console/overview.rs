@@ -5,7 +5,7 @@ use super::{
     map::{self, Member, Seen},
     pages::{BlockLine, Figures, Frame, Halt, KindBar, LivePart, Named, Overview, OverviewPage},
     show,
-    words::{Moment, Tongue, size},
+    words::{Moment, Tongue, counted, size},
 };
 use crate::{
     engine::members,
@@ -69,7 +69,7 @@ pub(super) fn line(block: wire::chain::BlockSummary) -> BlockLine {
     }
 }
 
-/// The members of the epoch as this node sees them.
+/// The members of the epoch as this node sees them, validators first, as a person would count them.
 pub(super) fn members(node: &Node, now: SystemTime) -> Vec<Member> {
     let leader = node.validator_name(&node.head.tip().borrow().context.leader);
     let membership = node.peers.membership();
@@ -86,7 +86,10 @@ pub(super) fn members(node: &Node, now: SystemTime) -> Vec<Member> {
         observer,
     };
     let validators = membership.current.validators.iter().map(|member| seen(member, false));
-    validators.chain(membership.current.observers.iter().map(|member| seen(member, true))).collect()
+    let mut members: Vec<Member> =
+        validators.chain(membership.current.observers.iter().map(|member| seen(member, true))).collect();
+    members.sort_by(|a, b| (a.observer, counted(&a.name)).cmp(&(b.observer, counted(&b.name))));
+    members
 }
 
 fn halt(stall: &Stall, members: &[Member], l: Tongue) -> Halt {
@@ -166,7 +169,7 @@ fn figures(node: &Node, summary: &Summary, now: SystemTime, l: Tongue) -> Figure
     let finality = node.observations.finality();
     Figures {
         height,
-        since: format!("{} {age}", l.t("距最新区块", "latest block was")) + l.t("", " ago"),
+        since: format!("{} {age}", l.t("距最新区块", "latest one")) + l.t("", " ago"),
         finality_p50: finality.map_or(none.clone(), |finality| l.duration(finality.p50_ms)),
         finality_p99: finality.map_or(l.t("尚无交易", "no transaction yet").to_owned(), |finality| p99(finality.p99_ms)),
         interval_p50: summary.intervals.map_or(none, |interval| l.duration(interval.p50_ms)),

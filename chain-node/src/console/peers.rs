@@ -5,7 +5,7 @@ use super::{
     members::Names,
     pages::{PeerLine, PeersPage},
     show,
-    words::{Moment, Tongue},
+    words::{Moment, Tongue, counted},
 };
 use crate::{
     engine::members::{Member, Membership, Role},
@@ -27,7 +27,8 @@ pub(super) async fn peers(State(console): State<Console>, reader: Reader, RawQue
     let membership = node.peers.membership();
     let admitted = membership.admitted();
     let now = node.clock.current();
-    let members: Vec<&Member> = admitted.primary.iter().chain(&admitted.secondary).collect();
+    let mut members: Vec<&Member> = admitted.primary.iter().chain(&admitted.secondary).collect();
+    members.sort_by_key(|member| counted(&member.record.name));
     let line = |member: &&Member| line(node, &membership, member, &names, now, frame.l);
     let template = PeersPage {
         peers: members.iter().map(line).collect(),

@@ -188,6 +188,12 @@ impl Moment {
     }
 }
 
+/// What names are sorted by, so that `validator-9` comes before `validator-10`.
+pub fn counted(name: &str) -> (&str, u64) {
+    let word = name.trim_end_matches(|character: char| character.is_ascii_digit());
+    (word, name.get(word.len()..).and_then(|number| number.parse().ok()).unwrap_or_default())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -202,6 +208,13 @@ mod tests {
                 assert_ne!(l.access(refused.as_str()), refused.as_str());
             }
         }
+    }
+
+    #[test]
+    fn names_are_sorted_as_a_person_counts() {
+        let mut names = ["validator-10", "validator-2", "observer-1", "tax", "validator-1"];
+        names.sort_by_key(|name| counted(name));
+        assert_eq!(names, ["observer-1", "tax", "validator-1", "validator-2", "validator-10"]);
     }
 
     #[test]

@@ -7,7 +7,7 @@
 use super::{
     block::Block,
     epochs::{self, Boundary, Epochs},
-    types::{Cell as CellBytes, Consensus, Databases, Digest, Environment, Scheme},
+    types::{Cell as CellBytes, Consensus, Databases, Digest, Environment, Marshal, Scheme},
 };
 use crate::{
     bodies::Bodies,
@@ -20,7 +20,7 @@ use crate::{
 };
 use chain_state::Unloaded;
 use commonware_codec::Encode as _;
-use commonware_consensus::{Heightable as _, marshal::ancestry::Ancestry};
+use commonware_consensus::{Heightable as _, marshal::ancestry::Ancestry, types::Height};
 use commonware_cryptography::{Digested, Digestible as _};
 use commonware_glue::stateful::{
     self, Finality, Input, Proposed,
@@ -149,6 +149,19 @@ impl Application {
         let body = Cell::from_bytes(&cell).expect("the state holds encoded cells only").body;
         let body = self.body(clock, &body).await.to_vec();
         Boundary { header: block.header().clone(), cell, body, proof }
+    }
+
+    /// A state that came from the others may be that of an epoch's last block, which nobody executes here: what introduces the next epoch
+    /// is then read from the state itself.
+    pub(super) async fn introduce<E: Environment>(&self, clock: &E, marshal: &Marshal, state: &Databases<E>) {
+        let newest = *self.0.epochs.newest().borrow();
+        let Some(last) = self.0.epochs.last_height_of(newest) else { return };
+        let Some(block) = marshal.get_block(Height::new(last)).await else { return };
+        let readers = state.readers();
+        let root = readers.read().await.root().0;
+        if root == block.inner().header().state_root {
+            self.0.epochs.ended(&self.boundary::<E>(clock, block.inner(), &readers).await);
+        }
     }
 
     fn remember(&self, block: &Block, executed: Executed) {
@@ -329,11 +342,8 @@ impl<E: Environment> stateful::Application<E> for Application {
     async fn finalized(&mut self, context: (E, Consensus), block: &Block, executed: Arc<Executed>, readers: Readers<E>) {
         let (context, _) = context;
         let height = block.header().height;
-        let mut bodies: Vec<(Hash, Arc<[u8]>)> = executed.bodies.iter().map(|(hash, body)| (*hash, body.clone())).collect();
-        // Neighbours in the file are written one after the other.
-        bodies.sort_unstable_by_key(|(hash, _)| *hash);
         let additions = Additions {
-            bodies,
+            bodies: executed.bodies.iter().map(|(hash, body)| (*hash, body.clone())).collect(),
             cells: executed
                 .superseded
                 .iter()

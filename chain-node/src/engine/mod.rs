@@ -139,7 +139,8 @@ where
     let prefix = files.prefix.clone();
     let me = epochs.me();
     let cache = storage::cache();
-    let genesis = node.application.genesis_block().clone();
+    let application = node.application.clone();
+    let genesis = application.genesis_block().clone();
 
     let resolver = backfill::init(
         context.child("backfill"),
@@ -196,7 +197,7 @@ where
     let links = consensus::Links { votes: channels.votes, certificates: channels.certificates, requests: channels.resolver };
     let (peers, genesis) = (node.peers, genesis.digest());
     let parts = orchestrator::Parts { epochs, marshal: marshal.clone(), consensus, directory, peers, blocks, genesis };
-    let consensus = begin(&context, parts, links, stateful.clone());
+    let consensus = begin(&context, parts, links, (stateful.clone(), application));
     Engine { consensus, marshal, state: stateful, kept }
 }
 
@@ -205,7 +206,7 @@ fn begin<E, S, R, B, D>(
     context: &E,
     parts: orchestrator::Parts<E, B, D>,
     links: consensus::Links<(S, R), (S, R), (S, R)>,
-    state: Stateful<E>,
+    (state, application): (Stateful<E>, Application),
 ) -> Handle<()>
 where
     E: Environment,
@@ -215,10 +216,12 @@ where
     D: Directory,
 {
     if parts.epochs.governed() {
+        let marshal = parts.marshal.clone();
         let orchestrator = Orchestrator::new(context.child("epochs"), parts, links);
-        return context.child("orchestrator").spawn(|_| async move {
+        return context.child("orchestrator").spawn(|context| async move {
             // A state that comes from the others decides the first epoch here: it must be there before consensus is.
-            state.subscribe_databases().await;
+            let state = state.subscribe_databases().await;
+            application.introduce(&context, &marshal, &state).await;
             orchestrator.run().await;
         });
     }

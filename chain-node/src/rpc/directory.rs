@@ -100,7 +100,7 @@ pub(crate) async fn authorities(node: &Node, after: Option<AuthorityId>, limit: 
         }
     }
     let next = authorities.last().map(|entry| entry.id).filter(|_| more);
-    Directory { height: height(node), complete: complete(node), authorities, next }
+    Directory { height: height(node), complete: node.is_complete(), authorities, next }
 }
 
 async fn entry(node: &Node, id: AuthorityId, set: &ValidatorSet) -> Option<DirectoryEntry> {
@@ -163,15 +163,11 @@ pub(crate) async fn parties_of(node: &Node, authority: &AuthorityId, after: Opti
         });
     }
     let next = parties.last().map(|party| party.id).filter(|_| more);
-    Some(Parties { height: height(node), complete: complete(node), parties, next })
+    Some(Parties { height: height(node), complete: node.is_complete(), parties, next })
 }
 
 fn height(node: &Node) -> u64 {
     node.head.tip().borrow().height
-}
-
-fn complete(node: &Node) -> bool {
-    !node.store.incomplete().expect("the body store can be read")
 }
 
 /// The record of a subject in this node's finalized state.

@@ -84,5 +84,6 @@ pub(super) async fn status(State(rpc): State<Rpc>) -> Json<Status> {
         progressing: node.progress.check(now).is_ok(),
         oldest_height: node.reads.oldest(),
         archive: node.is_archive(),
+        complete: node.is_complete(),
     })
 }

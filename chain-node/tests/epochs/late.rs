@@ -2,6 +2,7 @@
 
 use crate::world::{EPOCH, run, word};
 use chain_node::engine::members::Role;
+use std::time::Duration;
 
 /// A node that is killed around the end of an epoch, before or after its last block is acknowledged, begins in the right epoch again and votes on.
 #[test]
@@ -57,6 +58,26 @@ fn a_validator_that_was_away_walks_through_the_epochs() {
         let height = world.height(&word(0));
         world.reach(&word(3), height + 2 * EPOCH).await;
         world.check(height, 10_000).await;
+    });
+}
+
+/// REL-C6: whichever block of an epoch the state is of that a wiped validator begins with, it goes on; after an epoch's last block, too, which
+/// it never executes and which says who serves next.
+#[test]
+fn a_state_of_any_block_of_an_epoch_is_one_to_begin_with() {
+    run(4, 24, |mut world| async move {
+        let mut began_at = Vec::new();
+        // Which block it will be is not for the test to choose.
+        while !began_at.contains(&(EPOCH - 1)) && began_at.len() < 150 {
+            let tip = world.height(&word(0));
+            world.wipe(&word(3)).await;
+            world.start_asking(&word(3), Some(Duration::from_secs(20))).await;
+            began_at.push(world.node(&word(3)).reads.oldest() % EPOCH);
+            world.reach(&word(3), tip + EPOCH).await;
+            world.reach(&word(0), tip + EPOCH + 1).await;
+        }
+        println!("began with the state of these blocks of an epoch: {began_at:?}");
+        assert!(began_at.contains(&(EPOCH - 1)), "an epoch's last block was one of them: {began_at:?}");
     });
 }
 

@@ -305,6 +305,12 @@ impl City {
         self.nodes[place].process.take().unwrap().kill().await.unwrap();
     }
 
+    /// Sends a signal.
+    pub(crate) async fn signal(&self, place: usize, signal: &str) {
+        let id = self.nodes[place].process.as_ref().unwrap().id().unwrap().to_string();
+        assert!(Command::new("kill").args([&format!("-{signal}"), &id]).status().await.unwrap().success());
+    }
+
     /// Waits until the process ends by itself; gives the exit code.
     pub(crate) async fn ended(&mut self, place: usize) -> Option<i32> {
         let mut process = self.nodes[place].process.take().unwrap();
@@ -313,9 +319,8 @@ impl City {
 
     /// SIGTERM; gives the exit code.
     pub(crate) async fn terminate(&mut self, place: usize) -> Option<i32> {
+        self.signal(place, "TERM").await;
         let mut process = self.nodes[place].process.take().unwrap();
-        let id = process.id().unwrap().to_string();
-        assert!(Command::new("kill").args(["-TERM", &id]).status().await.unwrap().success());
         timeout(Duration::from_secs(20), process.wait()).await.expect("stops in time").unwrap().code()
     }
 

@@ -10,6 +10,7 @@ mod damage;
 mod directory;
 mod disk;
 mod finality;
+mod forked;
 mod governance;
 mod interfaces;
 mod liars;

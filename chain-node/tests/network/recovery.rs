@@ -114,7 +114,9 @@ async fn a_lost_store_of_bodies_is_filled_again_by_the_others() {
     let (transaction, inception) = city.new_identity("kept by the others").await;
     let receipt = city.finalize(3, &transaction).await;
     city.terminate(3).await;
-    fs::remove_file(city.folder(3).join("data/bodies.redb")).unwrap();
+    for file in ["bodies.redb", "bodies.journal-1", "bodies.journal-2"] {
+        fs::remove_file(city.folder(3).join("data").join(file)).unwrap();
+    }
     city.spawn(3).await;
     assert_eq!(city.receipt(3, &transaction, 5_000).await.as_ref(), Ok(&receipt));
     assert!(city.proven(3, &Subject::Identity(inception.id())).await.body.is_some());

@@ -36,9 +36,15 @@ async fn the_data_of_the_version_before_guards_goes_on() {
     let (transaction, _) = city.new_identity("after the upgrade").await;
     assert_eq!(city.finalize(0, &transaction).await.outcome, Outcome::Applied);
     assert!(city.folder(0).join("key.guard").exists(), "it is guarded from now on");
-    let format = fs::read_to_string(city.folder(0).join("data/format.json")).unwrap();
-    assert!(format.contains("\"format\":1") && !format.contains("items_per_file"), "{format}");
+    let file = city.folder(0).join("data/format.json");
+    let format = fs::read_to_string(&file).unwrap();
+    assert!(format.contains("\"format\":3") && !format.contains("items_per_file"), "{format}");
     assert_eq!(city.terminate(0).await, Some(0));
+    // The format of versions that had no journal: they must not open the folder again.
+    fs::write(&file, format.replace("\"format\":3", "\"format\":1")).unwrap();
+    city.spawn(0).await;
+    assert_eq!(city.terminate(0).await, Some(0));
+    assert_eq!(fs::read_to_string(&file).unwrap(), format);
     let config = city.folder(0).join("config.toml");
     let seen = city.done(&["verify", "--config", config.to_str().unwrap()]).await;
     assert!(seen["last"].as_u64().unwrap() > 6 && seen["first"] == 0, "{seen}");

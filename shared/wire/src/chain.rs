@@ -166,6 +166,9 @@ pub struct Status {
     /// Whether this node has every block and every version of a record, and keeps them.
     #[serde(default)]
     pub archive: bool,
+    /// Whether every record of the state is on this node's disk; after a state sync those that are not asked for come last.
+    #[serde(default)]
+    pub complete: bool,
 }
 
 /// A validator as one node sees it.

@@ -76,7 +76,7 @@ fn write_toml(folder: &Path, config: &Value) -> Result<()> {
 
 fn validator_config(plan: &Plan, validator: &ValidatorPlan) -> Value {
     let peer = |v: &ValidatorPlan| json!({"name": v.name, "address": format!("127.0.0.1:{}", v.peer_port)});
-    json!({
+    let mut config = json!({
         "genesis": plan.genesis_path(),
         "key_file": "consensus.key",
         "consensus": consensus(plan.validators.len()),
@@ -93,7 +93,11 @@ fn validator_config(plan: &Plan, validator: &ValidatorPlan) -> Value {
             // Everybody in the pilot has one address.
             "requests_per_second": 5_000,
         },
-    })
+    });
+    if let (Some(sections), true) = (config.as_object_mut(), validator.console_port > 0) {
+        sections.insert("console".to_owned(), json!({"listen": format!("127.0.0.1:{}", validator.console_port)}));
+    }
+    config
 }
 
 /// Pace and threads: many validators share one machine here, and a dead leader should not cost long.

@@ -12,6 +12,7 @@ use axum::routing::get;
 use serde::Deserialize;
 
 use crate::browser_wallet::Door;
+use crate::operator;
 use crate::plan::{CLERK, Plan, loopback};
 
 /// How long a service may take to say how it is.
@@ -89,7 +90,8 @@ async fn rows(page: &Page) -> Vec<Row> {
     }
     for validator in &plan.validators {
         let names = (format!("账本节点 {}", validator.name), format!("Ledger node {}", validator.name));
-        services.push((names.0, names.1, format!("{}/v1/status", loopback(validator.ports.main)), validator.ports.admin));
+        let status = format!("{}/v1/status", loopback(validator.ports.main));
+        services.push((names.0, names.1, plan.console_url(validator).unwrap_or(status), validator.ports.admin));
     }
     let checks = services.into_iter().map(async |(zh, en, url, admin)| {
         let answer = page.http.get(format!("{}/readyz", loopback(admin))).send().await;
@@ -133,6 +135,7 @@ fn render(page: &Page, rows: &[Row], english: bool) -> String {
         ),
     ];
     let steps: String = steps.iter().map(|step| format!("<li>{step}</li>")).collect();
+    let consoles = consoles(plan, english);
     let other =
         if english { "<a href=\"/?lang=zh\" lang=\"zh\">中文</a>" } else { "<a href=\"/?lang=en\" lang=\"en\">English</a>" };
     let (language, title) = if english { ("en", "Yufu pilot city") } else { ("zh-CN", "鱼符试点城市") };
@@ -141,7 +144,7 @@ fn render(page: &Page, rows: &[Row], english: bool) -> String {
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><meta http-equiv=\"refresh\" content=\"10\">\
          <link rel=\"stylesheet\" href=\"/front.css\"></head><body><header><h1>{title}</h1>{other}</header><main>\
          <p class=\"lead\">{lead}</p>{wallet}<h2>{health}</h2><ul class=\"services\">{services}</ul>\
-         <h2>{accounts}</h2><p>{clerk}: <code>{CLERK}</code> / <code>{password}</code></p>\
+         <h2>{accounts}</h2><p>{clerk}: <code>{CLERK}</code> / <code>{password}</code></p>{consoles}\
          <h2>{guide}</h2><ol>{steps}</ol><h2>{roots}</h2><p><code>{genesis}</code><br><code>{root}</code></p></main></body></html>",
         lead = say(
             "两半相合，方证其人。这里的一切都在您自己的电脑上运行。",
@@ -168,4 +171,29 @@ fn wallet(page: &Page, english: bool) -> String {
             format!("<p>{}<br><code>{why}</code></p>", say("浏览器钱包没有启动：", "The wallet in a browser did not start:"))
         }
     }
+}
+
+/// How an operator and the supervisor log in at the nodes' consoles; nothing in a city whose consoles have no login.
+fn consoles(plan: &Plan, english: bool) -> String {
+    let say = |zh: &'static str, en: &'static str| if english { en } else { zh };
+    let Some((first, console)) = plan.validators.first().and_then(|first| Some((first, plan.console_url(first)?))) else {
+        return String::new();
+    };
+    let row = |who: &str, authority: &str| {
+        let words = operator::login_command(plan, first, authority).unwrap_or_default();
+        format!("<li>{who}<br><code>{} …</code></li>", words.join(" "))
+    };
+    let title = say("账本节点控制台", "Consoles of the ledger's nodes");
+    let how = say(
+        "没有密码：打开节点的控制台，复制登录页上的挑战，在这台电脑上用机构的账本密钥签名，再把得到的代码粘贴回登录页。每个节点由运行它的机构登录；监督办公室可以登录每一个节点。",
+        "There is no password. Open a node's console, copy the challenge from its login page, sign it on this machine with an authority's \
+         ledger key, and paste the code that is printed. A node lets in the authority that runs it; the supervisor's office may look at \
+         every node.",
+    );
+    let operator = row(say("运行者", "Its operator"), first.authority.as_str());
+    let supervisor = row(say("监督者", "The supervisor"), "supervisor");
+    format!(
+        "<h2>{title}</h2><p>{how}</p><p><a href=\"{console}\">{}</a> <code>{console}</code></p><ul class=\"commands\">{operator}{supervisor}</ul>",
+        first.name
+    )
 }

@@ -24,6 +24,8 @@ use crate::{build, configs};
 
 /// How long a validator may take until it comes to the point at which it ends: the end of an epoch, or the mark of its vote guard.
 const POINT_LIMIT: Duration = Duration::from_secs(180);
+/// How long a validator that took its state from the others may take until it has every record of it.
+const RECORDS_LIMIT: Duration = Duration::from_secs(60);
 /// Blocks of an epoch.
 const EPOCH_BLOCKS: u64 = 24;
 /// How a process ends that ends itself (SIGABRT).
@@ -94,14 +96,19 @@ pub(crate) async fn run(soak: &Soak, say: &(dyn Fn(&str) + Sync)) -> Result<()> 
     });
     let seed = soak.seed()?;
     say(&format!("seed {seed}; {} validators; {} rounds at each point; {CLIENTS} clients write", soak.validators, soak.rounds));
-    let mut stage = Stage::open(soak.validators, seed).await?;
+    let mut stage = Stage::open(soak.validators, seed, soak.rejoin_limit()).await?;
     for number in 1..=soak.rounds {
         for places in &rounds {
-            let line = stage.round(places).await.with_context(|| format!("round {number} of seed {seed}"))?;
-            say(&format!("round {number:>3}: {line}"));
+            match stage.round(places).await {
+                Ok(line) => say(&format!("round {number:>3}: {line}")),
+                Err(error) => return Err(error.context(format!("round {number} of seed {seed}; {}", stage.world.keep()))),
+            }
         }
     }
-    stage.close(say).await
+    match stage.close(say).await {
+        Ok(()) => Ok(()),
+        Err(error) => Err(error.context(format!("after the last round of seed {seed}; {}", stage.world.keep()))),
+    }
 }
 
 /// Once at each point of voting, committing and passing an epoch, with what must hold checked after each part. A state sync is left to
@@ -112,7 +119,7 @@ pub(crate) async fn run(soak: &Soak, say: &(dyn Fn(&str) + Sync)) -> Result<()> 
 pub async fn once_each(say: &(dyn Fn(&str) + Sync)) -> Result<()> {
     let seed = u64::from_le_bytes(crate::plan::entropy()?);
     say(&format!("seed {seed}"));
-    let mut stage = Stage::open(4, seed).await?;
+    let mut stage = Stage::open(4, seed, REJOIN_LIMIT).await?;
     for places in in_rounds(PLACES.iter().filter(|place| place.scene != Scene::Wiped), |place| place.part) {
         let line = stage.round(&places).await.with_context(|| format!("seed {seed}"))?;
         say(&line);
@@ -151,7 +158,7 @@ struct Cast {
 }
 
 impl Stage {
-    async fn open(validators: usize, seed: u64) -> Result<Self> {
+    async fn open(validators: usize, seed: u64, rejoin_limit: Duration) -> Result<Self> {
         build::with_kill_points()?;
         let directory = tempfile::tempdir()?;
         let size = Size { validators, epoch_blocks: Some(EPOCH_BLOCKS), ..Size::default() };
@@ -163,7 +170,7 @@ impl Stage {
         }
         let books = plan.validators.iter().map(|v| book(&plan, &v.name)).collect::<Result<_>>()?;
         let world = World::ledger_with(directory, plan, environments).await?;
-        let ground = Ground::of(&world, seed)?;
+        let ground = Ground::of(&world, seed, rejoin_limit)?;
         let stage = Self { world, ground, votes: Votes::of(books), kills: BTreeMap::new() };
         stage.the_node_knows_these_points()?;
         Ok(stage)
@@ -250,19 +257,22 @@ impl Stage {
         self.world.start_all(&killed).await?;
         let tip = self.ground.observer.heights(names).await.into_values().max().context("no validator answers")? + 1;
         for name in &killed {
-            self.ground.observer.reaches(name, tip, REJOIN_LIMIT).await?;
+            self.ground.observer.reaches(name, tip, self.ground.rejoin_limit).await?;
         }
         Ok(started.elapsed())
     }
 
-    /// Asks for everything once more, stops all, and has each check its own folder.
-    async fn close(mut self, say: &(dyn Fn(&str) + Sync)) -> Result<()> {
+    /// Asks for everything once more, stops all as soon as they have every record, and has each check its own folder.
+    async fn close(&mut self, say: &(dyn Fn(&str) + Sync)) -> Result<()> {
         let names = self.world.validator_names();
         let asked = usize::try_from(self.ground.dice.below(names.len() as u64))?;
         let one = names.get(asked).context("a ledger has validators")?;
         let chain = world::chain_of(self.world.plan(), &[one])?;
         for id in &self.ground.acknowledged {
             ensure!(chain.anchor(id).await?.value.is_some(), "an acknowledged transaction is gone");
+        }
+        for name in &names {
+            self.ground.observer.has_every_record(name, RECORDS_LIMIT).await?;
         }
         self.world.terminate(&names).await?;
         self.votes.read_on()?;

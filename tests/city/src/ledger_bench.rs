@@ -28,6 +28,8 @@ const WINDOW: f64 = 3_000.0;
 const WARM_UP: Duration = Duration::from_secs(2);
 /// Bytes of a block that are not transactions.
 const HEADER_BYTES: f64 = 252.0;
+/// Keys of the state that one of the load's transactions writes: the identity and the transaction's receipt.
+const WRITES: f64 = 2.0;
 /// How long idleness is watched.
 const IDLE: Duration = Duration::from_secs(10);
 /// How long a node may take to come back.
@@ -180,12 +182,13 @@ async fn measure(bench: &Bench, validators: usize, cores: usize, verify: Duratio
     let mut engine = "–".to_owned();
     if !bench.without_engine {
         let interval = percentile(&half.intervals, 50);
-        let block = half.rate() / 1_000.0 * interval * bytes + HEADER_BYTES;
+        let transactions = half.rate() / 1_000.0 * interval;
+        let block = (transactions * bytes + HEADER_BYTES, transactions * WRITES);
         let alone = engine_alone(validators, bench.seconds, block, interval).await?;
         let (ours, theirs) = (percentile(&half.proposed_to_final, 50), percentile(&alone, 50));
         engine = format!("{:.2}", ours / theirs);
         say(&format!(
-            "  proposed to final, p50/p99: ours {ours:.0}/{:.0} ms, the engine alone with as many bytes {theirs:.0}/{:.0} ms: {engine} ×",
+            "  proposed to final, p50/p99: ours {ours:.0}/{:.0} ms, the engine alone with as many bytes and keys {theirs:.0}/{:.0} ms: {engine} ×",
             percentile(&half.proposed_to_final, 99),
             percentile(&alone, 99)
         ));
@@ -248,8 +251,8 @@ fn described(outcome: &Outcome) -> String {
     )
 }
 
-/// As many processes of the engine alone, with blocks of as many bytes at the same pace; the times of all of them.
-async fn engine_alone(validators: usize, seconds: u64, payload: f64, interval_ms: f64) -> Result<Vec<Duration>> {
+/// As many processes of the engine alone, with blocks of as many bytes and keys at the same pace; the times of all of them.
+async fn engine_alone(validators: usize, seconds: u64, (payload, writes): (f64, f64), interval_ms: f64) -> Result<Vec<Duration>> {
     let directory = tempfile::tempdir()?;
     let program = build::binary("examples/engine_alone")?;
     let first_port = 20_000 + u16::from_le_bytes(entropy()?) % 9_000;
@@ -263,6 +266,7 @@ async fn engine_alone(validators: usize, seconds: u64, payload: f64, interval_ms
             ("--directory", directory.path().join(place.to_string()).display().to_string()),
             ("--seconds", (seconds + 4).to_string()),
             ("--payload", format!("{payload:.0}")),
+            ("--writes", format!("{writes:.0}")),
             ("--interval-ms", format!("{interval_ms:.0}")),
             ("--worker-threads", threads.to_string()),
         ]

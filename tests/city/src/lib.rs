@@ -1,7 +1,7 @@
 //! The pilot city: every service of Yufu as a process on this machine.
 //!
 //! [`plan::Plan`] decides names, ports, keys and configuration files in one directory, once; [`world::World`] starts the processes that
-//! a plan names, kills and restarts them; [`citizen`] and [`clerk`] are the people of the stories, who use only what real people
+//! a plan names, kills and restarts them; [`citizen`], [`clerk`] and [`operator`] are the people of the stories, who use only what real people
 //! use: the wallet's command line, and the clerks' web pages. [`tour`] is the first login told step by step.
 //!
 //! Everything listens on 127.0.0.1. Keys and passwords that it makes are for this pilot and stay in its directory.
@@ -26,6 +26,7 @@ pub mod members;
 pub mod membership;
 pub mod npm;
 pub mod observe;
+pub mod operator;
 pub mod plan;
 pub mod processes;
 pub mod setup;

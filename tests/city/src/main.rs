@@ -111,6 +111,9 @@ async fn start(directory: &std::path::Path, validators: usize, epoch_blocks: u64
         say(&format!("  console      {}/console   ({})", plan.issuer_url(issuer), issuer.name.en));
     }
     say(&format!("  clerk        {} / {}", city::plan::CLERK, plan.clerk_password));
+    if let Some(console) = plan.validators.first().and_then(|first| plan.console_url(first)) {
+        say(&format!("  ledger       {console}   (a node's console; the front page says how to log in)"));
+    }
     // The city lives without it: whoever has no Node has the wallet in a terminal.
     let wallet = match interface {
         Ok(interface) => BrowserWallet::open(&plan, &interface).await.map_err(|why| format!("{why:#}")),

@@ -27,8 +27,10 @@ use crate::{build, configs, world};
 const CLIENTS: usize = 4;
 /// The longest that the ledger may seem to stand still: two turns given up, on a machine that does everything at once.
 const GAP_LIMIT: Duration = Duration::from_secs(10);
-/// How long anything may take that waits for the end of an epoch.
+/// How long anything may take that waits for the end of an epoch, beside the time of its blocks.
 const EPOCH_LIMIT: Duration = Duration::from_secs(90);
+/// How long a block may take under load on a machine that does everything at once.
+const BLOCK_LIMIT: Duration = Duration::from_millis(500);
 const ASK_AGAIN: Duration = Duration::from_millis(50);
 
 /// Runs the drill.
@@ -266,7 +268,7 @@ impl City {
             // The notice may be over by the time that a program has started.
             Ok(enacted) => enacted,
             Err(_) => {
-                self.observer.reaches(&witness, approved + notice, EPOCH_LIMIT).await?;
+                self.observer.reaches(&witness, approved + notice, self.epoch_limit()?).await?;
                 self.govern(first, &["enact", &id]).await?
             }
         };
@@ -367,7 +369,15 @@ impl City {
                 tokio::time::sleep(ASK_AGAIN).await;
             }
         };
-        tokio::time::timeout(EPOCH_LIMIT, waited).await.with_context(|| format!("not so after {EPOCH_LIMIT:?}: {what}"))
+        let limit = self.epoch_limit()?;
+        tokio::time::timeout(limit, waited).await.with_context(|| format!("not so after {limit:?}: {what}"))
+    }
+
+    /// How long anything may take that waits for the end of an epoch.
+    fn epoch_limit(&self) -> Result<Duration> {
+        let governance = world::genesis(&self.plan)?.governance.context("the ledger is governed")?;
+        let blocks = u32::try_from(governance.epoch_blocks).context("an epoch has so many blocks")?;
+        Ok(EPOCH_LIMIT + BLOCK_LIMIT * blocks)
     }
 }
 

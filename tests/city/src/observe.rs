@@ -81,6 +81,17 @@ impl Observer {
         Ok(started.elapsed())
     }
 
+    /// Waits until a node that took its state from others has every record of it on its disk.
+    pub async fn has_every_record(&self, name: &str, limit: Duration) -> Result<()> {
+        let complete = async {
+            while !self.status(name).await.is_ok_and(|status| status.complete) {
+                tokio::time::sleep(ASK_AGAIN).await;
+            }
+        };
+        let complete = tokio::time::timeout(limit, complete).await;
+        complete.with_context(|| format!("{name} had not every record of its state after {limit:?}"))
+    }
+
     /// Whether the named nodes have the same block at each of the heights, as far as they keep them; the first difference otherwise.
     pub async fn same_blocks(&self, names: &[String], heights: impl IntoIterator<Item = u64>) -> Result<()> {
         for height in heights {

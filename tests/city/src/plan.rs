@@ -48,6 +48,9 @@ pub struct ValidatorPlan {
     pub ports: Ports,
     /// Port of the validators' own network.
     pub peer_port: u16,
+    /// Port of its console, behind a login; 0 in a city of an older version, whose consoles are on the admin ports.
+    #[serde(default)]
+    pub console_port: u16,
     /// Its consensus key.
     pub key: PublicKey,
     /// Its cluster; empty in a city of an older version, which knew none.
@@ -174,16 +177,17 @@ impl Plan {
     pub fn add_validator(&mut self) -> Result<()> {
         let numbers = self.validators.iter().filter_map(|v| v.name.rsplit_once('-')?.1.parse::<usize>().ok());
         let number = numbers.max().context("a plan has validators")? + 1;
-        let taken = self.validators.iter().flat_map(|v| [v.peer_port, v.ports.main, v.ports.admin]);
+        let taken = self.validators.iter().flat_map(|v| [v.peer_port, v.ports.main, v.ports.admin, v.console_port]);
         let mut ports = FreePorts { next: taken.max().context("a plan has ports")? + 1 };
         let authority = self.validators.first().context("a plan has validators")?.authority;
         let name = format!("validator-{number}");
         let folder = self.folder(&format!("validators/{name}"))?;
         let key = configs::validator_key(&folder)?;
         let peer_port = ports.next()?;
-        let ports = Ports { main: ports.next()?, admin: ports.next()? };
+        let (rpc, console_port) = (Ports { main: ports.next()?, admin: ports.next()? }, ports.next()?);
         // A site of its own: wherever else it stood, it might be one too many there.
-        let validator = ValidatorPlan { name, authority, ports, peer_port, key, cluster: format!("site-{number}") };
+        let cluster = format!("site-{number}");
+        let validator = ValidatorPlan { name, authority, ports: rpc, peer_port, console_port, key, cluster };
         configs::write_newcomer(self, &validator)?;
         self.validators.push(validator);
         self.save()
@@ -356,6 +360,11 @@ impl Plan {
         self.validators.iter().map(|v| loopback(v.ports.main)).collect()
     }
 
+    /// A node's console, which needs a login; `None` in a city of an older version.
+    pub fn console_url(&self, validator: &ValidatorPlan) -> Option<String> {
+        (validator.console_port > 0).then(|| format!("{}/console", loopback(validator.console_port)))
+    }
+
     /// The front page.
     pub fn front_url(&self) -> String {
         loopback(self.front_port)
@@ -405,7 +414,7 @@ fn departments(ports: &mut FreePorts) -> Result<Vec<IssuerPlan>> {
     ])
 }
 
-/// The validators: first the ports of their own network, then those of RPC and health, so that each zone is a range of ports.
+/// The validators: first the ports of their own network, then those of RPC, health and console, so that each zone is a range of ports.
 fn validators(directory: &Path, ports: &mut FreePorts, count: usize) -> Result<Vec<ValidatorPlan>> {
     let members = members::members(count);
     let peer_ports = members.iter().map(|_| ports.next()).collect::<Result<Vec<_>>>()?;
@@ -422,6 +431,7 @@ fn validators(directory: &Path, ports: &mut FreePorts, count: usize) -> Result<V
             name,
             authority: member.authority.parse()?,
             ports: Ports { main: ports.next()?, admin: ports.next()? },
+            console_port: ports.next()?,
             peer_port,
             cluster: member.cluster,
         })

@@ -31,7 +31,7 @@ fn file(plan: &Plan) -> Result<Value> {
         "nodes": plan.validators.iter().map(node).collect::<Vec<_>>(),
         "zones": {
             "validator": zone(plan.validators.iter().map(|v| v.peer_port))?,
-            "access": zone(plan.validators.iter().flat_map(|v| [v.ports.main, v.ports.admin]))?,
+            "access": zone(plan.validators.iter().flat_map(|v| [v.ports.main, v.ports.admin, v.console_port]))?,
             "public": zone(public)?,
         },
     }))

@@ -18,7 +18,7 @@ use crate::plan::{Plan, Size, entropy, loopback};
 use crate::processes::{Process, Spec};
 use crate::{build, configs, control, topology};
 
-/// How long the validators may take until the first block is final.
+/// How long the validators of a new ledger may take until the first block is final, and then until the first transaction is.
 const LEDGER_LIMIT: Duration = Duration::from_secs(60);
 
 /// The processes of a city. Dropping it kills them.
@@ -90,6 +90,12 @@ impl World {
         let services = world.service_names();
         world.start_all(&services).await?;
         Ok(world)
+    }
+
+    /// Keeps a directory of its own beyond the end, and says which it is: after a failure somebody will want its logs.
+    pub(crate) fn keep(&mut self) -> String {
+        let kept = self._directory.take().map(tempfile::TempDir::keep);
+        kept.map_or_else(String::new, |folder| format!("logs and data stay in {}", folder.display()))
     }
 
     /// The plan.
@@ -267,7 +273,7 @@ impl World {
     }
 
     async fn register_party(&self) -> Result<()> {
-        let chain = self.chain()?;
+        let chain = self.chain()?.with_finality_timeout(LEDGER_LIMIT);
         let party: PartyRecord = serde_json::from_slice(&std::fs::read(self.plan.folder("verifier")?.join("party.json"))?)?;
         let registered = tokio::time::timeout(LEDGER_LIMIT, async {
             loop {

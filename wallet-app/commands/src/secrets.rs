@@ -213,3 +213,53 @@ fn words_differ() -> Failure {
     )
     .into()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn given(words: &[&str]) -> Vec<Words> {
+        words.iter().map(|word| Words(Zeroizing::new((*word).to_owned()))).collect()
+    }
+
+    fn written() -> Written {
+        let words = Zeroizing::new(format!("{}art", "abandon ".repeat(23)));
+        let secret = RecoverySecret::from_words(&words).unwrap();
+        Written { secret, words, asked: vec![3, 11, 24], tries: 0, confirmed: false }
+    }
+
+    #[test]
+    fn the_words_that_are_typed_back_are_the_ones_that_were_asked_for() {
+        let written = written();
+        assert!(written.matches(&given(&["abandon", " Abandon ", "ART"])));
+        for wrong in
+            [&["abandon", "abandon", "abandon"][..], &["art", "abandon", "abandon"], &["abandon", "abandon"], &[], &["", "", ""]]
+        {
+            assert!(!written.matches(&given(wrong)), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn other_words_are_asked_for_each_time_and_each_once() {
+        let random = Random::from_os_seed([3; 32]);
+        let mut all = BTreeSet::new();
+        for _ in 0..40 {
+            let asked = positions(&random, 24);
+            assert_eq!(asked.len(), ASKED);
+            assert!(asked.windows(2).all(|pair| pair[0] < pair[1]) && asked.iter().all(|number| (1..=24).contains(number)));
+            all.extend(asked);
+        }
+        assert_eq!(all.len(), 24, "none is never asked for");
+    }
+
+    /// What a log or a panic would print of what holds secrets.
+    #[test]
+    fn nothing_that_holds_a_secret_prints_it() {
+        let words = || Words(Zeroizing::new("legal winner".to_owned()));
+        let shown = WordsShown { words: words(), did: "did:yufu:test:z1".to_owned(), asked: vec![1] };
+        let secret = SecretGiven { words: Some(words()), cards: vec![CardGiven { text: Some(words()), picture: None }] };
+        for printed in [format!("{shown:?}"), format!("{:?}", TypedWords { words: vec![words()] }), format!("{secret:?}")] {
+            assert!(!printed.contains("legal") && !printed.contains("winner"), "{printed}");
+        }
+    }
+}

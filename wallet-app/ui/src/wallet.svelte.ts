@@ -1,5 +1,6 @@
 // What the whole interface knows: how far the wallet is, which screen is open, and the cards as they were last read.
 
+import { tick } from "svelte";
 import { begin, call, Failed, links } from "./backend";
 import type {
   ConsentView,
@@ -71,6 +72,13 @@ export function screen(): Screen {
 
 export function depth(): number {
   return route.stack.length;
+}
+
+/** After what a screen shows has changed as a whole: it is read from its heading, from the top. */
+export async function arrive(heading = "h1"): Promise<void> {
+  await tick();
+  document.querySelector("main")?.scrollTo(0, 0);
+  document.querySelector<HTMLElement>(heading)?.focus({ preventScroll: true });
 }
 
 /** Opens a screen above this one. */

@@ -1,22 +1,37 @@
 //! Record bodies by their hash, and every version that a state key ever had.
 //!
 //! The authenticated state holds fixed cells; what they name lies here. Bodies are keyed by their own SHA-256, so a
-//! fork cannot put a wrong one in place. A block's bodies are on the disk before the block is acknowledged.
-//! The file can be thrown away: replaying the blocks fills it again.
+//! fork cannot put a wrong one in place. A block's bodies are on the disk before the block is acknowledged: in a journal first, from
+//! which they come into the tables many blocks at a time (`settle`). Reads see both.
+//! The files can be thrown away: replaying the blocks fills them again.
 
+mod journal;
+mod recent;
+
+pub use self::journal::JournalError;
+use self::{
+    journal::Journal,
+    recent::{Batch, Recent},
+};
 use crate::{
     directory,
     kill_points::{self, Point},
 };
+use borsh::{BorshDeserialize as _, BorshSerialize as _};
 use ledger::{
     Hash,
     cell::{CELL_BYTES, body_hash},
 };
 use redb::{
     Builder, Database, ReadableDatabase as _, ReadableTable as _, ReadableTableMetadata as _, StorageBackend, TableDefinition,
-    backends::InMemoryBackend,
+    WriteTransaction,
+    backends::{FileBackend, InMemoryBackend},
 };
-use std::{path::Path, sync::Arc};
+use std::{
+    fs, io,
+    path::Path,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+};
 
 pub(crate) const BODIES: TableDefinition<'_, &[u8; 32], &[u8]> = TableDefinition::new("bodies");
 pub(crate) const VERSIONS: TableDefinition<'_, (&[u8; 32], u32), &[u8; CELL_BYTES]> = TableDefinition::new("versions");
@@ -53,14 +68,23 @@ const MAX_ACCESS: u64 = 100_000;
 /// Bytes of the file kept in memory.
 const CACHE_BYTES: usize = 16 * 1024 * 1024;
 
+/// Bytes that a simulated store has in its journal alone at most: some blocks.
+const SIMULATED_BYTES: usize = 16 * 1024;
+
 /// The store failed. The node stops: it must not acknowledge what it could not write.
 #[derive(Debug, thiserror::Error)]
-#[error("the body store failed")]
-pub struct StoreError(#[source] Box<redb::Error>);
+pub enum StoreError {
+    /// Its tables.
+    #[error("the body store failed")]
+    Tables(#[source] Box<redb::Error>),
+    /// Its journal.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+}
 
 impl<T: Into<redb::Error>> From<T> for StoreError {
     fn from(error: T) -> Self {
-        Self(Box::new(error.into()))
+        Self::Tables(Box::new(error.into()))
     }
 }
 
@@ -79,15 +103,29 @@ pub struct Additions {
 
 /// The store of one node.
 #[derive(Debug)]
-pub struct Store(pub(crate) Database);
+pub struct Store {
+    pub(crate) tables: Database,
+    journal: Mutex<Journal>,
+    recent: RwLock<Recent>,
+    /// Who has it writes a batch into the tables.
+    settling: Mutex<()>,
+    /// Bytes that are in the journal alone at most.
+    max_bytes: usize,
+}
 
 impl Store {
-    /// Opens or creates the store in one file.
+    /// Opens or creates the store: tables in this file, and a journal in two files beside it.
     ///
     /// # Errors
-    /// When the file cannot be opened, is used by another process, or is corrupt.
+    /// When a file cannot be opened, is used by another process, or is corrupt.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        Self::prepare(Builder::new().set_cache_size(CACHE_BYTES).create(path)?)
+        let tables = Builder::new().set_cache_size(CACHE_BYTES).create(path)?;
+        let file = |extension: &str| -> Result<Box<dyn StorageBackend>, StoreError> {
+            let mut options = fs::OpenOptions::new();
+            let file = options.read(true).write(true).create(true).truncate(false).open(path.with_extension(extension));
+            Ok(Box::new(FileBackend::new(file.map_err(JournalError::from)?)?))
+        };
+        Self::prepare(tables, [file("journal-1")?, file("journal-2")?], recent::MAX_BYTES)
     }
 
     /// A store that ends with the process, for simulations.
@@ -95,19 +133,19 @@ impl Store {
     /// # Errors
     /// Never in practice.
     pub fn in_memory() -> Result<Self, StoreError> {
-        Self::on(InMemoryBackend::new())
+        Self::on(InMemoryBackend::new(), [Box::new(InMemoryBackend::new()), Box::new(InMemoryBackend::new())])
     }
 
-    /// A store on a disk of the caller's, for simulations in which a machine loses power.
+    /// A store on disks of the caller's, for simulations in which a machine loses power. It settles by itself, and often.
     ///
     /// # Errors
-    /// When the disk cannot be read or written, or is corrupt.
-    pub fn on(disk: impl StorageBackend) -> Result<Self, StoreError> {
-        Self::prepare(Builder::new().create_with_backend(disk)?)
+    /// When a disk cannot be read or written, or is corrupt.
+    pub fn on(tables: impl StorageBackend, journal: [Box<dyn StorageBackend>; 2]) -> Result<Self, StoreError> {
+        Self::prepare(Builder::new().create_with_backend(tables)?, journal, SIMULATED_BYTES)
     }
 
-    fn prepare(database: Database) -> Result<Self, StoreError> {
-        let transaction = database.begin_write()?;
+    fn prepare(tables: Database, journal: [Box<dyn StorageBackend>; 2], max_bytes: usize) -> Result<Self, StoreError> {
+        let transaction = tables.begin_write()?;
         transaction.open_table(BODIES)?;
         transaction.open_table(VERSIONS)?;
         transaction.open_table(SEEN)?;
@@ -123,9 +161,36 @@ impl Store {
         transaction.open_table(ACCESS)?;
         transaction.open_table(FACTS)?;
         transaction.commit()?;
-        let store = Self(database);
+        let (journal, left) = Journal::open(journal)?;
+        let (journal, recent) = (Mutex::new(journal), RwLock::default());
+        let store = Self { tables, journal, recent, settling: Mutex::default(), max_bytes };
+        store.replay(&left)?;
         store.complete_directory()?;
         Ok(store)
+    }
+
+    /// Brings what a crash left in the journal alone into the tables.
+    fn replay(&self, left: &[Vec<u8>]) -> Result<(), StoreError> {
+        let (settled, mut batch) = (self.height()?, Batch::default());
+        for payload in left {
+            let (height, additions) = decode(payload).map_err(JournalError::from)?;
+            if height > settled {
+                batch.add(height, &additions);
+            }
+        }
+        if batch.is_empty() { Ok(()) } else { self.write(&batch) }
+    }
+
+    fn recent(&self) -> RwLockReadGuard<'_, Recent> {
+        self.recent.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn recent_mut(&self) -> RwLockWriteGuard<'_, Recent> {
+        self.recent.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn journal(&self) -> MutexGuard<'_, Journal> {
+        self.journal.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The body with this hash. One that is damaged on the disk counts as missing.
@@ -133,7 +198,10 @@ impl Store {
     /// # Errors
     /// When the file cannot be read.
     pub fn body(&self, hash: &Hash) -> Result<Option<Vec<u8>>, StoreError> {
-        let table = self.0.begin_read()?.open_table(BODIES)?;
+        if let Some(body) = self.recent().body(hash) {
+            return Ok(Some(body.to_vec()));
+        }
+        let table = self.tables.begin_read()?.open_table(BODIES)?;
         Ok(table.get(hash)?.map(|value| value.value().to_vec()).filter(|body| body_hash(body) == *hash))
     }
 
@@ -142,7 +210,10 @@ impl Store {
     /// # Errors
     /// When the file cannot be read.
     pub fn version(&self, key: &Hash, version: u32) -> Result<Option<[u8; CELL_BYTES]>, StoreError> {
-        let table = self.0.begin_read()?.open_table(VERSIONS)?;
+        if let Some(cell) = self.recent().version(key, version) {
+            return Ok(Some(cell));
+        }
+        let table = self.tables.begin_read()?.open_table(VERSIONS)?;
         Ok(table.get((key, version))?.map(|value| *value.value()))
     }
 
@@ -151,9 +222,12 @@ impl Store {
     /// # Errors
     /// When the file cannot be read.
     pub fn version_up_to(&self, key: &Hash, version: u32) -> Result<Option<(u32, [u8; CELL_BYTES])>, StoreError> {
-        let table = self.0.begin_read()?.open_table(VERSIONS)?;
+        // What leaves the journal meanwhile is in the tables by then.
+        let recent = self.recent().version_up_to(key, version);
+        let table = self.tables.begin_read()?.open_table(VERSIONS)?;
         let newest = table.range((key, 0)..=(key, version))?.next_back().transpose()?;
-        Ok(newest.map(|(key, cell)| (key.value().1, *cell.value())))
+        let settled = newest.map(|(key, cell)| (key.value().1, *cell.value()));
+        Ok(recent.into_iter().chain(settled).max_by_key(|(version, _)| *version))
     }
 
     /// Versions from a key and version on, in order, at most `count`: what a walk over everything kept goes by.
@@ -166,14 +240,14 @@ impl Store {
         version: u32,
         count: usize,
     ) -> Result<Vec<(Hash, u32, [u8; CELL_BYTES])>, StoreError> {
-        let table = self.0.begin_read()?.open_table(VERSIONS)?;
-        let mut found = Vec::new();
+        let mut found = self.recent().versions_from(key, version, count);
+        let table = self.tables.begin_read()?.open_table(VERSIONS)?;
         for entry in table.range((key, version)..)?.take(count) {
             let (key, cell) = entry?;
             let (key, version) = key.value();
-            found.push((*key, version, *cell.value()));
+            found.insert((*key, version), *cell.value());
         }
-        Ok(found)
+        Ok(found.into_iter().take(count).map(|((key, version), cell)| (key, version, cell)).collect())
     }
 
     /// The ids of proposals, newest first, at most `count`; older than the one `before`, which is named by its height and id. A node that
@@ -182,7 +256,7 @@ impl Store {
     /// # Errors
     /// When the file cannot be read.
     pub fn proposals(&self, before: Option<(u64, Hash)>, count: usize) -> Result<Vec<Hash>, StoreError> {
-        let table = self.0.begin_read()?.open_table(PROPOSALS)?;
+        let table = self.tables.begin_read()?.open_table(PROPOSALS)?;
         let end = before.unwrap_or((u64::MAX, [0xff; 32]));
         let mut found = Vec::new();
         for entry in table.range(..(end.0, &end.1))?.rev().take(count) {
@@ -196,8 +270,10 @@ impl Store {
     /// # Errors
     /// When the file cannot be read.
     pub fn first_seen_ms(&self, height: u64) -> Result<Option<u64>, StoreError> {
-        let table = self.0.begin_read()?.open_table(SEEN)?;
-        Ok(table.get(height)?.map(|value| value.value()))
+        let recent = self.recent().first_seen_ms(height);
+        let table = self.tables.begin_read()?.open_table(SEEN)?;
+        // The first sight of a block that was applied twice is the older one.
+        Ok(table.get(height)?.map(|value| value.value()).or(recent))
     }
 
     /// What supervision found and kept.
@@ -205,7 +281,7 @@ impl Store {
     /// # Errors
     /// When the file cannot be read.
     pub fn findings(&self) -> Result<Vec<(Hash, Vec<u8>)>, StoreError> {
-        let table = self.0.begin_read()?.open_table(FINDINGS)?;
+        let table = self.tables.begin_read()?.open_table(FINDINGS)?;
         let mut findings = Vec::new();
         for entry in table.iter()? {
             let (key, finding) = entry?;
@@ -219,7 +295,7 @@ impl Store {
     /// # Errors
     /// When the file cannot be written.
     pub fn keep_finding(&self, key: &Hash, finding: &[u8]) -> Result<(), StoreError> {
-        let transaction = self.0.begin_write()?;
+        let transaction = self.tables.begin_write()?;
         transaction.open_table(FINDINGS)?.insert(key, finding)?;
         transaction.commit()?;
         Ok(())
@@ -230,7 +306,7 @@ impl Store {
     /// # Errors
     /// When the file cannot be written.
     pub fn note_access(&self, entry: &[u8]) -> Result<(), StoreError> {
-        let transaction = self.0.begin_write()?;
+        let transaction = self.tables.begin_write()?;
         {
             let mut table = transaction.open_table(ACCESS)?;
             let next = table.last()?.map_or(0, |(number, _)| number.value() + 1);
@@ -248,7 +324,7 @@ impl Store {
     /// # Errors
     /// When the file cannot be read.
     pub fn accesses(&self, before: Option<u64>, count: usize) -> Result<Vec<(u64, Vec<u8>)>, StoreError> {
-        let table = self.0.begin_read()?.open_table(ACCESS)?;
+        let table = self.tables.begin_read()?.open_table(ACCESS)?;
         let mut found = Vec::new();
         for entry in table.range(..before.unwrap_or(u64::MAX))?.rev().take(count) {
             let (number, bytes) = entry?;
@@ -262,8 +338,9 @@ impl Store {
     /// # Errors
     /// When the file cannot be read.
     pub fn height(&self) -> Result<u64, StoreError> {
-        let table = self.0.begin_read()?.open_table(FACTS)?;
-        Ok(table.get(HEIGHT)?.map_or(0, |value| value.value()))
+        let recent = self.recent().height();
+        let table = self.tables.begin_read()?.open_table(FACTS)?;
+        Ok(table.get(HEIGHT)?.map_or(0, |value| value.value()).max(recent))
     }
 
     /// Whether bodies may be missing that the state names, because the state came from other validators.
@@ -271,7 +348,7 @@ impl Store {
     /// # Errors
     /// When the file cannot be read.
     pub fn incomplete(&self) -> Result<bool, StoreError> {
-        let table = self.0.begin_read()?.open_table(FACTS)?;
+        let table = self.tables.begin_read()?.open_table(FACTS)?;
         Ok(table.get(INCOMPLETE)?.is_some_and(|value| value.value() != 0))
     }
 
@@ -280,7 +357,7 @@ impl Store {
     /// # Errors
     /// When the file cannot be written.
     pub fn set_incomplete(&self, incomplete: bool) -> Result<(), StoreError> {
-        let transaction = self.0.begin_write()?;
+        let transaction = self.tables.begin_write()?;
         transaction.open_table(FACTS)?.insert(INCOMPLETE, u64::from(incomplete))?;
         transaction.commit()?;
         Ok(())
@@ -291,7 +368,7 @@ impl Store {
     /// # Errors
     /// When the file cannot be read.
     pub fn epoch(&self, epoch: u64) -> Result<Option<Vec<u8>>, StoreError> {
-        let table = self.0.begin_read()?.open_table(EPOCHS)?;
+        let table = self.tables.begin_read()?.open_table(EPOCHS)?;
         Ok(table.get(epoch)?.map(|value| value.value().to_vec()))
     }
 
@@ -300,7 +377,7 @@ impl Store {
     /// # Errors
     /// When the file cannot be read.
     pub fn newest_epoch(&self) -> Result<u64, StoreError> {
-        let table = self.0.begin_read()?.open_table(EPOCHS)?;
+        let table = self.tables.begin_read()?.open_table(EPOCHS)?;
         Ok(table.last()?.map_or(0, |(epoch, _)| epoch.value()))
     }
 
@@ -309,7 +386,7 @@ impl Store {
     /// # Errors
     /// When the file cannot be written.
     pub fn put_epoch(&self, epoch: u64, boundary: &[u8]) -> Result<(), StoreError> {
-        let transaction = self.0.begin_write()?;
+        let transaction = self.tables.begin_write()?;
         transaction.open_table(EPOCHS)?.insert(epoch, boundary)?;
         Ok(transaction.commit()?)
     }
@@ -319,7 +396,7 @@ impl Store {
     /// # Errors
     /// When the file cannot be read.
     pub fn epoch_certificate(&self, epoch: u64) -> Result<Option<Vec<u8>>, StoreError> {
-        let table = self.0.begin_read()?.open_table(EPOCH_CERTIFICATES)?;
+        let table = self.tables.begin_read()?.open_table(EPOCH_CERTIFICATES)?;
         Ok(table.get(epoch)?.map(|value| value.value().to_vec()))
     }
 
@@ -328,7 +405,7 @@ impl Store {
     /// # Errors
     /// When the file cannot be written.
     pub fn put_epoch_certificate(&self, epoch: u64, certificate: &[u8]) -> Result<(), StoreError> {
-        let transaction = self.0.begin_write()?;
+        let transaction = self.tables.begin_write()?;
         transaction.open_table(EPOCH_CERTIFICATES)?.insert(epoch, certificate)?;
         Ok(transaction.commit()?)
     }
@@ -338,7 +415,7 @@ impl Store {
     /// # Errors
     /// When the file cannot be read.
     pub fn evidence(&self) -> Result<Vec<(Hash, Vec<u8>)>, StoreError> {
-        let table = self.0.begin_read()?.open_table(EVIDENCE)?;
+        let table = self.tables.begin_read()?.open_table(EVIDENCE)?;
         let rows = table.iter()?.map(|row| row.map(|(id, value)| (*id.value(), value.value().to_vec())));
         Ok(rows.collect::<Result<_, _>>()?)
     }
@@ -348,7 +425,7 @@ impl Store {
     /// # Errors
     /// When the file cannot be written.
     pub fn put_evidence(&self, id: &Hash, evidence: &[u8]) -> Result<(), StoreError> {
-        let transaction = self.0.begin_write()?;
+        let transaction = self.tables.begin_write()?;
         transaction.open_table(EVIDENCE)?.insert(id, evidence)?;
         Ok(transaction.commit()?)
     }
@@ -358,7 +435,8 @@ impl Store {
     /// # Errors
     /// When the file cannot be read, or what `each` says.
     pub fn each_body<F: From<StoreError>>(&self, mut each: impl FnMut(&Hash, &[u8]) -> Result<(), F>) -> Result<(), F> {
-        let table = self.0.begin_read().map_err(StoreError::from)?.open_table(BODIES).map_err(StoreError::from)?;
+        self.settle()?;
+        let table = self.tables.begin_read().map_err(StoreError::from)?.open_table(BODIES).map_err(StoreError::from)?;
         for entry in table.iter().map_err(StoreError::from)? {
             let (hash, body) = entry.map_err(StoreError::from)?;
             each(hash.value(), body.value())?;
@@ -374,7 +452,8 @@ impl Store {
         &self,
         mut each: impl FnMut(&Hash, u32, &[u8; CELL_BYTES]) -> Result<(), F>,
     ) -> Result<(), F> {
-        let table = self.0.begin_read().map_err(StoreError::from)?.open_table(VERSIONS).map_err(StoreError::from)?;
+        self.settle()?;
+        let table = self.tables.begin_read().map_err(StoreError::from)?.open_table(VERSIONS).map_err(StoreError::from)?;
         for entry in table.iter().map_err(StoreError::from)? {
             let (place, cell) = entry.map_err(StoreError::from)?;
             let (key, version) = place.value();
@@ -386,11 +465,55 @@ impl Store {
     /// Writes what a finalized block adds; on the disk when this returns. Writing it again changes nothing.
     ///
     /// # Errors
-    /// When the file cannot be written.
+    /// When a file cannot be written.
     pub fn record(&self, height: u64, additions: &Additions) -> Result<(), StoreError> {
         kill_points::reach(Point::CommitBegins);
-        self.write(Some(height), additions)?;
+        let payload = encode(height, additions).map_err(JournalError::from)?;
+        let full = {
+            let mut journal = self.journal();
+            journal.append(&payload, || kill_points::reach(Point::StoreWritten)).map_err(JournalError::from)?;
+            let mut recent = self.recent_mut();
+            recent.add(height, additions);
+            recent.bytes() >= self.max_bytes
+        };
+        // Lists are read in the tables only, and what they list is rare.
+        if full || !additions.proposals.is_empty() || directory::lists(additions) {
+            self.settle()?;
+        }
         kill_points::reach(Point::StoreCommitted);
+        Ok(())
+    }
+
+    /// Whether the journal has so much that it is worth writing into the tables.
+    pub fn is_worth_settling(&self) -> bool {
+        self.recent().is_worth()
+    }
+
+    /// Writes what is in the journal alone into the tables. Blocks may be recorded meanwhile.
+    ///
+    /// # Errors
+    /// When a file cannot be written.
+    pub fn settle(&self) -> Result<(), StoreError> {
+        let _one = self.settling.lock().unwrap_or_else(PoisonError::into_inner);
+        // One that did not arrive: the disk refused it.
+        let late = self.recent().leaving();
+        if let Some(batch) = late {
+            self.arrive(&batch)?;
+        }
+        let batch = {
+            let mut journal = self.journal();
+            let batch = self.recent_mut().send();
+            if batch.is_some() {
+                journal.turn();
+            }
+            batch
+        };
+        batch.map_or(Ok(()), |batch| self.arrive(&batch))
+    }
+
+    fn arrive(&self, batch: &Batch) -> Result<(), StoreError> {
+        self.write(batch)?;
+        self.recent_mut().arrived();
         Ok(())
     }
 
@@ -399,90 +522,73 @@ impl Store {
     /// # Errors
     /// When the file cannot be written.
     pub fn keep(&self, additions: &Additions) -> Result<(), StoreError> {
-        self.write(None, additions)
+        let mut batch = Batch::default();
+        batch.add(0, additions);
+        self.write(&batch)
     }
 
-    fn write(&self, height: Option<u64>, additions: &Additions) -> Result<(), StoreError> {
-        let transaction = self.0.begin_write()?;
-        {
-            let mut bodies = transaction.open_table(BODIES)?;
-            for (hash, body) in &additions.bodies {
-                bodies.insert(hash, &**body)?;
-            }
-            let mut doomed = transaction.open_table(DOOMED)?;
-            if !doomed.is_empty()? {
-                // Named again: it stays.
-                for (hash, _) in &additions.bodies {
-                    doomed.remove(hash)?;
-                }
-            }
-            let mut versions = transaction.open_table(VERSIONS)?;
-            for (key, version, cell) in &additions.cells {
-                versions.insert((key, *version), cell)?;
-            }
-            directory::note(&transaction, additions)?;
-            let mut proposals = transaction.open_table(PROPOSALS)?;
-            for (proposed_at, id) in &additions.proposals {
-                proposals.insert((*proposed_at, id), ())?;
-            }
-            if let Some(height) = height {
-                if let Some(first_seen_ms) = additions.first_seen_ms {
-                    let mut seen = transaction.open_table(SEEN)?;
-                    // What is applied again after a crash keeps its first sight.
-                    if seen.get(height)?.is_none() {
-                        seen.insert(height, first_seen_ms)?;
-                    }
-                }
-                transaction.open_table(FACTS)?.insert(HEIGHT, height)?;
-            }
-        }
-        kill_points::reach(Point::StoreWritten);
+    fn write(&self, batch: &Batch) -> Result<(), StoreError> {
+        let transaction = self.tables.begin_write()?;
+        insert(&transaction, batch)?;
         transaction.commit()?;
         Ok(())
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_was_recorded_is_there_after_reopening_and_twice_is_once() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("bodies.redb");
-        let hash = body_hash(b"body");
-        let additions = Additions {
-            bodies: vec![(hash, Arc::from(b"body".as_slice()))],
-            cells: vec![([2; 32], 1, [3; CELL_BYTES])],
-            first_seen_ms: Some(7),
-            proposals: vec![(4, [1; 32]), (4, [2; 32]), (5, [0; 32])],
-        };
-        let store = Store::open(&path).unwrap();
-        assert_eq!(store.height().unwrap(), 0);
-        store.record(5, &additions).unwrap();
-        store.record(5, &additions).unwrap();
-        drop(store);
-
-        let store = Store::open(&path).unwrap();
-        assert_eq!(store.height().unwrap(), 5);
-        assert_eq!(store.body(&hash).unwrap().as_deref(), Some(b"body".as_slice()));
-        assert_eq!(store.body(&[9; 32]).unwrap(), None);
-        assert_eq!(store.version(&[2; 32], 1).unwrap(), Some([3; CELL_BYTES]));
-        assert_eq!(store.version(&[2; 32], 2).unwrap(), None);
-        assert_eq!(store.version_up_to(&[2; 32], 9).unwrap(), Some((1, [3; CELL_BYTES])));
-        assert_eq!(store.version_up_to(&[2; 32], 0).unwrap(), None);
-        assert_eq!(store.proposals(None, 9).unwrap(), [[0; 32], [2; 32], [1; 32]]);
-        assert_eq!(store.proposals(None, 1).unwrap(), [[0; 32]]);
-        assert_eq!(store.proposals(Some((4, [2; 32])), 9).unwrap(), [[1; 32]]);
-        assert_eq!(store.versions_from(&[0; 32], 0, 9).unwrap(), [([2; 32], 1, [3; CELL_BYTES])]);
-        assert_eq!((store.first_seen_ms(5).unwrap(), store.first_seen_ms(6).unwrap()), (Some(7), None));
+fn insert(transaction: &WriteTransaction, batch: &Batch) -> Result<(), StoreError> {
+    // Neighbours in the file are written one after the other.
+    let mut sorted: Vec<_> = batch.bodies.iter().collect();
+    sorted.sort_unstable_by_key(|(hash, _)| **hash);
+    let mut bodies = transaction.open_table(BODIES)?;
+    for (hash, body) in &sorted {
+        bodies.insert(*hash, &***body)?;
     }
-
-    #[test]
-    fn a_file_in_use_is_refused() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("bodies.redb");
-        let _open = Store::open(&path).unwrap();
-        assert!(Store::open(&path).is_err());
+    let mut doomed = transaction.open_table(DOOMED)?;
+    if !doomed.is_empty()? {
+        // Named again: it stays.
+        for (hash, _) in &sorted {
+            doomed.remove(*hash)?;
+        }
     }
+    let mut versions = transaction.open_table(VERSIONS)?;
+    for ((key, version), cell) in &batch.cells {
+        versions.insert((key, *version), cell)?;
+    }
+    directory::note(transaction, batch.cells.iter().map(|((key, _), cell)| (key, cell)), &batch.bodies)?;
+    let mut proposals = transaction.open_table(PROPOSALS)?;
+    for (proposed_at, id) in &batch.proposals {
+        proposals.insert((*proposed_at, id), ())?;
+    }
+    let mut seen = transaction.open_table(SEEN)?;
+    for (height, first_seen_ms) in &batch.seen {
+        // What is applied again after a crash keeps its first sight.
+        if seen.get(height)?.is_none() {
+            seen.insert(height, first_seen_ms)?;
+        }
+    }
+    let mut facts = transaction.open_table(FACTS)?;
+    let known = facts.get(HEIGHT)?.map_or(0, |value| value.value());
+    if batch.height > known {
+        facts.insert(HEIGHT, batch.height)?;
+    }
+    Ok(())
 }
+
+/// Additions as the journal has them: Borsh, in the order of the fields.
+fn encode(height: u64, additions: &Additions) -> io::Result<Vec<u8>> {
+    let Additions { bodies, cells, first_seen_ms, proposals } = additions;
+    let bodies: Vec<(&Hash, &[u8])> = bodies.iter().map(|(hash, body)| (hash, &**body)).collect();
+    let mut bytes = Vec::new();
+    (height, bodies, cells, first_seen_ms, proposals).serialize(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn decode(payload: &[u8]) -> io::Result<(u64, Additions)> {
+    type Entry = (u64, Vec<(Hash, Vec<u8>)>, Vec<(Hash, u32, [u8; CELL_BYTES])>, Option<u64>, Vec<(u64, Hash)>);
+    let (height, bodies, cells, first_seen_ms, proposals) = Entry::try_from_slice(payload)?;
+    let bodies = bodies.into_iter().map(|(hash, body)| (hash, Arc::from(body))).collect();
+    Ok((height, Additions { bodies, cells, first_seen_ms, proposals }))
+}
+
+#[cfg(test)]
+mod tests;
