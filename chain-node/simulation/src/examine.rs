@@ -10,7 +10,7 @@ use crate::{
 };
 use ledger::{
     TrustRoot, canonical,
-    cell::Subject,
+    cell::{Cell, Subject},
     evidence::{Evidence, EvidenceId},
     limits::MAX_RECORD_BYTES,
     proof,
@@ -86,9 +86,9 @@ async fn prove(
     if !promised && proven.header.context.epoch > root.newest_epoch() {
         return Ok(());
     }
-    let cell = node.cell(&subject).await;
-    let body = match cell {
-        Some(cell) => Some(node.body(&cell).await),
+    // The body of the cell that is proved, as RPC gives it: the next block may be final by now.
+    let body = match &proven.cell {
+        Some(bytes) => Some(node.body(&Cell::from_bytes(bytes).expect("the state holds encoded cells only")).await),
         None => None,
     };
     let answer = proof::Answer {

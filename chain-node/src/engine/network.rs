@@ -102,6 +102,15 @@ const MESSAGES_PER_SECOND: NonZeroU32 = NZU32!(256);
 const MESSAGES_AT_ONCE: NonZeroU32 = NZU32!(64);
 /// How far apart the clocks of two validators may be.
 const CLOCK_DRIFT: Duration = Duration::from_secs(60);
+/// How often one of the members that are away is dialed.
+const DIAL_EVERY: Duration = Duration::from_millis(200);
+/// How long after an attempt, its own or the peer's, neither dials nor accepts the same peer: the network's rule against floods. Who came back is
+/// turned away for as long by those that dialed it in vain, and turns them away after its own attempts; with a second, two nodes on a busy
+/// machine miss each other for ten seconds and more. It must not be much shorter than a handshake takes there, or their attempts always cross.
+const COOLDOWN: Duration = Duration::from_millis(250);
+/// Handshakes of one address, and of one subnet, in a second: all members may dial at once, in a test city from one machine.
+const HANDSHAKES_PER_ADDRESS: NonZeroU32 = NZU32!(128);
+const HANDSHAKES_PER_SUBNET: NonZeroU32 = NZU32!(256);
 const MAILBOX: NonZeroUsize = NZUsize!(1_024);
 
 /// Where members are reached: what the configuration says by name, else what the ledger says.
@@ -196,8 +205,10 @@ pub fn connect(
     config.allow_private_ips = settings.allow_private_addresses;
     config.bypass_ip_check = true;
     config.tracked_peer_sets = NZUsize!(2);
-    config.dial_frequency = Duration::from_millis(200);
-    config.allowed_handshake_rate_per_ip = Quota::per_second(NZU32!(64));
+    config.dial_frequency = DIAL_EVERY;
+    config.peer_connection_cooldown = COOLDOWN;
+    config.allowed_handshake_rate_per_ip = Quota::per_second(HANDSHAKES_PER_ADDRESS);
+    config.allowed_handshake_rate_per_subnet = Quota::per_second(HANDSHAKES_PER_SUBNET);
     config.block_duration = Duration::from_mins(10);
 
     let (mut network, oracle) = Network::new(context.child("network"), config);

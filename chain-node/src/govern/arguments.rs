@@ -54,7 +54,7 @@ pub enum Command {
     /// The parameters, the validators of the next epoch, and the newest proposals.
     List {
         /// Proposals before this one.
-        #[arg(long, value_parser = proposal)]
+        #[arg(long, value_parser = proposal, allow_hyphen_values = true)]
         before: Option<ProposalId>,
         /// How many at most.
         #[arg(long, default_value_t = 20)]
@@ -63,7 +63,7 @@ pub enum Command {
     /// One proposal: what it changes, who voted, and until when.
     Show {
         /// Its id.
-        #[arg(value_parser = proposal)]
+        #[arg(value_parser = proposal, allow_hyphen_values = true)]
         proposal: ProposalId,
     },
     /// What an authority does.
@@ -83,7 +83,7 @@ pub enum Act {
     /// Casts the authority's one ballot.
     Vote {
         /// The proposal.
-        #[arg(value_parser = proposal)]
+        #[arg(value_parser = proposal, allow_hyphen_values = true)]
         proposal: ProposalId,
         /// For it, or against it.
         ballot: For,
@@ -91,13 +91,13 @@ pub enum Act {
     /// Puts an approved proposal into effect, after its notice.
     Enact {
         /// The proposal.
-        #[arg(value_parser = proposal)]
+        #[arg(value_parser = proposal, allow_hyphen_values = true)]
         proposal: ProposalId,
     },
     /// Takes an own proposal back.
     Withdraw {
         /// The proposal.
-        #[arg(value_parser = proposal)]
+        #[arg(value_parser = proposal, allow_hyphen_values = true)]
         proposal: ProposalId,
     },
     /// Takes an own validator or observer out at the epoch's end; nobody votes on it.
@@ -135,7 +135,7 @@ pub struct Member {
     #[arg(long)]
     pub key: PublicKey,
     /// What `admission-proof` printed for this key, name and authority.
-    #[arg(long, value_parser = signature)]
+    #[arg(long, value_parser = signature, allow_hyphen_values = true)]
     pub proof: Signature,
 }
 
@@ -159,7 +159,7 @@ pub enum Proposed {
         #[arg(long)]
         key: PublicKey,
         /// What `admission-proof` printed for the new key.
-        #[arg(long, value_parser = signature)]
+        #[arg(long, value_parser = signature, allow_hyphen_values = true)]
         proof: Signature,
     },
     /// A node that follows without a vote.

@@ -130,3 +130,29 @@ async fn members_propose_vote_and_enact_from_the_command_line() {
     let (status, _) = city.json::<Value>(0, "/v1/governance?limit=51").await;
     assert_eq!(status, StatusCode::BAD_REQUEST);
 }
+
+/// What a command prints in base64url is taken by the next one as it is: one in 64 begins with a hyphen.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proof_a_proposal_and_a_challenge_may_begin_with_a_hyphen() {
+    let city = City::prepare_of(4, governed).await;
+    let genesis = city.folder(0).join("../genesis.json").to_str().unwrap().to_owned();
+    let (proof, proposal, public) = (format!("-{}", "A".repeat(85)), format!("-{}", "A".repeat(42)), key("some").public_key());
+    let govern = ["govern", "--node", "http://127.0.0.1:1", "--genesis", &genesis];
+    let desk = ["--authority", "statistics", "--key-file", "none"];
+    let public = public.to_string();
+    let member = ["--name", "v9", "--authority", "statistics", "--cluster", "one", "--key", &public, "--proof", &proof];
+    let commands: [Vec<&str>; 5] = [
+        [&govern[..], &desk, &["propose", "admit-validator"], &member].concat(),
+        [&govern[..], &desk, &["propose", "rotate-validator-key", "--name", "v9", "--key", &public, "--proof", &proof]].concat(),
+        [&govern[..], &desk, &["vote", &proposal, "approve"]].concat(),
+        [&govern[..], &desk, &["enact", &proposal]].concat(),
+        [&govern[..], &["show", &proposal]].concat(),
+    ];
+    for command in &commands {
+        let said = city.refused(command).await;
+        assert!(!said.contains("unexpected argument") && !said.contains("Usage"), "{command:?}: {said}");
+    }
+    let login = ["console-login", "--at", "http://127.0.0.1/", "--genesis", &genesis, "--authority", "statistics"];
+    let said = city.refused(&[&login[..], &["--key-file", "none", "--challenge", &proposal]].concat()).await;
+    assert!(said.contains("the challenge is damaged"), "{said}");
+}

@@ -145,3 +145,25 @@ async fn a_validator_killed_at_any_moment_under_load_comes_back() {
     let (last, _) = city.new_identity("with the vote of the killed one").await;
     assert_eq!(city.finalize(0, &last).await.outcome, Outcome::Applied);
 }
+
+/// REL-A4: a validator that is killed again and again within seconds is soon in touch with all others each time. They dialed it in vain
+/// meanwhile, and the network's rule against floods lets neither side in for a while after an attempt: with that rule's usual second this
+/// takes three times as long.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_validator_that_is_killed_again_and_again_is_soon_in_touch_with_all_others() {
+    const KILLS: u32 = 8;
+    let mut city = City::start(4).await;
+    let mut alone = Duration::ZERO;
+    for _ in 0..KILLS {
+        city.kill(3).await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        city.spawn(3).await;
+        let started = Instant::now();
+        city.wait_until("all others", async |city| {
+            city.status(3).await.validators.iter().all(|validator| validator.connected == Some(true))
+        })
+        .await;
+        alone += started.elapsed();
+    }
+    assert!(alone < KILLS * Duration::from_millis(1_500), "alone for {:?} after each start", alone / KILLS);
+}

@@ -33,7 +33,7 @@ pub struct Arguments {
     #[arg(long, value_enum, default_value_t = KeyKind::Ed25519)]
     pub algorithm: KeyKind,
     /// The challenge on the login page.
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     pub challenge: String,
 }
 
