@@ -1,3 +1,5 @@
+//! What is in the journal, in the tables, on its way, and gone.
+
 use super::*;
 use ledger::cell::Cell;
 
