@@ -225,6 +225,8 @@ export const screens = [
   ["restored", async (page) => {
     await made("#move")(page);
     await page.locator("textarea").fill(secretWords.en.join(" "));
+    // The words bring a field along, which moves the button.
+    await page.locator("#did-typed").waitFor();
     await page.locator("#restore").click();
     await page.locator("#recovered").waitFor();
   }, absent],
