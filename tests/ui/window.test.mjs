@@ -242,3 +242,14 @@ test("a link opens its screen in the window that is there, once the wallet is op
   assert.equal((await asks("unsent", {})).value.length, 0);
   if (city.YUFU_PICTURES) await wallet.screenshot({ path: `${city.YUFU_PICTURES}/window.png` });
 });
+
+test("the answer of a department opens its screen with nothing sent, and a forged one is refused there", async () => {
+  const answer = "yufu-wallet://signed-in?code=c&state=of-nobody";
+  assert.equal(await startedAgain(answer), 0);
+  await wallet.locator("#came-back").waitFor(PATIENCE);
+  const shown = await wallet.evaluate(() => [document.querySelector("#came-back").value, document.querySelectorAll(".fault").length]);
+  assert.deepEqual(shown, [answer, 0]);
+  await wallet.locator("form .button.first").click();
+  await wallet.locator(".fault").waitFor(PATIENCE);
+  assert.match(await wallet.locator(".fault").textContent(), /belongs to no request of this wallet/);
+});

@@ -24,6 +24,8 @@ use crate::{build, configs};
 const PREPARED_PER_SECOND: usize = 8_000;
 /// Unfinished transactions when going flat out.
 const WINDOW: f64 = 3_000.0;
+/// Transactions per second that hardly load anything: what a block costs apart from what is in it.
+const LIGHT: f64 = 50.0;
 /// What is not counted at the beginning of each stretch.
 const WARM_UP: Duration = Duration::from_secs(2);
 /// Bytes of a block that are not transactions.
@@ -76,7 +78,7 @@ pub async fn run(bench: &Bench) -> Result<()> {
         }
     }
     say(
-        "\n| n | final tx/s | ÷ goal's unit | block p50/p99 ms | finality p50/p99 ms | ours ÷ engine | µs CPU per tx, all nodes | idle CPU % | RSS MiB |",
+        "\n| n | final tx/s | ÷ goal's unit | block p50/p99 ms | finality p50/p99 ms | ours ÷ engine, half and light | µs CPU per tx, all nodes | idle CPU % | RSS MiB |",
     );
     say("|---|---|---|---|---|---|---|---|---|");
     rows.iter().for_each(|row| say(row));
@@ -176,22 +178,32 @@ async fn measure(bench: &Bench, validators: usize, cores: usize, verify: Duratio
     load.drain(Duration::from_secs(20)).await;
     say(&format!("  at half of it: {}", described(&half)));
 
+    let mut supply = site.supply(bench.seconds + WARM_UP.as_secs()).await?;
+    let light = load.run(&mut supply, Pace::Rate(LIGHT), WARM_UP, length).await?;
+    load.drain(Duration::from_secs(20)).await;
+    say(&format!("  hardly loaded: {}", described(&light)));
+
     failures(&mut site, &load, &full, bench).await?;
     site.world.stop().await?;
 
     let mut engine = "–".to_owned();
     if !bench.without_engine {
-        let interval = percentile(&half.intervals, 50);
-        let transactions = half.rate() / 1_000.0 * interval;
-        let block = (transactions * bytes + HEADER_BYTES, transactions * WRITES);
-        let alone = engine_alone(validators, bench.seconds, block, interval).await?;
-        let (ours, theirs) = (percentile(&half.proposed_to_final, 50), percentile(&alone, 50));
-        engine = format!("{:.2}", ours / theirs);
-        say(&format!(
-            "  proposed to final, p50/p99: ours {ours:.0}/{:.0} ms, the engine alone with as many bytes and keys {theirs:.0}/{:.0} ms: {engine} ×",
-            percentile(&half.proposed_to_final, 99),
-            percentile(&alone, 99)
-        ));
+        let mut ratios = Vec::new();
+        for (name, ours) in [("at half of it", &half), ("hardly loaded", &light)] {
+            let interval = percentile(&ours.intervals, 50);
+            let transactions = ours.rate() / 1_000.0 * interval;
+            let block = (transactions * bytes + HEADER_BYTES, transactions * WRITES);
+            let alone = engine_alone(validators, bench.seconds, block, interval).await?;
+            let (mine, theirs) = (percentile(&ours.proposed_to_final, 50), percentile(&alone, 50));
+            let ratio = format!("{:.2}", mine / theirs);
+            say(&format!(
+                "  proposed to final, p50/p99, {name}: ours {mine:.0}/{:.0} ms, the engine alone with as many bytes and keys {theirs:.0}/{:.0} ms: {ratio} ×",
+                percentile(&ours.proposed_to_final, 99),
+                percentile(&alone, 99)
+            ));
+            ratios.push(ratio);
+        }
+        engine = ratios.join(" / ");
     }
     Ok(format!(
         "| {validators} | {:.0} | {ratio:.2} | {:.0} / {:.0} | {:.0} / {:.0} | {engine} | {per_transaction:.0} | {idle:.2} | {idle_memory:.0} |",

@@ -100,7 +100,7 @@ pub(crate) enum Command {
         #[arg(long = "type", requires = "issuer")]
         attestation_type: Option<String>,
         /// Where the browser comes back to.
-        #[arg(long, default_value = "yufu-wallet://signed-in")]
+        #[arg(long, default_value = wallet_core::COMES_BACK_TO)]
         redirect_uri: Url,
     },
     /// Go on with the address that the browser came back to.

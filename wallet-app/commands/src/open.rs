@@ -10,7 +10,7 @@ use wallet_core::keeper::IDLE_SECONDS;
 use wallet_core::vault::device;
 use wallet_core::vault::key::{MIN_PASSPHRASE_CHARACTERS, MIN_PIN_CHARACTERS};
 use wallet_core::{
-    Consent, DeviceStore, Environment, Keeper, Language, Passphrase, Secrets, Strength, Wallet, WalletConfig, WalletError,
+    COMES_BACK_TO, Consent, DeviceStore, Environment, Keeper, Language, Passphrase, Secrets, Strength, Wallet, WalletConfig, WalletError,
 };
 
 use crate::failure::Failure;
@@ -21,8 +21,6 @@ use crate::secrets::Written;
 pub(crate) const LIMIT: Duration = Duration::from_secs(120);
 /// Requests on the screen at a time.
 const MAX_CONSENTS: usize = 8;
-/// Where a browser comes back to after somebody signed in at a department: an address of this application.
-const COMES_BACK_TO: &str = "yufu-wallet://signed-in";
 
 /// What the application that shows the interface decides.
 pub struct Host {

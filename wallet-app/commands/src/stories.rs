@@ -208,6 +208,6 @@ fn read(link: String) -> Result<LinkRead, Failure> {
     match kind {
         // It is secret, and opens no screen: who gives a card gives it where it is needed.
         LinkKind::Card => Err(WalletError::from(ScanError::OtherKind(kind)).into()),
-        LinkKind::Offer | LinkKind::Request | LinkKind::Device | LinkKind::Welcome => Ok(LinkRead { kind, link }),
+        LinkKind::Offer | LinkKind::Request | LinkKind::Device | LinkKind::Welcome | LinkKind::SignedIn => Ok(LinkRead { kind, link }),
     }
 }

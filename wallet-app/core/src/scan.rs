@@ -17,6 +17,9 @@ pub const MAX_PICTURE_BYTES: u64 = 16 * 1024 * 1024;
 pub const MAX_PICTURE_SIDE: u32 = 8192;
 /// Bytes that decoding a picture may take.
 const MAX_DECODED_BYTES: u64 = 256 * 1024 * 1024;
+/// Where a browser comes back to after somebody signed in at a department (`redirect_uri` of OpenID4VCI section 5): the address that
+/// the application has in its system. What comes back has an answer of the authorization server in its query.
+pub const COMES_BACK_TO: &str = "yufu-wallet://signed-in";
 /// QR codes in one picture that are looked at.
 const MAX_CODES: usize = 16;
 /// How a picture is enlarged when no code is found in it as it is: a screenshot of an ordinary screen has three or four blurred pixels
@@ -68,6 +71,8 @@ pub enum LinkKind {
     Welcome,
     /// A guardian's card. It is secret.
     Card,
+    /// What a browser comes back with after somebody signed in at a department.
+    SignedIn,
 }
 
 impl LinkKind {
@@ -78,6 +83,7 @@ impl LinkKind {
             (crate::identity::SCHEME, "add") => Some(Self::Device),
             (crate::identity::SCHEME, "welcome") => Some(Self::Welcome),
             (crate::recovery::cards::SCHEME, _) => Some(Self::Card),
+            _ if text.split('?').next() == Some(COMES_BACK_TO) => Some(Self::SignedIn),
             _ => None,
         }
     }
@@ -118,6 +124,11 @@ impl ScanError {
                 "link-is-a-card",
                 "这是一张恢复卡，请只在恢复或演练时使用，不要发给任何人。".to_owned(),
                 "This is a guardian's card. Use it to recover or to rehearse only, and send it to nobody.".to_owned(),
+            ),
+            Self::OtherKind(LinkKind::SignedIn) => (
+                "link-is-an-answer",
+                "这是登录部门后返回的地址，请在“登录部门”页面中使用。".to_owned(),
+                "This address comes back from signing in at a department. Use it where you signed in from.".to_owned(),
             ),
             Self::File { path, source } => (
                 "picture-unreadable",

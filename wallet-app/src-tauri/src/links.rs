@@ -12,7 +12,7 @@ use wallet_core::Wallet;
 /// Bytes of a link at most; longer ones are not looked at.
 const MAX_LINK_BYTES: usize = 16 * 1024;
 /// What a link for a wallet begins with. Web links are not among them: no browser hands one to the application.
-const SCHEMES: [&str; 4] = ["openid4vp", "haip-vp", "openid-credential-offer", "haip-vci"];
+const SCHEMES: [&str; 5] = ["openid4vp", "haip-vp", "openid-credential-offer", "haip-vci", "yufu-wallet"];
 
 /// The link that waits to be shown.
 #[derive(Debug, Default)]
@@ -98,6 +98,17 @@ mod tests {
         assert_eq!(links.next().await.unwrap().kind, LinkKind::Request, "the newer one");
         let (gone, ()) = tokio::join!(links.next(), async { links.page_is_new() });
         assert!(gone.is_none());
+    }
+
+    /// What is in it is for the wallet to know again; whoever made it, it opens the screen that shows it.
+    #[tokio::test]
+    async fn the_answer_of_a_department_opens_its_screen() {
+        let links = Links::default();
+        let answer = format!("{}?code=c&state=s", wallet_core::COMES_BACK_TO);
+        assert!(links.offer(&answer));
+        let read = links.next().await.unwrap();
+        assert_eq!((read.kind, read.link), (LinkKind::SignedIn, answer));
+        assert!(!links.offer("yufu-wallet://elsewhere?code=c&state=s"));
     }
 
     #[test]

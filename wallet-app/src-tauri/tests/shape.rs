@@ -103,7 +103,7 @@ fn a_desktop_hands_the_application_the_links_that_it_is_registered_for() {
     let entry = read("linux/yufu.desktop");
     assert!(entry.contains("Exec={{exec}} %u\n"));
     let schemes = config["plugins"]["deep-link"]["desktop"]["schemes"].as_array().unwrap();
-    assert_eq!(schemes.len(), 4);
+    assert_eq!(schemes.len(), 5);
     for scheme in schemes {
         assert!(entry.contains(&format!("x-scheme-handler/{};", scheme.as_str().unwrap())), "{scheme}");
     }

@@ -612,7 +612,7 @@ export type LinkRead = {
 };
 
 /** What a link opens. */
-export type LinkKind = "offer" | "request" | "device" | "welcome" | "card";
+export type LinkKind = "offer" | "request" | "device" | "welcome" | "card" | "signed_in";
 
 /** Input of `read_text`. */
 export type ReadText = {

@@ -46,7 +46,7 @@ export type Screen =
   | { name: "restore" }
   | { name: "moved" }
   | { name: "visit"; about: HistoryEntry }
-  | { name: "sign_in"; link: string | null };
+  | { name: "sign_in"; link: string | null; answer?: string };
 
 type Stage = "starting" | "gone" | "returned" | Status["stage"];
 /** What somebody who makes a wallet wants of it: an identity of its own, one that was lost, or that of another device. */
@@ -219,6 +219,9 @@ export async function openLink(read: { kind: LinkKind; link: string }): Promise<
       return;
     case "welcome":
       replace({ name: "join" });
+      return;
+    case "signed_in":
+      replace({ name: "sign_in", link: null, answer: read.link });
       return;
     // The wallet opens no card as a link.
     case "card":
