@@ -247,9 +247,8 @@ test("the answer of a department opens its screen with nothing sent, and a forge
   const answer = "yufu-wallet://signed-in?code=c&state=of-nobody";
   assert.equal(await startedAgain(answer), 0);
   await wallet.locator("#came-back").waitFor(PATIENCE);
-  const shown = await wallet.evaluate(() => [document.querySelector("#came-back").value, document.querySelectorAll(".fault").length]);
+  const shown = await wallet.evaluate(() => [document.querySelector("#came-back").value, document.querySelectorAll(".danger").length]);
   assert.deepEqual(shown, [answer, 0]);
   await wallet.locator("form .button.first").click();
-  await wallet.locator(".fault").waitFor(PATIENCE);
-  assert.match(await wallet.locator(".fault").textContent(), /belongs to no request of this wallet/);
+  await wallet.locator(".danger", { hasText: "belongs to no request of this wallet" }).waitFor(PATIENCE);
 });
