@@ -256,11 +256,16 @@ test("a wallet that is to recover or to join makes no identity of its own", asyn
 test("a window that comes back from a department hands the address to the wallet's window, or shows it", async () => {
   const context = await browser.newContext();
   const asked = [];
-  const offer = { ...answers.review_offer, needs_sign_in: true, needs_pin: false, pin: null };
+  const [asked_for] = answers.review_offer.credentials;
+  const credentials = [asked_for, { ...asked_for, type_name: { zh: "婚姻状况证明", en: "Marital status" }, department: null, expected: false }];
+  const offer = { ...answers.review_offer, credentials, needs_sign_in: true, needs_pin: false, pin: null };
   const page = await open(context, speaking("en", { review_offer: offer, authorized: (input) => (asked.push(input), answers.authorized) }));
   await page.locator("nav button").nth(1).click();
   await page.locator("#link").fill("openid-credential-offer://?x");
   await page.locator("form .button.first").click();
+  await page.locator("#sign-in").waitFor();
+  assert.deepEqual(await page.locator(".sheet h2").allTextContents(), [asked_for.type_name.en, "Marital status"]);
+  assert.equal(await page.locator(".notice.good").count(), 0, "one of them was not asked for");
   await page.locator("#sign-in").click();
   await page.locator("#open-browser").waitFor();
   const address = "/?code=c1&state=s1&iss=https%3A%2F%2Flogin.police.riverside.example";

@@ -77,7 +77,7 @@ pub(crate) enum Command {
         #[arg(long, default_value_t = 0)]
         wait: u64,
     },
-    /// Receive an offered credential.
+    /// Receive all credentials of an offer.
     Receive {
         /// The offer's link, or a picture of its QR code; without it the offer of the request that was attested.
         link: Option<String>,
@@ -88,7 +88,7 @@ pub(crate) enum Command {
         #[arg(long)]
         yes: bool,
     },
-    /// Begin to receive a credential by signing in at the department; prints the address for a browser.
+    /// Begin to receive by signing in at the department; prints the address for a browser.
     SignIn {
         /// The offer's link, or a picture of its QR code; without it `--issuer` and `--type`.
         #[arg(required_unless_present = "issuer")]

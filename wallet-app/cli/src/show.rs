@@ -55,14 +55,17 @@ pub(crate) fn request(request: &RequestView, printer: &Printer) -> Vec<String> {
 
 /// An offer.
 pub(crate) fn offer(offer: &OfferView, printer: &Printer) -> Vec<String> {
-    let issuer = offer.department.as_ref().map_or(offer.issuer.as_str(), |name| printer.of(name));
-    let mut lines = vec![format!("{}{}  ({issuer})", printer.say("可领取：", "Offered: "), printer.of(&offer.type_name))];
-    if !offer.expected {
-        let warning = printer.say(
-            "  ! 您的钱包没有申请过这个凭证。请确认链接来自您信任的部门。",
-            "  ! This wallet did not ask for it. Make sure that the link comes from a department you trust.",
-        );
-        lines.push(warning.to_owned());
+    let mut lines = Vec::new();
+    for credential in &offer.credentials {
+        let issuer = credential.department.as_ref().map_or(offer.issuer.as_str(), |name| printer.of(name));
+        lines.push(format!("{}{}  ({issuer})", printer.say("可领取：", "Offered: "), printer.of(&credential.type_name)));
+        if !credential.expected {
+            let warning = printer.say(
+                "  ! 您的钱包没有申请过这个凭证。请确认链接来自您信任的部门。",
+                "  ! This wallet did not ask for it. Make sure that the link comes from a department you trust.",
+            );
+            lines.push(warning.to_owned());
+        }
     }
     lines
 }
@@ -166,7 +169,9 @@ pub(crate) fn pending(pending: &PendingIssuance, printer: &Printer) -> Vec<Strin
 
 /// Where to sign in.
 pub(crate) fn sign_in(request: &AuthorizationView, printer: &Printer) -> Vec<String> {
+    let names: Vec<&str> = request.type_names.iter().map(|name| printer.of(name)).collect();
     vec![
+        format!("{}{}", printer.say("将领取：", "To receive: "), names.join(printer.say("、", ", "))),
         format!("{}{}", printer.say("请在浏览器中登录：", "Sign in with a browser at "), request.sign_in_at),
         request.url.to_string(),
         printer

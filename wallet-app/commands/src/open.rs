@@ -10,7 +10,8 @@ use wallet_core::keeper::IDLE_SECONDS;
 use wallet_core::vault::device;
 use wallet_core::vault::key::{MIN_PASSPHRASE_CHARACTERS, MIN_PIN_CHARACTERS};
 use wallet_core::{
-    COMES_BACK_TO, Consent, DeviceStore, Environment, Keeper, Language, Passphrase, Secrets, Strength, Wallet, WalletConfig, WalletError,
+    COMES_BACK_TO, Consent, DeviceStore, Environment, Keeper, Language, Passphrase, Secrets, Strength, Wallet, WalletConfig,
+    WalletError,
 };
 
 use crate::failure::Failure;

@@ -84,7 +84,7 @@ impl Commands {
         Ok(self.wallet()?.review_offer(&input.link).await?)
     }
 
-    pub(crate) async fn receive(&self, input: Receive) -> Result<CredentialView, Failure> {
+    pub(crate) async fn receive(&self, input: Receive) -> Result<Vec<CredentialView>, Failure> {
         Ok(self.wallet()?.receive(&input.link, input.pin.as_deref()).await?)
     }
 
@@ -92,7 +92,7 @@ impl Commands {
         Ok(self.wallet()?.authorize(&input.link, &self.comes_back_to).await?)
     }
 
-    pub(crate) async fn authorized(&self, input: CameBack) -> Result<CredentialView, Failure> {
+    pub(crate) async fn authorized(&self, input: CameBack) -> Result<Vec<CredentialView>, Failure> {
         Ok(self.wallet()?.authorized(&input.address).await?)
     }
 
@@ -208,6 +208,8 @@ fn read(link: String) -> Result<LinkRead, Failure> {
     match kind {
         // It is secret, and opens no screen: who gives a card gives it where it is needed.
         LinkKind::Card => Err(WalletError::from(ScanError::OtherKind(kind)).into()),
-        LinkKind::Offer | LinkKind::Request | LinkKind::Device | LinkKind::Welcome | LinkKind::SignedIn => Ok(LinkRead { kind, link }),
+        LinkKind::Offer | LinkKind::Request | LinkKind::Device | LinkKind::Welcome | LinkKind::SignedIn => {
+            Ok(LinkRead { kind, link })
+        }
     }
 }

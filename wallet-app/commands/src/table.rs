@@ -103,12 +103,12 @@ macro_rules! for_each_command {
             read_picture: ReadPicture => LinkRead;
             /// What an offer offers.
             review_offer: OfLink => OfferView;
-            /// Receives what it offers.
-            receive: Receive => CredentialView;
+            /// Receives all that it offers.
+            receive: Receive => Vec<CredentialView>;
             /// Begins to receive by signing in at the department: an address for a browser.
             authorize: OfLink => AuthorizationView;
             /// Goes on with the address that the browser came back with.
-            authorized: CameBack => CredentialView;
+            authorized: CameBack => Vec<CredentialView>;
             /// Asks issuers that take longer, and tells how everything that is not received yet stands.
             poll_issuances: Nothing => Vec<PendingIssuance>;
             /// Forgets one of these.

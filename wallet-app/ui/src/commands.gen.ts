@@ -79,12 +79,12 @@ export type Commands = {
   read_picture: { input: ReadPicture; output: LinkRead };
   /** What an offer offers. */
   review_offer: { input: OfLink; output: OfferView };
-  /** Receives what it offers. */
-  receive: { input: Receive; output: CredentialView };
+  /** Receives all that it offers. */
+  receive: { input: Receive; output: CredentialView[] };
   /** Begins to receive by signing in at the department: an address for a browser. */
   authorize: { input: OfLink; output: AuthorizationView };
   /** Goes on with the address that the browser came back with. */
-  authorized: { input: CameBack; output: CredentialView };
+  authorized: { input: CameBack; output: CredentialView[] };
   /** Asks issuers that take longer, and tells how everything that is not received yet stands. */
   poll_issuances: { input: Nothing; output: PendingIssuance[] };
   /** Forgets one of these. */
@@ -504,8 +504,8 @@ export type AuthorizationView = {
   issuer: string;
   /** Where the citizen signs in: this host is shown before the browser opens. */
   sign_in_at: string;
-  /** The type's name. */
-  type_name: Localized;
+  /** The names of the types that are received. */
+  type_names: Localized[];
   /** What the browser opens. */
   url: string;
   /** Until when. */
@@ -571,20 +571,14 @@ export type Receive = {
 export type OfferView = {
   /** The credential issuer identifier. */
   issuer: string;
-  /** The department's name, where this wallet asked it for the credential. */
-  department: Localized | null;
-  /** The attestation type. */
-  attestation_type: string;
-  /** Its name. */
-  type_name: Localized;
+  /** What is offered: one credential or more, which are received together. */
+  credentials: OfferedCredential[];
   /** Whether a PIN is needed. */
   needs_pin: boolean;
   /** What the PIN looks like, where one is needed. */
   pin: PinHint | null;
   /** Whether the citizen has to sign in at the department with a browser: [`Wallet::authorize`] instead of [`Wallet::receive`]. */
   needs_sign_in: boolean;
-  /** Whether this wallet asked for it. */
-  expected: boolean;
 };
 
 /** What a PIN looks like (section 4.1.1). */
@@ -595,6 +589,18 @@ export type PinHint = {
   length: number | null;
   /** The issuer's own words about where it comes from: unverified. */
   description: string | null;
+};
+
+/** One credential of an offer. */
+export type OfferedCredential = {
+  /** The attestation type. */
+  attestation_type: string;
+  /** Its name. */
+  type_name: Localized;
+  /** The department's name, where this wallet asked it for the credential. */
+  department: Localized | null;
+  /** Whether this wallet asked for it. */
+  expected: boolean;
 };
 
 /** Input of `read_picture`. */

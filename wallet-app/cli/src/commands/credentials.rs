@@ -10,7 +10,7 @@ use crate::failure::Failure;
 use crate::print::Printer;
 use crate::show;
 
-/// Receives the credential of an offer: a link, a picture, or the one of an attested request.
+/// Receives the credentials of an offer: a link, a picture, or the one of an attested request.
 pub(crate) async fn receive(
     wallet: &Wallet,
     link: Option<&str>,
@@ -25,15 +25,15 @@ pub(crate) async fn receive(
     let offer = wallet.review_offer(&link).await?;
     printer.lines(&show::offer(&offer, printer));
     // What this wallet asked for needs no second question; what comes unasked does.
-    if !yes && !offer.expected && !ask::yes(printer.say("领取吗？", "Receive it?"))? {
+    if !yes && !offer.expected() && !ask::yes(printer.say("领取吗？", "Receive it?"))? {
         return Err(Failure::Declined);
     }
     let asked = match pin {
         None if offer.needs_pin => Some(ask::pin(printer)?),
         _ => None,
     };
-    let credential = wallet.receive(&link, pin.or(asked.as_deref())).await?;
-    printer.result(&credential, || show::credential(&credential, printer));
+    let received = wallet.receive(&link, pin.or(asked.as_deref())).await?;
+    printer.result(&received, || received.iter().flat_map(|one| show::credential(one, printer)).collect());
     Ok(())
 }
 
@@ -67,8 +67,8 @@ pub(crate) async fn signed_in(wallet: &Wallet, address: Option<&str>, printer: &
         Some(address) => address.to_owned(),
         None => ask::answer(question)?.ok_or(Failure::Declined)?,
     };
-    let credential = wallet.authorized(&address).await?;
-    printer.result(&credential, || show::credential(&credential, printer));
+    let received = wallet.authorized(&address).await?;
+    printer.result(&received, || received.iter().flat_map(|one| show::credential(one, printer)).collect());
     Ok(())
 }
 

@@ -13,13 +13,13 @@ use sha2::{Digest, Sha256};
 use url::Url;
 use wire::oid4vci::{AuthorizationCode, AuthorizationDetails, CREDENTIAL_DETAILS};
 
-use super::offer::{Target, choose};
+use super::offer::{Target, usable};
 use super::session::Access;
 use super::{Authorization, CredentialView, Issuance, IssuanceError};
 use crate::error::{Side, WalletError};
 use crate::labels;
 use crate::records::base64url;
-use crate::vault::{Table, VaultError};
+use crate::vault::VaultError;
 use crate::wallet::Wallet;
 
 /// The grant (RFC 6749 section 4.1).
@@ -40,8 +40,8 @@ pub struct AuthorizationView {
     pub issuer: String,
     /// Where the citizen signs in: this host is shown before the browser opens.
     pub sign_in_at: String,
-    /// The type's name.
-    pub type_name: Localized,
+    /// The names of the types that are received.
+    pub type_names: Vec<Localized>,
     /// What the browser opens.
     pub url: Url,
     /// Until when.
@@ -49,8 +49,8 @@ pub struct AuthorizationView {
 }
 
 impl Wallet {
-    /// Begins to receive an offered credential by signing in. `redirect_uri` is where the browser comes back to: an address of this
-    /// application. Nothing is sent to the department but the wish for this credential.
+    /// Begins to receive what is offered by signing in. `redirect_uri` is where the browser comes back to: an address of this
+    /// application. Nothing is sent to the department but the wish for these credentials.
     ///
     /// # Errors
     /// [`WalletError::Issuance`], [`WalletError::Scan`].
@@ -67,7 +67,7 @@ impl Wallet {
             (None, false) => AuthorizationCode::default(),
             (None, true) => return Err(IssuanceError::Offer("it is to be received with a code, without signing in").into()),
         };
-        self.push(&offer.target, &grant, redirect_uri).await
+        self.push(&offer.targets, &grant, redirect_uri).await
     }
 
     /// The same without an offer: the citizen wants a credential of this type from this issuer.
@@ -92,20 +92,23 @@ impl Wallet {
         let metadata = self.issuer_metadata(issuer).await?;
         let of_type = metadata.configurations.iter().filter(|(_, one)| one.vct.as_deref() == Some(attestation_type));
         let ids: Vec<String> = of_type.map(|(id, _)| id.clone()).collect();
-        let (configuration, vct) = choose(&ids, &metadata)
-            .map_err(|_| IssuanceError::Metadata("it describes no credential of this type that this wallet takes"))?;
+        let (configuration, vct) = usable(&ids, &metadata)
+            .into_iter()
+            .next()
+            .ok_or(IssuanceError::Metadata("it describes no credential of this type that this wallet takes"))?;
         let target = Target { issuer: issuer.to_owned(), configuration, vct, metadata, declaration: None };
-        self.push(&target, &AuthorizationCode::default(), redirect_uri).await
+        self.push(&[target], &AuthorizationCode::default(), redirect_uri).await
     }
 
     /// Pushes the request; what is needed for the answer is on the disk before the browser opens.
     async fn push(
         &self,
-        target: &Target,
+        targets: &[Target],
         grant: &AuthorizationCode,
         redirect_uri: &Url,
     ) -> Result<AuthorizationView, WalletError> {
         let refused = |why| WalletError::from(IssuanceError::Metadata(why));
+        let target = targets.first().ok_or(IssuanceError::Offer("it offers nothing"))?;
         let server = self.server(target, grant.authorization_server.as_deref(), GRANT).await?;
         let endpoint = server.authorization_endpoint.clone().ok_or_else(|| refused("nobody can sign in there"))?;
         if server.pushed_endpoint.is_none() {
@@ -119,65 +122,69 @@ impl Wallet {
         }
         let random = &self.environment.random;
         let (state, verifier) = (random.token(), random.token());
-        let mut issuance = self.fresh_issuance(issuance_id(&state), target, &server);
-        let details = if server.takes_details { Some(details(target)) } else { None };
-        let access = self.access(&issuance, server).await?;
-        let parameters = parameters(&access, target, grant, (&state, &verifier), redirect_uri, details)?;
+        let mut issuances = self.fresh_issuances(&issuance_id(&state), targets, &server);
+        let first = issuances.first().ok_or(IssuanceError::Offer("it offers nothing"))?;
+        let id = first.id.clone();
+        let wish = wish(targets, server.takes_details)?;
+        let access = self.access(first, server).await?;
+        let parameters = parameters(&access, wish, grant, (&state, &verifier), redirect_uri);
         let borrowed: Vec<(&str, &str)> = parameters.iter().map(|(name, value)| (*name, value.as_str())).collect();
         let pushed = access.session.push(&borrowed).await.map_err(IssuanceError::Issuer)?;
         let lifetime = i64::try_from(pushed.expires_in.min(MAX_REQUEST_SECONDS)).unwrap_or_default();
         let expires_at = self.now().saturating_add(lifetime);
-        issuance.authorization = Some(Authorization { state, verifier, redirect_uri: redirect_uri.clone(), expires_at });
-        self.keep_issuance(&issuance)?;
+        let authorization = Authorization { state, verifier, redirect_uri: redirect_uri.clone(), expires_at };
+        issuances.iter_mut().for_each(|issuance| issuance.authorization = Some(authorization.clone()));
+        self.keep_issuances(&issuances)?;
         let mut url = endpoint;
         url.query_pairs_mut().append_pair("client_id", access.client_id()).append_pair("request_uri", &pushed.request_uri);
         Ok(AuthorizationView {
-            id: issuance.id,
+            id,
             issuer: target.issuer.clone(),
             sign_in_at: labels::printable(&url.origin().ascii_serialization(), 200),
-            type_name: labels::attestation_type(&target.vct),
+            type_names: targets.iter().map(|target| labels::attestation_type(&target.vct)).collect(),
             url,
             expires_at,
         })
     }
 
-    /// Takes the address that the browser came back with, and receives the credential. After an error or a crash the same call goes
-    /// on as long as the department's token lasts.
+    /// Takes the address that the browser came back with, and receives every credential that was asked for. After an error or a crash
+    /// the same call goes on with what was not received, as long as the department's token lasts.
     ///
     /// # Errors
     /// [`WalletError::Issuance`], [`WalletError::Ledger`].
-    pub async fn authorized(&self, answer: &str) -> Result<CredentialView, WalletError> {
+    pub async fn authorized(&self, answer: &str) -> Result<Vec<CredentialView>, WalletError> {
         let received = self.watched(Side::Department, Box::pin(self.authorized_story(answer))).await;
         self.note_failed_issuance(received)
     }
 
-    pub(crate) async fn authorized_story(&self, answer: &str) -> Result<CredentialView, WalletError> {
+    pub(crate) async fn authorized_story(&self, answer: &str) -> Result<Vec<CredentialView>, WalletError> {
         let answer = Answer::read(answer)?;
         let state = answer.parameters.get("state").ok_or(IssuanceError::UnknownAuthorization)?;
-        let kept: Option<Issuance> = self.vault.get(Table::Issuances, &issuance_id(state))?;
-        let mut issuance = kept.ok_or(IssuanceError::UnknownAuthorization)?;
-        if let Some(authorization) = issuance.authorization.clone() {
-            let server = issuance.server.clone().ok_or(VaultError::Tampered("issuances"))?;
+        let issuances = self.issuances_of(&issuance_id(state))?;
+        let first = issuances.first().ok_or(IssuanceError::UnknownAuthorization)?;
+        if let Some(authorization) = first.authorization.clone() {
+            let server = first.server.clone().ok_or(VaultError::Tampered("issuances"))?;
             let code = match answer.code(&authorization, &server) {
                 Ok(code) => code,
                 Err(error) => {
                     // The server refused by its own word: this request is over.
                     if matches!(error, IssuanceError::Authorization { .. }) {
-                        self.forget_issuance(&issuance.id)?;
+                        self.drop_issuances(&issuances)?;
                     }
                     return Err(error.into());
                 }
             };
-            self.redeem(&mut issuance, &authorization, &code).await?;
+            self.redeem(&issuances, &authorization, &code).await?;
         }
-        self.resume(&mut issuance).await
+        self.resume_all(&issuances).await
     }
 
     /// Exchanges the code for a token (RFC 6749 section 4.1.3, RFC 7636 section 4.5).
-    async fn redeem(&self, issuance: &mut Issuance, authorization: &Authorization, code: &str) -> Result<(), WalletError> {
-        let target = self.target_of(issuance).await?;
-        let server = self.server(&target, issuance.server.as_deref(), GRANT).await?;
-        let access = self.access(issuance, server).await?;
+    async fn redeem(&self, issuances: &[Issuance], authorization: &Authorization, code: &str) -> Result<(), WalletError> {
+        let first = issuances.first().ok_or(IssuanceError::UnknownAuthorization)?;
+        let target = self.target_of(first).await?;
+        let server = self.server(&target, first.server.as_deref(), GRANT).await?;
+        let access = self.access(first, server).await?;
         let parameters = [
             ("grant_type", GRANT),
             ("code", code),
@@ -185,7 +192,7 @@ impl Wallet {
             ("code_verifier", authorization.verifier.as_str()),
             ("client_id", access.client_id()),
         ];
-        self.take_token(&access, issuance, &parameters).await.map_err(|error| match &error {
+        self.take_token(&access, issuances, &parameters).await.map_err(|error| match &error {
             WalletError::Issuance(IssuanceError::Issuer(failed)) if failed.code() == Some("invalid_grant") => {
                 IssuanceError::SignInAgain.into()
             }
@@ -209,15 +216,34 @@ fn details(target: &Target) -> AuthorizationDetails {
     }
 }
 
-/// The pushed request. HAIP section 4.2: by scope; authorization details only where the credential has no scope.
+/// What is asked for. HAIP section 4.2: by scope; authorization details only where a credential has no scope.
+fn wish(targets: &[Target], takes_details: bool) -> Result<Vec<(&'static str, String)>, IssuanceError> {
+    let scope = |target: &Target| target.metadata.configurations.get(&target.configuration).and_then(|one| one.scope.clone());
+    if let Some(mut scopes) = targets.iter().map(scope).collect::<Option<Vec<String>>>() {
+        scopes.sort_unstable();
+        scopes.dedup();
+        let mut wish = vec![("scope", scopes.join(" "))];
+        // Section 5.1.2: which issuer the scopes are about (RFC 8707).
+        let elsewhere = targets.iter().find(|target| !target.metadata.authorization_servers.is_empty());
+        wish.extend(elsewhere.map(|target| ("resource", target.issuer.clone())));
+        return Ok(wish);
+    }
+    if !takes_details {
+        return Err(IssuanceError::Metadata("the credential has neither a scope nor authorization details"));
+    }
+    let details: Vec<AuthorizationDetails> = targets.iter().map(details).collect();
+    let details = serde_json::to_string(&details).map_err(|_| IssuanceError::Metadata("it has no usable name"))?;
+    Ok(vec![("authorization_details", details)])
+}
+
+/// The pushed request.
 fn parameters(
     access: &Access,
-    target: &Target,
+    wish: Vec<(&'static str, String)>,
     grant: &AuthorizationCode,
     (state, verifier): (&str, &str),
     redirect_uri: &Url,
-    details: Option<AuthorizationDetails>,
-) -> Result<Vec<(&'static str, String)>, IssuanceError> {
+) -> Vec<(&'static str, String)> {
     let mut parameters = vec![
         ("response_type", "code".to_owned()),
         ("client_id", access.client_id().to_owned()),
@@ -226,23 +252,9 @@ fn parameters(
         ("code_challenge", base64url(&Sha256::digest(verifier.as_bytes()))),
         ("code_challenge_method", "S256".to_owned()),
     ];
-    let scope = target.metadata.configurations.get(&target.configuration).and_then(|one| one.scope.clone());
-    match (scope, details) {
-        (Some(scope), _) => {
-            parameters.push(("scope", scope));
-            if !target.metadata.authorization_servers.is_empty() {
-                // Section 5.1.2: which issuer the scope is about (RFC 8707).
-                parameters.push(("resource", target.issuer.clone()));
-            }
-        }
-        (None, Some(details)) => {
-            let details = serde_json::to_string(&[details]).map_err(|_| IssuanceError::Metadata("it has no usable name"))?;
-            parameters.push(("authorization_details", details));
-        }
-        (None, None) => return Err(IssuanceError::Metadata("the credential has neither a scope nor authorization details")),
-    }
+    parameters.extend(wish);
     parameters.extend(grant.issuer_state.clone().map(|state| ("issuer_state", state)));
-    Ok(parameters)
+    parameters
 }
 
 /// The address that a browser came back with.

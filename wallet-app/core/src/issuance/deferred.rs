@@ -1,5 +1,6 @@
 //! Credentials that the issuer makes later (OpenID4VCI section 9): the promise is in the vault, and asked for until it is kept.
 
+use clients::issuer::IssuerMetadata;
 use identity::{Localized, UnixSeconds};
 use serde::Serialize;
 use wire::oid4vci::PRE_AUTHORIZED_CODE_GRANT;
@@ -100,7 +101,10 @@ impl Wallet {
         self.send_notices().await?;
         let issuances: Vec<Issuance> = self.vault.list(Table::Issuances)?;
         let mut views = Vec::new();
-        for mut issuance in issuances {
+        for listed in issuances {
+            // As it is now: one of the same offer may have brought a new token.
+            let current: Option<Issuance> = self.vault.get(Table::Issuances, &listed.id)?;
+            let Some(mut issuance) = current else { continue };
             let mut view = issuance.pending();
             let due = issuance.deferred.as_ref().is_some_and(|deferred| deferred.not_before <= self.now());
             if due {
@@ -139,6 +143,11 @@ impl Wallet {
     /// What a kept issuance is about.
     pub(super) async fn target_of(&self, issuance: &Issuance) -> Result<Target, WalletError> {
         let metadata = self.issuer_metadata(&issuance.issuer).await?;
+        self.target_by(metadata, issuance)
+    }
+
+    /// The same by what the issuer says of itself.
+    pub(super) fn target_by(&self, metadata: IssuerMetadata, issuance: &Issuance) -> Result<Target, WalletError> {
         let known = metadata.configurations.get(&issuance.configuration).and_then(|configuration| configuration.vct.clone());
         let vct = issuance.vct.clone().or(known);
         let vct = vct.ok_or(IssuanceError::Metadata("it describes the credential no longer"))?;

@@ -19,6 +19,7 @@ mod receive;
 mod renew;
 mod session;
 mod store;
+mod together;
 
 use identity::{Localized, UnixSeconds};
 use ledger::records::{AttestationStatus, AuthorityId, RecordId};
@@ -32,7 +33,7 @@ pub use self::deferred::{PendingIssuance, PendingStage};
 pub use self::error::{IssuanceError, Rejection};
 pub(crate) use self::moved::Moved;
 pub use self::moved::{MovedState, MovedView};
-pub use self::offer::{OfferView, PinHint};
+pub use self::offer::{OfferView, OfferedCredential, PinHint};
 pub use self::provider::{ProviderError, WalletAttestation, WalletProvider};
 use crate::chain::AsOf;
 use crate::records::Secret32;
@@ -44,7 +45,8 @@ pub const BATCH: usize = 3;
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Issuance {
-    /// SHA-256 of the offer's code or of the request's `state`, base64url: the record's key.
+    /// SHA-256 of the offer's code or of the request's `state`, base64url, and a number after the first of an offer: the record's
+    /// key, which is not sealed.
     id: String,
     issuer: String,
     configuration: String,
@@ -57,10 +59,10 @@ struct Issuance {
     /// The authorization server.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     server: Option<String>,
-    /// The key that tokens are bound to, where the server does that.
+    /// The key that tokens are bound to, where the server does that: one for all of an offer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     dpop: Option<Secret32>,
-    /// The key of the wallet attestation: another one for every issuance, so that issuers cannot join them.
+    /// The key of the wallet attestation: another one for every offer, so that issuers cannot join them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     attested: Option<Secret32>,
     /// The request that the person signs in for.

@@ -65,6 +65,11 @@ impl Moved {
         &self.id
     }
 
+    /// Gives issuer and grant to `renew`.
+    pub(super) fn renew_grant(&mut self, renew: impl FnOnce(&str, Option<&mut Grant>) -> bool) -> bool {
+        renew(&self.issuer, self.grant.as_mut())
+    }
+
     fn entry(&self, at: UnixSeconds, event: Event) -> HistoryEntry {
         HistoryEntry {
             other_side: Some(self.issuer_name.clone()),
@@ -148,7 +153,9 @@ impl Wallet {
 
     pub(crate) async fn rebind_story(&self) -> Result<Vec<MovedView>, WalletError> {
         let mut views = Vec::new();
-        for moved in self.vault.list::<Moved>(Table::Moved)? {
+        for listed in self.vault.list::<Moved>(Table::Moved)? {
+            // As it is now: one before it may have brought a new token.
+            let Some(moved) = self.vault.get::<Moved>(Table::Moved, &listed.id)? else { continue };
             let state = self.rebind_one(&moved).await?;
             views.push(moved.view(state));
         }

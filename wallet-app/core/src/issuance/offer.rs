@@ -1,5 +1,7 @@
 //! Reading an offer: what is offered, by whom, and whether this wallet asked for it.
 
+use std::collections::BTreeSet;
+
 use clients::issuer::{IssuerClient, IssuerMetadata, MetadataTrust};
 use identity::Localized;
 use identity::jose::jws::JwsAlg;
@@ -17,6 +19,8 @@ use crate::scan::{LinkKind, ScanError};
 use crate::vault::Table;
 use crate::wallet::Wallet;
 
+/// Credentials of one offer that are received together, at most.
+pub(super) const MAX_CREDENTIALS: usize = 8;
 /// Bytes of a pre-authorized code and of an issuer's state at most.
 const MAX_CODE_BYTES: usize = 2048;
 /// Characters of an issuer's words about its PIN that are shown (section 4.1.1).
@@ -27,20 +31,45 @@ const MAX_DESCRIPTION: usize = 300;
 pub struct OfferView {
     /// The credential issuer identifier.
     pub issuer: String,
-    /// The department's name, where this wallet asked it for the credential.
-    pub department: Option<Localized>,
-    /// The attestation type.
-    pub attestation_type: String,
-    /// Its name.
-    pub type_name: Localized,
+    /// What is offered: one credential or more, which are received together.
+    pub credentials: Vec<OfferedCredential>,
     /// Whether a PIN is needed.
     pub needs_pin: bool,
     /// What the PIN looks like, where one is needed.
     pub pin: Option<PinHint>,
     /// Whether the citizen has to sign in at the department with a browser: [`Wallet::authorize`] instead of [`Wallet::receive`].
     pub needs_sign_in: bool,
+}
+
+impl OfferView {
+    /// Whether this wallet asked for all of it.
+    pub fn expected(&self) -> bool {
+        self.credentials.iter().all(|credential| credential.expected)
+    }
+}
+
+/// One credential of an offer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct OfferedCredential {
+    /// The attestation type.
+    pub attestation_type: String,
+    /// Its name.
+    pub type_name: Localized,
+    /// The department's name, where this wallet asked it for the credential.
+    pub department: Option<Localized>,
     /// Whether this wallet asked for it.
     pub expected: bool,
+}
+
+impl From<&Target> for OfferedCredential {
+    fn from(target: &Target) -> Self {
+        Self {
+            attestation_type: target.vct.clone(),
+            type_name: labels::attestation_type(&target.vct),
+            department: target.declaration.as_ref().map(|declaration| declaration.department().clone()),
+            expected: target.declaration.is_some(),
+        }
+    }
 }
 
 /// What a PIN looks like (section 4.1.1).
@@ -76,23 +105,21 @@ pub(super) struct Target {
 
 /// An offer that was read, with the issuer's metadata.
 pub(super) struct Offer {
-    pub(super) target: Target,
+    pub(super) issuer: String,
+    /// One or more, at most [`MAX_CREDENTIALS`], each of another configuration.
+    pub(super) targets: Vec<Target>,
     pub(super) grants: Grants,
 }
 
 impl Offer {
     fn view(&self) -> OfferView {
-        let target = &self.target;
         let code = self.grants.pre_authorized_code.as_ref().and_then(|grant| grant.tx_code.as_ref());
         OfferView {
-            issuer: target.issuer.clone(),
-            department: target.declaration.as_ref().map(|declaration| declaration.department().clone()),
-            attestation_type: target.vct.clone(),
-            type_name: labels::attestation_type(&target.vct),
+            issuer: self.issuer.clone(),
+            credentials: self.targets.iter().map(OfferedCredential::from).collect(),
             needs_pin: code.is_some(),
             pin: code.map(PinHint::from),
             needs_sign_in: self.grants.pre_authorized_code.is_none(),
-            expected: target.declaration.is_some(),
         }
     }
 }
@@ -126,9 +153,12 @@ impl Wallet {
         check_grants(&offer.grants)?;
         let CredentialOffer { credential_issuer: issuer, credential_configuration_ids: offered, grants } = offer;
         let metadata = self.issuer_metadata(&issuer).await?;
-        let (configuration, vct) = choose(&offered, &metadata)?;
-        let declaration = self.find_declaration(link, &issuer, &vct).await?;
-        Ok(Offer { target: Target { issuer, configuration, vct, metadata, declaration }, grants })
+        let mut targets = Vec::new();
+        for (configuration, vct) in choose(&offered, &metadata)? {
+            let declaration = self.find_declaration(link, &issuer, &vct).await?;
+            targets.push(Target { issuer: issuer.clone(), configuration, vct, metadata: metadata.clone(), declaration });
+        }
+        Ok(Offer { issuer, targets, grants })
     }
 
     /// What the issuer says of itself, signed by somebody whom the city trusts or not at all.
@@ -180,19 +210,32 @@ fn same_offer(one: &str, other: &str) -> bool {
     matches!((one.parse::<Link>(), other.parse::<Link>()), (Ok(one), Ok(other)) if one == other)
 }
 
-/// The first offered configuration that this wallet can take.
-pub(super) fn choose(offered: &[String], metadata: &IssuerMetadata) -> Result<(String, String), IssuanceError> {
+/// The offered configurations that this wallet can take, each with its type: one or more.
+fn choose(offered: &[String], metadata: &IssuerMetadata) -> Result<Vec<(String, String)>, IssuanceError> {
     if offered.is_empty() {
         return Err(IssuanceError::Offer("it offers nothing"));
     }
+    // Section 4.1.1: the identifiers are unique.
+    if offered.iter().collect::<BTreeSet<_>>().len() < offered.len() {
+        return Err(IssuanceError::Offer("it offers the same credential twice"));
+    }
+    let usable = usable(offered, metadata);
+    if usable.is_empty() {
+        return Err(IssuanceError::Metadata("it describes no offered credential of a kind that this wallet takes"));
+    }
+    if usable.len() > MAX_CREDENTIALS {
+        return Err(IssuanceError::Offer("it offers more than eight credentials"));
+    }
+    Ok(usable)
+}
+
+/// Those of these configurations that this wallet can take, each with its type.
+pub(super) fn usable(offered: &[String], metadata: &IssuerMetadata) -> Vec<(String, String)> {
     let known = offered.iter().filter_map(|id| metadata.configurations.get(id).map(|configuration| (id, configuration)));
     let usable = known.filter(|(_, configuration)| {
         let proofs = configuration.proof_types_supported.get("jwt");
         let takes = |algs: &[String]| algs.is_empty() || algs.iter().any(|alg| alg == JwsAlg::Es256.name());
         configuration.format == FORMAT && proofs.is_some_and(|proofs| takes(&proofs.proof_signing_alg_values_supported))
     });
-    usable
-        .filter_map(|(id, configuration)| Some((id.clone(), configuration.vct.clone()?)))
-        .next()
-        .ok_or(IssuanceError::Metadata("it describes no offered credential of a kind that this wallet takes"))
+    usable.filter_map(|(id, configuration)| Some((id.clone(), configuration.vct.clone()?))).collect()
 }

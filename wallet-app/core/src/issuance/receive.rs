@@ -33,29 +33,31 @@ const PROOF_TYPE: &str = "openid4vci-proof+jwt";
 const LOCK_CLAIM: &str = "yufu_lock";
 
 impl Wallet {
-    /// Receives the offered credential with the code in the offer. After an error or a crash the same call goes on with the same
-    /// keys. Where the issuer takes longer, it ends with [`IssuanceError::Deferred`], and [`Self::poll_issuances`] goes on.
+    /// Receives every offered credential with the code in the offer. An error of one does not keep the others from being received; it
+    /// is what the call ends with then. After an error or a crash the same call goes on with what was not received, with the same keys.
+    /// Where the issuer takes longer, it ends with [`IssuanceError::Deferred`], and [`Self::poll_issuances`] goes on.
     ///
     /// # Errors
     /// [`WalletError::Issuance`], [`WalletError::Ledger`], [`WalletError::Scan`].
-    pub async fn receive(&self, link: &str, pin: Option<&str>) -> Result<CredentialView, WalletError> {
+    pub async fn receive(&self, link: &str, pin: Option<&str>) -> Result<Vec<CredentialView>, WalletError> {
         let received = self.watched(Side::Department, Box::pin(self.receive_story(link, pin))).await;
         self.note_failed_issuance(received)
     }
 
-    pub(crate) async fn receive_story(&self, link: &str, pin: Option<&str>) -> Result<CredentialView, WalletError> {
+    pub(crate) async fn receive_story(&self, link: &str, pin: Option<&str>) -> Result<Vec<CredentialView>, WalletError> {
         let offer = self.read_offer(link).await?;
-        let target = &offer.target;
+        let target = offer.targets.first().ok_or(IssuanceError::Offer("it offers nothing"))?;
         let grant = offer.grants.pre_authorized_code.as_ref().ok_or(IssuanceError::SignInNeeded)?;
         let server = self.server(target, grant.authorization_server.as_deref(), PRE_AUTHORIZED_CODE_GRANT).await?;
         let id = base64url(&Sha256::digest(grant.code.as_bytes()));
-        let fresh = self.fresh_issuance(id, target, &server);
-        let mut issuance = self.begin(fresh)?;
-        let access = self.access(&issuance, server).await?;
-        if issuance.deferred.is_none() && !self.has_token(&issuance) {
-            self.take_code(&access, grant, &mut issuance, pin).await?;
+        let issuances = self.begin_offer(&id, self.fresh_issuances(&id, &offer.targets, &server))?;
+        let first = issuances.first().ok_or(VaultError::Tampered("issuances"))?;
+        let access = self.access(first, server).await?;
+        let without_token: Vec<Issuance> = issuances.iter().filter(|one| self.needs_code(one)).cloned().collect();
+        if !without_token.is_empty() {
+            self.take_code(&access, grant, &without_token, pin).await?;
         }
-        self.obtain(&access, target, &mut issuance).await
+        self.obtain_all(&access, offer.targets, &issuances).await
     }
 
     /// Writes a failure into the history, unless it is there by a name of its own.
@@ -91,7 +93,7 @@ impl Wallet {
         &self,
         access: &Access,
         grant: &PreAuthorizedCode,
-        issuance: &mut Issuance,
+        issuances: &[Issuance],
         pin: Option<&str>,
     ) -> Result<(), WalletError> {
         if grant.tx_code.is_some() && pin.is_none() {
@@ -102,7 +104,7 @@ impl Wallet {
         if access.attested_as.is_some() || !access.session.server().takes_anonymous {
             parameters.push(("client_id", access.client_id()));
         }
-        self.take_token(access, issuance, &parameters).await.map_err(|error| match &error {
+        self.take_token(access, issuances, &parameters).await.map_err(|error| match &error {
             WalletError::Issuance(IssuanceError::Issuer(failed)) if failed.code() == Some("invalid_grant") => {
                 IssuanceError::PinOrOffer.into()
             }

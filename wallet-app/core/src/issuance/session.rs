@@ -11,7 +11,7 @@ use super::offer::Target;
 use super::{CopyKeys, Issuance, IssuanceError, Token};
 use crate::error::WalletError;
 use crate::records::Secret32;
-use crate::vault::{Table, VaultError};
+use crate::vault::VaultError;
 use crate::wallet::Wallet;
 
 /// The client identifier of a wallet that no provider vouches for.
@@ -20,6 +20,8 @@ pub(super) const CLIENT_ID: &str = "urn:yufu:wallet";
 const TOKEN_MARGIN_SECONDS: i64 = 5;
 /// How long a token without `expires_in` is tried.
 const TOKEN_DEFAULT_SECONDS: u64 = 300;
+/// A token that does not serve for what it was asked for.
+pub(super) const NOT_GRANTED: IssuanceError = IssuanceError::Metadata("its token is for another credential");
 
 /// A session with the client identifier that the wallet has in it.
 pub(super) struct Access {
@@ -90,40 +92,25 @@ impl Wallet {
         Ok(ClientAttestation { client_id: attested.client_id, jwt: attested.jwt, key: key.clone() })
     }
 
-    /// Asks for a token and keeps it.
-    pub(super) async fn take_token(
+    /// What a token response has for one of the issuances that it was asked for.
+    pub(super) fn read_token(
         &self,
-        access: &Access,
-        issuance: &mut Issuance,
-        parameters: &[(&str, &str)],
-    ) -> Result<(), WalletError> {
-        let answer = access.session.token(parameters).await.map_err(IssuanceError::Issuer)?;
-        let earlier = issuance.token.take();
-        issuance.token = Some(self.read_token(answer, &issuance.configuration, earlier)?);
-        // The code is used up from here on.
-        issuance.authorization = None;
-        self.keep_issuance(issuance)?;
-        Ok(())
-    }
-
-    pub(super) fn keep_issuance(&self, issuance: &Issuance) -> Result<(), VaultError> {
-        self.vault.write::<_, VaultError>(|batch| batch.put(Table::Issuances, &issuance.id, issuance))
-    }
-
-    fn read_token(&self, answer: TokenResponse, configuration: &str, earlier: Option<Token>) -> Result<Token, IssuanceError> {
+        answer: &TokenResponse,
+        configuration: &str,
+        earlier: Option<&Token>,
+    ) -> Result<Token, IssuanceError> {
         let lifetime = i64::try_from(answer.expires_in.unwrap_or(TOKEN_DEFAULT_SECONDS)).unwrap_or(i64::MAX);
         let details: Vec<_> = answer.authorization_details.iter().filter(|one| one.kind == CREDENTIAL_DETAILS).collect();
         let ours = details.iter().find(|one| one.credential_configuration_id.as_deref().is_none_or(|id| id == configuration));
         if !details.is_empty() && ours.is_none() {
-            return Err(IssuanceError::Metadata("its token is for another credential"));
+            return Err(NOT_GRANTED);
         }
         let identifier = ours.and_then(|one| one.credential_identifiers.first().cloned());
-        let (old_refresh, old_identifier) = earlier.map(|token| (token.refresh, token.identifier)).unwrap_or_default();
         Ok(Token {
-            text: answer.access_token,
+            text: answer.access_token.clone(),
             expires_at: self.now().saturating_add(lifetime),
-            refresh: answer.refresh_token.or(old_refresh),
-            identifier: identifier.or(old_identifier),
+            refresh: answer.refresh_token.clone().or_else(|| earlier.and_then(|token| token.refresh.clone())),
+            identifier: identifier.or_else(|| earlier.and_then(|token| token.identifier.clone())),
         })
     }
 
@@ -133,18 +120,23 @@ impl Wallet {
         issuance.token.as_ref().is_some_and(|token| token.expires_at > usable_until)
     }
 
-    /// A new token for a refresh token (RFC 6749 section 6).
+    /// Whether the offer's code has to be used: there is no token, nor one by which the next is had.
+    pub(super) fn needs_code(&self, issuance: &Issuance) -> bool {
+        let renewable = issuance.token.as_ref().is_some_and(|token| token.refresh.is_some());
+        issuance.deferred.is_none() && !renewable && !self.has_token(issuance)
+    }
+
+    /// A new token for a refresh token (RFC 6749 section 6), for everything that had the old one.
     pub(super) async fn refresh(&self, access: &Access, issuance: &mut Issuance) -> Result<(), WalletError> {
         let refresh = issuance.token.as_ref().and_then(|token| token.refresh.clone()).ok_or(IssuanceError::SignInAgain)?;
         let mut parameters = vec![("grant_type", "refresh_token"), ("refresh_token", refresh.as_str())];
         parameters.push(("client_id", access.client_id()));
-        let refreshed = self.take_token(access, issuance, &parameters).await;
-        refreshed.map_err(|error| match error {
-            WalletError::Issuance(IssuanceError::Issuer(HttpError::OAuth { error, .. })) if error.error == "invalid_grant" => {
-                IssuanceError::SignInAgain.into()
-            }
-            other => other,
-        })
+        let answer = access.session.token(&parameters).await.map_err(|error| match &error {
+            HttpError::OAuth { error, .. } if error.error == "invalid_grant" => IssuanceError::SignInAgain,
+            _ => IssuanceError::Issuer(error),
+        })?;
+        issuance.token = Some(self.read_token(&answer, &issuance.configuration, issuance.token.as_ref())?);
+        Ok(self.share_token(issuance, &refresh)?)
     }
 }
 

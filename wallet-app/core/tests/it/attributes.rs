@@ -8,7 +8,7 @@ use ledger::transaction::{Body, Sender};
 use wallet_core::attributes::files::MAX_PICTURE_BYTES;
 use wallet_core::{AttributeKind, DeclareFile, Event, RequestStage, Wallet, WalletError};
 
-use crate::city::{City, VCT};
+use crate::city::{City, MARITAL, VCT, only};
 use crate::issuer::{PIN, claims};
 
 const PNG: &[u8] = &[
@@ -162,10 +162,25 @@ async fn an_attested_request_leads_to_its_credential() {
     wallet.confirm_declaration(&id).await.unwrap();
     city.issuer.behave(|behaviour| behaviour.attest = true);
     let RequestStage::Attested { offer } = wallet.request_state(&id).await.unwrap().stage else { panic!() };
-    assert!(wallet.review_offer(&offer).await.unwrap().expected);
-    let credential = wallet.receive(&offer, Some(PIN)).await.unwrap();
+    assert!(wallet.review_offer(&offer).await.unwrap().expected());
+    let credential = only(wallet.receive(&offer, Some(PIN)).await.unwrap());
     assert_eq!(credential.claims.len(), claims().len());
     assert_eq!(wallet.requests().unwrap()[0].stage, RequestStage::Received);
+}
+
+/// What nobody asked for is not slipped in beside what was.
+#[tokio::test]
+async fn an_offer_of_more_than_was_asked_for_is_not_expected() {
+    let city = City::new().await;
+    let wallet = wallet(&city).await;
+    let id = declare(&city, &wallet, files(&city)).await.unwrap();
+    wallet.confirm_declaration(&id).await.unwrap();
+    city.issuer.behave(|behaviour| (behaviour.attest, behaviour.offered) = (true, vec!["marital-status", "resident-identity"]));
+    let RequestStage::Attested { offer } = wallet.request_state(&id).await.unwrap().stage else { panic!() };
+    let offer = wallet.review_offer(&offer).await.unwrap();
+    let shown: Vec<_> = offer.credentials.iter().map(|one| (one.attestation_type.as_str(), one.expected)).collect();
+    assert_eq!((shown.as_slice(), offer.expected()), ([(MARITAL, false), (VCT, true)].as_slice(), false));
+    assert!(offer.credentials[0].department.is_none() && offer.credentials[1].department.is_some());
 }
 
 #[tokio::test]

@@ -15,7 +15,9 @@ use rcgen::{
 };
 use wallet_core::chain::Chain;
 use wallet_core::vault::Disk;
-use wallet_core::{Clock, Environment, Language, Passphrase, Random, Secrets, Strength, Wallet, WalletConfig, WalletError};
+use wallet_core::{
+    Clock, CredentialView, Environment, Language, Passphrase, Random, Secrets, Strength, Wallet, WalletConfig, WalletError,
+};
 
 use crate::issuer::FakeIssuer;
 use crate::ledger::FakeLedger;
@@ -24,6 +26,7 @@ use crate::site::FakeSite;
 /// 21 November 2026.
 pub(crate) const NOW: UnixSeconds = 1_795_226_400;
 pub(crate) const VCT: &str = "urn:yufu:vct:resident-identity:1";
+pub(crate) const MARITAL: &str = "urn:yufu:vct:marital-status:1";
 pub(crate) const PASSPHRASE: &str = "correct horse battery";
 
 /// A certificate authority.
@@ -108,7 +111,7 @@ pub(crate) fn authority(id: &str, credential_key: PublicKey, reader: Option<Stri
         credential_keys: vec![credential_key],
         reader_key: reader,
         issuer_url: Some(url.to_owned()),
-        accredited_types: vec![VCT.to_owned()],
+        accredited_types: vec![VCT.to_owned(), MARITAL.to_owned()],
         may_sponsor: true,
     }
 }
@@ -249,7 +252,7 @@ impl City {
     pub(crate) async fn wallet_credential_by_code(&self, wallet: &Wallet) -> String {
         let department = self.issuer.record();
         self.ledger.put(&Subject::Authority(department.id), &department, 0);
-        wallet.receive(&self.issuer.offer_link(), Some(crate::issuer::PIN)).await.unwrap().id
+        only(wallet.receive(&self.issuer.offer_link(), Some(crate::issuer::PIN)).await.unwrap()).id
     }
 
     pub(crate) fn write_file(&self, name: &str, bytes: &[u8]) -> PathBuf {
@@ -257,6 +260,12 @@ impl City {
         std::fs::write(&path, bytes).unwrap();
         path
     }
+}
+
+/// The credential of an offer that has one.
+pub(crate) fn only(received: Vec<CredentialView>) -> CredentialView {
+    let [only] = <[CredentialView; 1]>::try_from(received).unwrap();
+    only
 }
 
 /// All bytes below a directory.

@@ -8,7 +8,7 @@ use ledger::records::AttestationStatus;
 use serde_json::{Map, Value, json};
 use wallet_core::{Event, Verdict, Wallet};
 
-use crate::city::{City, p256};
+use crate::city::{City, only, p256};
 use crate::issuer::PIN;
 use crate::site::Served;
 use identity::keys::Signer;
@@ -362,7 +362,7 @@ async fn the_newest_credential_answers() {
     let (city, wallet) = city_and_wallet().await;
     city.clock.advance(10);
     let newer = crate::issuer::offer_link(&city.issuer.base(), "2");
-    let newer = wallet.receive(&newer, Some(PIN)).await.unwrap();
+    let newer = only(wallet.receive(&newer, Some(PIN)).await.unwrap());
     let consent = wallet.open(&city.site.ask(&["family_name"])).await.unwrap();
     wallet.approve(&consent, None).await.unwrap();
     let left: Vec<_> = wallet.credentials().unwrap().iter().map(|one| (one.id == newer.id, one.copies_left)).collect();

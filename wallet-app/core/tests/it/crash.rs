@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use wallet_core::{Event, Wallet};
 
-use crate::city::City;
+use crate::city::{City, only};
 use crate::issuer::PIN;
 
 /// Runs a future until it has waited `waits` times, then drops it; `Some` if it ended before.
@@ -53,7 +53,7 @@ async fn an_issuance_killed_at_any_wait_leaves_no_orphan() {
         }
         deaths += 1;
         assert!(wallet.credentials().unwrap().is_empty(), "killed after {waits} waits");
-        let credential = wallet.receive(&link, Some(PIN)).await.unwrap();
+        let credential = only(wallet.receive(&link, Some(PIN)).await.unwrap());
         assert_eq!((credential.copies_left, wallet.credentials().unwrap().len()), (3, 1));
         let (keys, records) = city.issuer.seen(|seen| (seen.proven_keys.clone(), seen.records.len()));
         assert!(keys.iter().all(|proven| *proven == keys[0]), "the same keys after {waits} waits");

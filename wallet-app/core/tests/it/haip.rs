@@ -21,7 +21,7 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use wallet_core::{ProviderError, WalletAttestation, WalletProvider};
 
-use crate::city::{VCT, p256};
+use crate::city::{MARITAL, VCT, p256};
 use crate::issuer::Shared as Department;
 
 /// What is switched on, and what is a lie.
@@ -34,6 +34,10 @@ pub(crate) struct Behaviour {
     pub(crate) signed_metadata: bool,
     pub(crate) by_details: bool,
     pub(crate) token_seconds: Option<u64>,
+    /// Another credential is offered too. It is never deferred.
+    pub(crate) second: bool,
+    /// A refresh token serves once.
+    pub(crate) rotates: bool,
     /// The name of a lie.
     pub(crate) lie: &'static str,
 }
@@ -48,6 +52,9 @@ pub(crate) struct Seen {
     pub(crate) encrypted_requests: u32,
     pub(crate) proofs_iss: Vec<Option<String>>,
     pub(crate) refused: Vec<&'static str>,
+    /// Under which names credentials were asked for.
+    pub(crate) asked_for: Vec<String>,
+    rotations: u32,
     bound_to: BTreeMap<String, String>,
     jtis: BTreeSet<String>,
     waiting: Option<Vec<(PublicKey, [u8; 32])>>,
@@ -136,12 +143,16 @@ impl Haip {
     pub(crate) fn offer_link(&self) -> String {
         let offer = json!({
             "credential_issuer": self.base,
-            "credential_configuration_ids": ["resident-identity"],
+            "credential_configuration_ids": self.offered(),
             "grants": { "authorization_code": { "issuer_state": "is-1" } },
         });
         let query =
             url::form_urlencoded::Serializer::new(String::new()).append_pair("credential_offer", &offer.to_string()).finish();
         format!("haip-vci://?{query}")
+    }
+
+    fn offered(&self) -> Vec<&'static str> {
+        if self.behaviour().second { vec!["resident-identity", "marital-status"] } else { vec!["resident-identity"] }
     }
 
     /// Where the browser comes back to after the citizen signed in for the last pushed request.
@@ -242,6 +253,10 @@ impl Haip {
         (request, key)
     }
 
+    fn refresh_token(&self) -> String {
+        format!("rt-{}", self.seen(|seen| seen.rotations) + 1)
+    }
+
     fn answer(&self, status: StatusCode, body: &Value, key: Option<Jwk>) -> Response {
         let key = match (key, self.behaviour().lie) {
             (Some(_), "answers in the clear") => None,
@@ -254,9 +269,12 @@ impl Haip {
         (status, [(header::CONTENT_TYPE, "application/jwt")], token).into_response()
     }
 
-    fn issue(&self, proofs: &[(PublicKey, [u8; 32])]) -> Value {
-        let behaviour =
-            crate::issuer::Behaviour { iss: Some(self.base.clone()), ..self.department.behaviour.lock().unwrap().clone() };
+    fn issue(&self, proofs: &[(PublicKey, [u8; 32])], vct: &str) -> Value {
+        let behaviour = crate::issuer::Behaviour {
+            iss: Some(self.base.clone()),
+            vct: Some(vct.to_owned()),
+            ..self.department.behaviour.lock().unwrap().clone()
+        };
         let issued = proofs.iter().map(|(key, lock)| json!({ "credential": self.department.issue(&behaviour, key, *lock) }));
         json!({ "credentials": issued.collect::<Vec<_>>(), "notification_id": "note-1" })
     }
@@ -303,6 +321,14 @@ async fn metadata(State(haip): Issuer, headers: HeaderMap) -> Response {
     if behaviour.by_details {
         configuration.as_object_mut().unwrap().remove("scope");
     }
+    let mut configurations = json!({ "resident-identity": configuration });
+    if behaviour.second {
+        (configuration["vct"], configuration["scope"]) = (json!(MARITAL), json!("marital"));
+        if behaviour.by_details || behaviour.lie == "no second scope" {
+            configuration.as_object_mut().unwrap().remove("scope");
+        }
+        configurations["marital-status"] = configuration;
+    }
     let mut metadata = json!({
         "credential_issuer": base,
         "credential_endpoint": format!("{base}/credential"),
@@ -310,7 +336,7 @@ async fn metadata(State(haip): Issuer, headers: HeaderMap) -> Response {
         "deferred_credential_endpoint": format!("{base}/deferred"),
         "notification_endpoint": format!("{base}/notify"),
         "batch_credential_issuance": { "batch_size": 2 },
-        "credential_configurations_supported": { "resident-identity": configuration },
+        "credential_configurations_supported": configurations,
     });
     if behaviour.encrypted {
         let key = issuer_key().to_jwk("issuer-1").to_value();
@@ -392,9 +418,10 @@ async fn token(State(haip): Issuer, headers: HeaderMap, body: String) -> Respons
     };
     let refreshing = form["grant_type"] == "refresh_token";
     if refreshing {
-        if form["refresh_token"] != "rt-1" {
+        if form["refresh_token"] != haip.refresh_token() {
             return haip.refuse("refresh code unknown", SERVER_NONCE, StatusCode::BAD_REQUEST);
         }
+        haip.seen.lock().unwrap().rotations += u32::from(haip.behaviour().rotates);
     } else {
         let pushed = haip.seen(|seen| seen.pushed.last().cloned().unwrap());
         let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(form["code_verifier"].as_bytes()));
@@ -414,11 +441,20 @@ async fn token(State(haip): Issuer, headers: HeaderMap, body: String) -> Respons
     let behaviour = haip.behaviour();
     let kind = if behaviour.lie == "bearer token" { "Bearer" } else { "DPoP" };
     let seconds = behaviour.token_seconds.unwrap_or(600);
-    let mut answer = json!({ "access_token": text, "token_type": kind, "expires_in": seconds, "refresh_token": "rt-1" });
-    if behaviour.by_details {
-        let id = if behaviour.lie == "token for another credential" { "other" } else { "resident-identity" };
-        answer["authorization_details"] =
-            json!([{ "type": "openid_credential", "credential_configuration_id": id, "credential_identifiers": ["dataset-1"] }]);
+    let refresh = haip.refresh_token();
+    let mut answer = json!({ "access_token": text, "token_type": kind, "expires_in": seconds, "refresh_token": refresh });
+    // The names stay those of the first answer.
+    if behaviour.by_details && !refreshing {
+        let granted = match behaviour.lie {
+            "token for another credential" => vec!["other"],
+            "token for the second" => vec!["marital-status"],
+            _ => haip.offered(),
+        };
+        let details = granted.iter().map(|id| {
+            let name = format!("dataset-{id}");
+            json!({ "type": "openid_credential", "credential_configuration_id": id, "credential_identifiers": [name] })
+        });
+        answer["authorization_details"] = details.collect();
     }
     ([("dpop-nonce", SERVER_NONCE)], Json(answer)).into_response()
 }
@@ -437,23 +473,26 @@ async fn credential(State(haip): Issuer, headers: HeaderMap, body: Bytes) -> Res
     let named = if behaviour.by_details { "credential_identifier" } else { "credential_configuration_id" };
     let both = request.get("credential_identifier").is_some() && request.get("credential_configuration_id").is_some();
     assert!(request.get(named).is_some() && !both, "{request}");
+    let name = request[named].as_str().unwrap().to_owned();
+    let vct = if name.ends_with("marital-status") { MARITAL } else { VCT };
+    haip.seen.lock().unwrap().asked_for.push(name);
     let proofs = request["proofs"]["jwt"].as_array().unwrap();
     let proofs: Vec<_> = proofs.iter().map(|proof| haip.read_proof(proof.as_str().unwrap())).collect();
     match behaviour.lie {
         "denied" => return (StatusCode::BAD_REQUEST, Json(json!({ "error": "credential_request_denied" }))).into_response(),
         "both" => {
-            let mut both = haip.issue(&proofs);
+            let mut both = haip.issue(&proofs, vct);
             (both["transaction_id"], both["interval"]) = (json!("tx-1"), json!(1));
             return haip.answer(StatusCode::OK, &both, key);
         }
         "neither" => return haip.answer(StatusCode::OK, &json!({}), key),
         _ => {}
     }
-    if behaviour.deferred > 0 || behaviour.lie == "no deferred endpoint" {
+    if behaviour.deferred > 0 && vct == VCT || behaviour.lie == "no deferred endpoint" {
         haip.seen.lock().unwrap().waiting = Some(proofs);
         return haip.answer(StatusCode::ACCEPTED, &json!({ "transaction_id": "tx-1", "interval": 30 }), key);
     }
-    haip.answer(StatusCode::OK, &haip.issue(&proofs), key)
+    haip.answer(StatusCode::OK, &haip.issue(&proofs, vct), key)
 }
 
 async fn deferred(State(haip): Issuer, headers: HeaderMap, body: Bytes) -> Response {
@@ -480,7 +519,7 @@ async fn deferred(State(haip): Issuer, headers: HeaderMap, body: Bytes) -> Respo
         return haip.answer(StatusCode::ACCEPTED, &json!({ "transaction_id": "tx-1", "interval": 30 }), key);
     }
     let proofs = haip.seen.lock().unwrap().waiting.take().unwrap();
-    haip.answer(StatusCode::OK, &haip.issue(&proofs), key)
+    haip.answer(StatusCode::OK, &haip.issue(&proofs, VCT), key)
 }
 
 async fn notified(State(haip): Issuer, headers: HeaderMap, Json(notice): Json<Map<String, Value>>) -> Response {

@@ -152,13 +152,13 @@ async fn another_offer_of_the_same_department_is_not_taken_for_the_answer() {
     let preview = wallet.declare(&city.issuer.base().parse().unwrap(), VCT, files).await.unwrap();
     wallet.confirm_declaration(&preview.id).await.unwrap();
     let other = crate::issuer::offer_link(&city.issuer.base(), "2");
-    assert!(!wallet.review_offer(&other).await.unwrap().expected);
+    assert!(!wallet.review_offer(&other).await.unwrap().expected());
     city.issuer.behave(|behaviour| behaviour.attest = true);
-    assert!(!wallet.review_offer(&other).await.unwrap().expected);
+    assert!(!wallet.review_offer(&other).await.unwrap().expected());
     // The department is asked: offer 1 is the answer, and its claims must be the declared ones.
-    assert!(wallet.review_offer(&city.issuer.offer_link()).await.unwrap().expected);
+    assert!(wallet.review_offer(&city.issuer.offer_link()).await.unwrap().expected());
     let other_spelling = city.issuer.offer_link().replace("openid-credential-offer", "haip-vci");
-    assert!(wallet.review_offer(&other_spelling).await.unwrap().expected);
+    assert!(wallet.review_offer(&other_spelling).await.unwrap().expected());
     let error = wallet.receive(&other_spelling, Some(PIN)).await.unwrap_err();
     assert_eq!(error.slug(), "credential-claim-differs");
 }

@@ -26,7 +26,7 @@ use sha2::{Digest, Sha256};
 use wallet_core::{AttributeKind, Clock};
 use wire::issuer::{AttestationOffering, AttributeRequest, Department};
 
-use crate::city::{Ca, VCT, authority, p256};
+use crate::city::{Ca, MARITAL, VCT, authority, p256};
 use crate::ledger::FakeLedger;
 
 pub(crate) const PIN: &str = "482913";
@@ -66,6 +66,12 @@ pub(crate) struct Behaviour {
     pub(crate) other_address: bool,
     pub(crate) refuse_request: Option<String>,
     pub(crate) attest: bool,
+    /// What its offers have; nothing is one credential.
+    pub(crate) offered: Vec<&'static str>,
+    /// The configuration of which no credential comes.
+    pub(crate) fails: Option<&'static str>,
+    /// Tokens are given anew.
+    pub(crate) refreshes: bool,
 }
 
 #[derive(Default)]
@@ -260,26 +266,33 @@ async fn offer(State(issuer): Issuer, Path(id): Path<String>) -> Response {
     let grant = json!({ "pre-authorized_code": format!("code-{id}"), "tx_code": { "input_mode": "numeric", "length": 6 } });
     let offer = json!({
         "credential_issuer": issuer.base,
-        "credential_configuration_ids": ["resident-identity"],
+        "credential_configuration_ids": if behaviour.offered.is_empty() { vec!["resident-identity"] } else { behaviour.offered },
         "grants": { "urn:ietf:params:oauth:grant-type:pre-authorized_code": grant },
     });
     Json(offer).into_response()
 }
 
 async fn metadata(State(issuer): Issuer) -> Json<Value> {
-    let about = issuer.behaviour.lock().unwrap().metadata_about.clone().unwrap_or_else(|| issuer.base.clone());
+    let behaviour = issuer.behaviour.lock().unwrap().clone();
+    let about = behaviour.metadata_about.unwrap_or_else(|| issuer.base.clone());
+    let configuration = |vct: &str| {
+        json!({
+            "format": "dc+sd-jwt",
+            "vct": vct,
+            "proof_types_supported": { "jwt": { "proof_signing_alg_values_supported": ["ES256"] } },
+        })
+    };
+    let mut configurations = Map::new();
+    configurations.extend(behaviour.offered.iter().map(|id| ((*id).to_owned(), configuration(id))));
+    configurations.insert("resident-identity".to_owned(), configuration(VCT));
+    configurations.insert("marital-status".to_owned(), configuration(MARITAL));
+    configurations.insert("mdoc".to_owned(), json!({ "format": "mso_mdoc" }));
     Json(json!({
         "credential_issuer": about,
         "credential_endpoint": format!("{}/credential", issuer.base),
         "nonce_endpoint": format!("{}/nonce", issuer.base),
         "batch_credential_issuance": { "batch_size": 10 },
-        "credential_configurations_supported": {
-            "resident-identity": {
-                "format": "dc+sd-jwt",
-                "vct": VCT,
-                "proof_types_supported": { "jwt": { "proof_signing_alg_values_supported": ["ES256"] } },
-            },
-        },
+        "credential_configurations_supported": configurations,
     }))
 }
 
@@ -290,10 +303,14 @@ async fn server_metadata(State(issuer): Issuer) -> Json<Value> {
 async fn token(State(issuer): Issuer, body: String) -> (StatusCode, Json<Value>) {
     let fields: BTreeMap<_, _> = url::form_urlencoded::parse(body.as_bytes()).into_owned().collect();
     issuer.seen.lock().unwrap().tokens += 1;
-    if fields.get("tx_code").map(String::as_str) != Some(PIN) {
+    let refreshes = issuer.behaviour.lock().unwrap().refreshes;
+    let is_refresh = refreshes && fields.get("refresh_token").map(String::as_str) == Some("rt");
+    if !is_refresh && fields.get("tx_code").map(String::as_str) != Some(PIN) {
         return (StatusCode::BAD_REQUEST, Json(json!({ "error": "invalid_grant" })));
     }
-    (StatusCode::OK, Json(json!({ "access_token": "at", "token_type": "Bearer", "expires_in": 600 })))
+    let refresh = refreshes.then_some("rt");
+    let answer = json!({ "access_token": "at", "token_type": "Bearer", "expires_in": 600, "refresh_token": refresh });
+    (StatusCode::OK, Json(answer))
 }
 
 async fn nonce() -> Json<Value> {
@@ -302,7 +319,7 @@ async fn nonce() -> Json<Value> {
 
 async fn credential(State(issuer): Issuer, headers: HeaderMap, Json(request): Json<Value>) -> Response {
     assert_eq!(headers.get(header::AUTHORIZATION).unwrap(), "Bearer at");
-    let behaviour = {
+    let mut behaviour = {
         let mut behaviour = issuer.behaviour.lock().unwrap();
         let before = behaviour.clone();
         behaviour.not_yet = behaviour.not_yet.saturating_sub(1);
@@ -316,6 +333,13 @@ async fn credential(State(issuer): Issuer, headers: HeaderMap, Json(request): Js
     let proofs: Vec<(PublicKey, [u8; 32])> = proofs.iter().map(|proof| read_proof(&issuer, proof.as_str().unwrap())).collect();
     let keys: Vec<PublicKey> = proofs.iter().map(|(key, _)| *key).collect();
     issuer.seen.lock().unwrap().proven_keys.push(keys.clone());
+    let configuration = request["credential_configuration_id"].as_str().unwrap();
+    if behaviour.fails == Some(configuration) {
+        return (StatusCode::BAD_REQUEST, Json(json!({ "error": "invalid_credential_request" }))).into_response();
+    }
+    if configuration == "marital-status" {
+        behaviour.vct.get_or_insert_with(|| MARITAL.to_owned());
+    }
     if behaviour.not_yet > 0 {
         let body = Json(json!({ "error": "temporarily_unavailable" }));
         return (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "0")], body).into_response();

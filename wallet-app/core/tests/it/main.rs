@@ -24,6 +24,7 @@ mod ledger;
 mod look_back;
 mod pictures;
 mod recovery;
+mod several;
 mod sign_in;
 mod site;
 mod slip39;

@@ -6,13 +6,13 @@ use ledger::cell::Subject;
 use ledger::records::AttestationStatus;
 use url::Url;
 use wallet_core::recovery::RecoverySecret;
-use wallet_core::{Event, Language, MovedState, PendingStage, Wallet, WalletError};
+use wallet_core::{CredentialView, Event, Language, MovedState, PendingStage, Wallet, WalletError};
 
-use crate::city::{City, VCT};
+use crate::city::{City, VCT, only};
 use crate::haip::{Haip, Provider};
 
 /// A city whose department lets citizens sign in.
-async fn city() -> (City, Arc<Haip>) {
+pub(crate) async fn city() -> (City, Arc<Haip>) {
     let city = City::new().await;
     let haip = Haip::start(Arc::clone(&city.issuer.shared)).await;
     let mut record = city.issuer.record();
@@ -21,13 +21,13 @@ async fn city() -> (City, Arc<Haip>) {
     (city, haip)
 }
 
-fn back() -> Url {
+pub(crate) fn back() -> Url {
     "yufu-wallet://signed-in".parse().unwrap()
 }
 
-async fn receive(wallet: &Wallet, haip: &Haip) -> Result<wallet_core::CredentialView, WalletError> {
+async fn receive(wallet: &Wallet, haip: &Haip) -> Result<CredentialView, WalletError> {
     wallet.authorize(&haip.offer_link(), &back()).await?;
-    wallet.authorized(haip.signed_in().as_str()).await
+    wallet.authorized(haip.signed_in().as_str()).await.map(only)
 }
 
 /// X036: the whole of HAIP 1.0 section 4: pushed request, PKCE, bound tokens with the nonces of both servers, a batch of distinct keys,
@@ -43,7 +43,7 @@ async fn a_credential_is_received_by_signing_in() {
     assert!(request.url.as_str().starts_with(&format!("{}/authorize?client_id=", haip.base())), "{}", request.url);
     assert!(!request.url.as_str().contains("state") && request.url.as_str().contains("request_uri="), "{}", request.url);
     assert_eq!(wallet.pending_issuances().unwrap()[0].stage, PendingStage::SigningIn);
-    let credential = wallet.authorized(haip.signed_in().as_str()).await.unwrap();
+    let credential = only(wallet.authorized(haip.signed_in().as_str()).await.unwrap());
     assert_eq!((credential.copies, credential.usable), (2, true));
     haip.seen(|seen| {
         let pushed = &seen.pushed[0];

@@ -14,7 +14,7 @@ use tokio::sync::{Mutex, OnceCell};
 use url::Url;
 use wallet_core::{Clock, PendingStage, Wallet};
 
-use crate::city::{City, VCT};
+use crate::city::{City, VCT, only};
 use crate::site::site_key;
 
 /// How long a program may take to say something.
@@ -116,7 +116,7 @@ async fn sign_in(url: &Url) -> String {
 async fn a_strangers_issuer_gives_this_wallet_a_credential() {
     let (city, wallet, stranger, offer) = issuing(json!({})).await;
     let request = wallet.authorize(&offer, &back()).await.unwrap();
-    let credential = wallet.authorized(&sign_in(&request.url).await).await.unwrap();
+    let credential = only(wallet.authorized(&sign_in(&request.url).await).await.unwrap());
     assert_eq!((credential.copies, credential.usable), (3, true));
     let notified = stranger.hear_of("notified").await;
     assert_eq!(notified["event"], "credential_accepted");

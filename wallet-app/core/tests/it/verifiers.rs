@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use wallet_core::{Consent, Selection, Wallet, WalletError};
 
-use crate::city::{City, VCT, p256};
+use crate::city::{City, VCT, only, p256};
 use crate::issuer::{PIN, offer_link};
 use crate::site::{Served, site_key};
 
@@ -270,7 +270,7 @@ async fn a_request_that_nobody_signed_is_shown_as_unverified() {
 async fn two_credentials(city: &City, wallet: &Wallet) -> (String, String) {
     let older = wallet.credentials().unwrap()[0].id.clone();
     city.clock.advance(5);
-    let newer = wallet.receive(&offer_link(&city.issuer.base(), "2"), Some(PIN)).await.unwrap().id;
+    let newer = only(wallet.receive(&offer_link(&city.issuer.base(), "2"), Some(PIN)).await.unwrap()).id;
     (newer, older)
 }
 
