@@ -34,8 +34,10 @@ pub(crate) struct Behaviour {
     pub(crate) signed_metadata: bool,
     pub(crate) by_details: bool,
     pub(crate) token_seconds: Option<u64>,
-    /// Another credential is offered too. It is never deferred.
+    /// Another credential is offered too.
     pub(crate) second: bool,
+    /// It is deferred like the first.
+    pub(crate) defers_both: bool,
     /// A refresh token serves once.
     pub(crate) rotates: bool,
     /// The name of a lie.
@@ -57,7 +59,8 @@ pub(crate) struct Seen {
     rotations: u32,
     bound_to: BTreeMap<String, String>,
     jtis: BTreeSet<String>,
-    waiting: Option<Vec<(PublicKey, [u8; 32])>>,
+    /// The proofs of what is deferred, by transaction.
+    waiting: BTreeMap<&'static str, Vec<(PublicKey, [u8; 32])>>,
 }
 
 pub(crate) struct Haip {
@@ -488,9 +491,11 @@ async fn credential(State(haip): Issuer, headers: HeaderMap, body: Bytes) -> Res
         "neither" => return haip.answer(StatusCode::OK, &json!({}), key),
         _ => {}
     }
-    if behaviour.deferred > 0 && vct == VCT || behaviour.lie == "no deferred endpoint" {
-        haip.seen.lock().unwrap().waiting = Some(proofs);
-        return haip.answer(StatusCode::ACCEPTED, &json!({ "transaction_id": "tx-1", "interval": 30 }), key);
+    let is_deferred = behaviour.deferred > 0 && (vct == VCT || behaviour.defers_both);
+    if is_deferred || behaviour.lie == "no deferred endpoint" {
+        let transaction = if vct == VCT { "tx-1" } else { "tx-marital" };
+        haip.seen.lock().unwrap().waiting.insert(transaction, proofs);
+        return haip.answer(StatusCode::ACCEPTED, &json!({ "transaction_id": transaction, "interval": 30 }), key);
     }
     haip.answer(StatusCode::OK, &haip.issue(&proofs, vct), key)
 }
@@ -500,7 +505,8 @@ async fn deferred(State(haip): Issuer, headers: HeaderMap, body: Bytes) -> Respo
         return *refused;
     }
     let (request, key) = haip.read(&headers, &body);
-    assert_eq!(request["transaction_id"], "tx-1");
+    let transaction = request["transaction_id"].as_str().unwrap();
+    assert!(haip.seen(|seen| seen.waiting.contains_key(transaction)), "{transaction}");
     let waited = {
         let mut seen = haip.seen.lock().unwrap();
         seen.deferred_asked += 1;
@@ -518,8 +524,8 @@ async fn deferred(State(haip): Issuer, headers: HeaderMap, body: Bytes) -> Respo
     if waited < behaviour.deferred {
         return haip.answer(StatusCode::ACCEPTED, &json!({ "transaction_id": "tx-1", "interval": 30 }), key);
     }
-    let proofs = haip.seen.lock().unwrap().waiting.take().unwrap();
-    haip.answer(StatusCode::OK, &haip.issue(&proofs, VCT), key)
+    let proofs = haip.seen.lock().unwrap().waiting.remove(transaction).unwrap();
+    haip.answer(StatusCode::OK, &haip.issue(&proofs, if transaction == "tx-1" { VCT } else { MARITAL }), key)
 }
 
 async fn notified(State(haip): Issuer, headers: HeaderMap, Json(notice): Json<Map<String, Value>>) -> Response {

@@ -205,6 +205,21 @@ async fn a_deferred_one_does_not_keep_the_other_back() {
     assert_eq!((wallet.credentials().unwrap().len(), wallet.pending_issuances().unwrap().len()), (2, 0));
 }
 
+/// Both take longer, and the token that they share is over meanwhile.
+#[tokio::test]
+async fn two_deferred_ones_share_each_new_token() {
+    let (city, haip) = haip_city().await;
+    haip.behave(|behaviour| (behaviour.deferred, behaviour.defers_both, behaviour.rotates) = (1, true, true));
+    let wallet = city.create_wallet();
+    assert_eq!(receive(&wallet, &haip).await.unwrap_err().slug(), "issuance-deferred");
+    assert_eq!(wallet.pending_issuances().unwrap().len(), 2);
+    city.clock.advance(700);
+    haip.behave(|behaviour| behaviour.token_seconds = Some(3));
+    let polled = wallet.poll_issuances().await.unwrap();
+    assert!(polled.iter().all(|one| matches!(one.stage, PendingStage::Received(_))), "{polled:?}");
+    assert_eq!((polled.len(), wallet.credentials().unwrap().len()), (2, 2));
+}
+
 /// RFC 9700 section 4.14.2: a refresh token that serves once is shared by what was received with it, wherever that is now.
 #[tokio::test]
 async fn a_rotated_refresh_token_strands_nobody() {
