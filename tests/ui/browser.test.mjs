@@ -1,11 +1,14 @@
 // The pilot's wallet in a browser on a running city: what only a browser could do to it, and the first login.
 
 import assert from "node:assert/strict";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { complaints, launch } from "./browser.mjs";
 import { need } from "./need.mjs";
-import { PATIENCE, story } from "./story.mjs";
+import { PATIENCE, shows, story } from "./story.mjs";
 
 const city = process.env;
 const PIN = "483726";
@@ -13,10 +16,12 @@ const PIN = "483726";
 const people = {};
 const known = {};
 const found = [];
-let browser, person, wallet;
+let browser, folder, film, person, wallet;
 
 before(async () => {
-  browser = await launch();
+  folder = await mkdtemp(join(tmpdir(), "yufu-camera-"));
+  film = join(folder, "film.mjpeg");
+  browser = await launch({ film });
   person = await browser.newContext({ locale: "en-GB", viewport: { width: 390, height: 844 } });
   wallet = await person.newPage();
   found.push(complaints(wallet));
@@ -25,7 +30,10 @@ before(async () => {
   people.visitor = await (await browser.newContext({ locale: "en-GB" })).newPage();
   for (const page of [people.clerk, people.visitor]) page.setDefaultTimeout(PATIENCE.timeout);
 });
-after(() => browser?.close());
+after(async () => {
+  await browser?.close();
+  await rm(folder, { recursive: true, force: true });
+});
 
 const session = () => wallet.evaluate(() => ({ hash: location.hash, cookie: document.cookie, proof: sessionStorage.getItem("yufu-proof") }));
 
@@ -71,6 +79,21 @@ test("a page of another port cannot ask the wallet, though the browser sends its
 
 const day = need(people, PIN, known);
 story(people, PIN, known, day);
+test("a camera that is not allowed is an ordinary state, and one that sees a site's code opens its request", async () => {
+  const visitor = await (await browser.newContext({ deviceScaleFactor: 2 })).newPage();
+  await visitor.goto(`${city.YUFU_SITE}/login`);
+  const frame = await visitor.locator("#qr").screenshot({ type: "jpeg" });
+  await writeFile(film, Buffer.concat(Array(30).fill(frame)));
+
+  await wallet.locator("nav button").nth(1).click();
+  await wallet.locator("#link-camera").click();
+  await wallet.locator(".notice", { hasText: "There is no camera, or it was not allowed" }).waitFor(PATIENCE);
+  await person.grantPermissions(["camera"]);
+  await wallet.locator("#link-camera").click();
+  await shows(wallet, "#agreed");
+  assert.equal(await wallet.locator("video").count(), 0);
+});
+
 day.onANewPhone();
 
 test("a new link ends the old session and locks the wallet", async () => {

@@ -252,3 +252,10 @@ test("the answer of a department opens its screen with nothing sent, and a forge
   await wallet.locator("form .button.first").click();
   await wallet.locator(".danger", { hasText: "belongs to no request of this wallet" }).waitFor(PATIENCE);
 });
+
+test("without a camera the window says so and goes on", async () => {
+  await wallet.locator("nav button").nth(1).click();
+  await wallet.locator("#link-camera").click();
+  await wallet.locator(".notice", { hasText: "There is no camera, or it was not allowed" }).waitFor(PATIENCE);
+  await wallet.locator("#link-camera", { hasText: "Scan with the camera" }).waitFor(PATIENCE);
+});

@@ -81,7 +81,7 @@ async fn receive(plan: &Plan, citizen: &Citizen, step: &mut impl FnMut(u32, &str
     step(4, "The clerk attests and tells the citizen the PIN", "the wallet has the offer; the PIN came by another way");
 
     let received = citizen.wallet(&["receive", "--pin", &pin, "--yes"]).await?;
-    let copies = received.pointer("/copies").and_then(Value::as_u64).unwrap_or(1);
+    let copies = received.pointer("/0/copies").and_then(Value::as_u64).context("the wallet says how many copies it has")?;
     step(
         5,
         "The wallet receives the credential",

@@ -38,7 +38,7 @@ const HEADERS: [(&str, &str); 7] = [
     ("cache-control", "no-store"),
     ("cross-origin-opener-policy", "same-origin"),
     ("cross-origin-resource-policy", "same-origin"),
-    ("permissions-policy", "geolocation=(), microphone=(), camera=(), payment=(), usb=()"),
+    ("permissions-policy", "geolocation=(), microphone=(), camera=(self), payment=(), usb=()"),
 ];
 
 /// A body within its bounds, or not.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tauri::ipc::{Invoke, InvokeBody, InvokeResolver, Response};
-use tauri::webview::{NewWindowResponse, PageLoadEvent, PageLoadPayload};
+use tauri::webview::{NewWindowResponse, PageLoadEvent, PageLoadPayload, PermissionKind, PermissionResponse};
 use tauri::{App, AppHandle, Manager as _, Runtime, Url, WebviewWindow, WebviewWindowBuilder};
 use tauri_plugin_deep_link::DeepLinkExt as _;
 use tauri_plugin_opener::OpenerExt as _;
@@ -115,8 +115,33 @@ fn show(app: &App) -> tauri::Result<()> {
         .on_new_window(|_, _| NewWindowResponse::Deny)
         .on_page_load(|window, page| loaded(&window, &page))
         .on_document_title_changed(|window, title| drop(window.set_title(&title)))
+        .on_permission_request(|_, kind| permitted(kind))
         .enable_clipboard_access();
-    window.build().map(drop)
+    with_camera(&window.build()?)
+}
+
+/// What the webview may use of the device: a camera and the clipboard, when a person presses the button for it. The page is ours alone.
+fn permitted(kind: PermissionKind) -> PermissionResponse {
+    match kind {
+        PermissionKind::Camera | PermissionKind::ClipboardRead => PermissionResponse::Allow,
+        _ => PermissionResponse::Deny,
+    }
+}
+
+/// WebKitGTK has no way to a camera unless it is told so.
+#[cfg(target_os = "linux")]
+fn with_camera(window: &WebviewWindow) -> tauri::Result<()> {
+    use webkit2gtk::{SettingsExt as _, WebViewExt as _};
+    window.with_webview(|webview| {
+        if let Some(settings) = webview.inner().settings() {
+            settings.set_enable_media_stream(true);
+        }
+    })
+}
+
+#[cfg(not(target_os = "linux"))]
+fn with_camera(_: &WebviewWindow) -> tauri::Result<()> {
+    Ok(())
 }
 
 /// Whether the window may go there: to its own page and nowhere else. The isolation frame is Tauri's to allow.
@@ -257,6 +282,21 @@ mod tests {
         for name in commands {
             let refused = asks(OWN, name).unwrap_err();
             assert!(refused.contains("not allowed") || refused.contains("not found"), "{name}: {refused}");
+        }
+    }
+
+    #[test]
+    fn a_page_may_use_the_camera_and_the_clipboard_and_nothing_else_of_the_device() {
+        for kind in [PermissionKind::Camera, PermissionKind::ClipboardRead] {
+            assert!(matches!(permitted(kind), PermissionResponse::Allow), "{kind:?}");
+        }
+        for kind in [
+            PermissionKind::Microphone,
+            PermissionKind::Geolocation,
+            PermissionKind::DisplayCapture,
+            PermissionKind::Notifications,
+        ] {
+            assert!(matches!(permitted(kind), PermissionResponse::Deny), "{kind:?}");
         }
     }
 
