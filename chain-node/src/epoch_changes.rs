@@ -91,6 +91,15 @@ pub async fn catch_up<E: Environment>(
     neighbours: &Neighbours,
     mut root: TrustRoot,
 ) -> Result<(), StoreError> {
+    let known = *epochs.newest().borrow();
+    for epoch in 1..=known {
+        let change = EpochChange::of(store, epoch)?;
+        let followed = change.map(|change| change.follow(&mut root));
+        if !matches!(followed, Some(Ok(_))) {
+            tracing::error!(epoch, "what introduced this epoch is missing or damaged here: later ones cannot be checked");
+            return Ok(());
+        }
+    }
     loop {
         let next = *epochs.newest().borrow() + 1;
         let claims = neighbours.ask_epoch(clock, next, PATIENCE).await;
@@ -108,7 +117,9 @@ pub async fn catch_up<E: Environment>(
                 let validators = epochs.keys_sorted(next - 1).len();
                 let tolerated = validators.saturating_sub(1) / 3;
                 if claims.iter().filter(|claim| claim.is_none()).count() > tolerated {
-                    tracing::info!(epoch = next - 1, "the validators of this epoch are known");
+                    if next - 1 > known || known == 0 {
+                        tracing::info!(epoch = next - 1, "the validators of this epoch are known");
+                    }
                     return Ok(());
                 }
             }

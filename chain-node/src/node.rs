@@ -221,11 +221,18 @@ where
         neighbours: neighbours.clone(),
         questions,
     };
+    let learn = || learn_epochs(&context, &genesis, (&epochs, &store), &neighbours, protection.sync_patience);
     let prepare = async |channel| {
         context.child("gossip").spawn(|context| gossip.run(context, channel));
-        learn_epochs(&context, &genesis, (&epochs, &store), &neighbours, protection.sync_patience).await;
+        learn().await;
     };
-    let engine = Box::pin(engine::start(context.child("engine"), node, links, prepare)).await;
+    let learning = async {
+        loop {
+            context.sleep(LEARNING_PAUSE).await;
+            learn().await;
+        }
+    };
+    let engine = Box::pin(engine::start(context.child("engine"), node, links, prepare, learning)).await;
     let reads = Reads::open(context.child("reads"), &engine, head.clone(), epochs.clone()).await;
     mempool.finalized(head.tip().borrow().height, []);
     let node = Arc::new(Node {
@@ -304,7 +311,10 @@ fn acquaint<E: Environment>(context: &E, epochs: &Arc<Epochs>, outgoing: mpsc::S
     neighbours
 }
 
-/// Before a node without data asks for a state: learns the validators of the epochs since the genesis, who certify it.
+/// The pause before a node that still asks for a state learns of new epochs again.
+const LEARNING_PAUSE: Duration = Duration::from_millis(500);
+
+/// Before a node without data asks for a state, and while it does: learns the validators of the epochs since the genesis, who certify it.
 async fn learn_epochs<E: Environment>(
     context: &E,
     genesis: &Genesis,
@@ -316,13 +326,22 @@ async fn learn_epochs<E: Environment>(
         return;
     };
     let root = TrustRoot::from_genesis(genesis.clone()).expect("a checked genesis is a trust root");
-    commonware_macros::select! {
-        learned = epoch_changes::catch_up(context, epochs, store, neighbours, root) => {
-            learned.expect("the body store can be written");
-        },
-        _ = context.sleep(patience) => {
-            tracing::warn!("too few validators answered about epochs: the ledger is replayed from its first block");
-        },
+    let mut learned = std::pin::pin!(epoch_changes::catch_up(context, epochs, store, neighbours, root));
+    loop {
+        let known = *epochs.newest().borrow();
+        commonware_macros::select! {
+            learned = &mut learned => {
+                learned.expect("the body store can be written");
+                return;
+            },
+            // There may be very many: only silence is waited for in vain.
+            _ = context.sleep(patience) => {
+                if *epochs.newest().borrow() == known {
+                    tracing::warn!("too few validators answered about epochs: the ledger is replayed from its first block");
+                    return;
+                }
+            },
+        }
     }
 }
 

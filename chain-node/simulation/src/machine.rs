@@ -56,8 +56,12 @@ impl Device {
 
 fn shifted(time: SystemTime, by_ms: i64) -> SystemTime {
     let by = Duration::from_millis(by_ms.unsigned_abs());
-    let shifted = if by_ms < 0 { time.checked_sub(by) } else { time.checked_add(by) };
-    shifted.unwrap_or(SystemTime::UNIX_EPOCH).max(SystemTime::UNIX_EPOCH)
+    if by_ms < 0 {
+        time.checked_sub(by).unwrap_or(SystemTime::UNIX_EPOCH).max(SystemTime::UNIX_EPOCH)
+    } else {
+        // The engine's "never" is the last time that there is: it stays never.
+        time.checked_add(by).unwrap_or(time)
+    }
 }
 
 /// The runtime as one validator has it.
@@ -240,5 +244,23 @@ impl Blob for File {
     async fn start_sync(&self) -> Handle<()> {
         self.wait().await;
         self.inner.start_sync().await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use commonware_utils::SystemTimeExt as _;
+
+    /// The engine sleeps until the last time that there is where nothing is due. On a slow clock that once came at once, for ever.
+    #[test]
+    fn on_a_slow_clock_never_stays_never() {
+        let device = Device::default();
+        device.set_skew_ms(-19_000);
+        let soon = SystemTime::UNIX_EPOCH + Duration::from_secs(60);
+        assert_eq!(device.real(soon), soon + Duration::from_secs(19));
+        assert_eq!(device.shown(soon), soon - Duration::from_secs(19));
+        assert_eq!(device.shown(SystemTime::UNIX_EPOCH), SystemTime::UNIX_EPOCH);
+        assert_eq!(device.real(SystemTime::limit()), SystemTime::limit());
     }
 }

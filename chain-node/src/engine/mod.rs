@@ -115,7 +115,7 @@ pub struct Engine<E: Environment> {
 }
 
 /// Starts every actor of the engine, in the one order that works: network first, consensus last.
-/// `prepare` has the mempool's channel before any state is chosen.
+/// `prepare` has the mempool's channel before any state is chosen; while one is asked for, `learning` goes on.
 ///
 /// # Panics
 /// When storage cannot be opened: a node that cannot read its own votes must not vote.
@@ -124,6 +124,7 @@ pub async fn start<E, S, R, P, B, D>(
     node: Node,
     links: Links<S, R, P, B, D>,
     prepare: impl AsyncFnOnce((S, R)),
+    learning: impl Future<Output = ()>,
 ) -> Engine<E>
 where
     E: Environment,
@@ -149,12 +150,12 @@ where
     );
     let (broadcast, buffer) = buffered::Engine::new(context.child("broadcast"), broadcast_config(&me, peers.clone()));
     broadcast.start(channels.broadcast);
-    let (probe, probe_mailbox) = Probe::new(probe_config(&context, &epochs, blocker.clone()));
-    probe.start(liar::lying(channels.probe));
 
     prepare(channels.mempool).await;
+    let (probe, probe_mailbox) = Probe::new(probe_config(&context, &epochs, blocker.clone()));
+    probe.start(liar::lying(channels.probe));
     let plan = SyncPlan::init(context.child("plan"), &prefix).await;
-    let plan = sync::choose_floor(&context, plan, &probe_mailbox, node.sync_patience).await;
+    let plan = sync::choose_floor(&context, plan, &probe_mailbox, node.sync_patience, learning).await;
     let from = plan.marshal_start(digested(genesis.clone()));
     let kept = Arc::new(Kept::default());
     let (marshal_actor, marshal, floor) = storage::open_marshal(&context, (&files, &kept), &epochs, from, cache.clone()).await;
@@ -261,7 +262,8 @@ where
         strategy: Sequential,
         mailbox_size: MAILBOX,
         blocker,
-        minimum_epoch: Epoch::zero(),
+        // Those who serve now are asked: who served first may be gone.
+        minimum_epoch: Epoch::new(*epochs.newest().borrow()),
         retry_timeout: NZDuration!(Duration::from_secs(1)),
     }
 }

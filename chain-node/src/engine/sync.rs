@@ -12,12 +12,14 @@ use commonware_storage::Context;
 use std::time::Duration;
 
 /// Chooses the floor of a node that has no data: the latest finalization that enough validators prove within `patience`.
-/// Without one, or without patience, the node replays the ledger. A floor chosen before a restart stays.
+/// Without one, or without patience, the node replays the ledger. A floor chosen before a restart stays. The ledger goes on
+/// meanwhile: `learning`, which has no end, makes the validators of new epochs known, who certify the floor.
 pub(super) async fn choose_floor<E: Context>(
     clock: &impl Clock,
     plan: SyncPlan<E, Scheme, Variant>,
     probe: &probe::Mailbox<Scheme, Variant>,
     patience: Option<Duration>,
+    learning: impl Future<Output = ()>,
 ) -> SyncPlan<E, Scheme, Variant> {
     let Some(patience) = patience.filter(|_| plan.may_sync() && plan.floor().is_none()) else {
         return plan;
@@ -34,6 +36,7 @@ pub(super) async fn choose_floor<E: Context>(
             },
             Err(_closed) => plan,
         },
+        () = learning => plan,
         _ = clock.sleep(patience) => {
             tracing::warn!("too few validators answered: the ledger is replayed from its first block");
             plan

@@ -1,8 +1,13 @@
 //! Nodes that stop around the end of an epoch, come late, or only look on.
 
-use crate::world::{EPOCH, run, word};
+use crate::world::{EPOCH, link, public, run, word};
 use chain_node::engine::members::Role;
+use commonware_p2p::simulated::Link;
+use ledger::governance::Change;
 use std::time::Duration;
+
+/// So often a state is asked for where an epoch may end meanwhile.
+const ASKED: usize = 16;
 
 /// A node that is killed around the end of an epoch, before or after its last block is acknowledged, begins in the right epoch again and votes on.
 #[test]
@@ -58,6 +63,52 @@ fn a_validator_that_was_away_walks_through_the_epochs() {
         let height = world.height(&word(0));
         world.reach(&word(3), height + 2 * EPOCH).await;
         world.check(height, 10_000).await;
+    });
+}
+
+/// REL-C6: epochs go on while a wiped validator asks for a state. On a long line one ends between what it heard of the validators and
+/// the certificate that it is given; it hears of the next and begins with a state all the same.
+#[test]
+fn an_epoch_that_ends_while_a_state_is_asked_for_is_learned() {
+    run(4, 27, |mut world| async move {
+        let (late, far) = (public(&word(3)), Link { latency: Duration::from_millis(220), ..link() });
+        for place in 0..3 {
+            for (from, to) in [(late.clone(), public(&word(place))), (public(&word(place)), late.clone())] {
+                world.oracle.remove_link(from.clone(), to.clone()).await.unwrap();
+                world.oracle.add_link(from, to, far.clone()).await.unwrap();
+            }
+        }
+        for _ in 0..ASKED {
+            let tip = world.height(&word(0));
+            world.wipe(&word(3)).await;
+            world.start_asking(&word(3), Some(Duration::from_secs(20))).await;
+            let oldest = world.node(&word(3)).reads.oldest();
+            assert!(oldest > tip, "it began with block {oldest}, and the others had {tip}");
+            world.reach(&word(3), oldest + EPOCH).await;
+        }
+    });
+}
+
+/// REL-C6: who serves now is asked for a state, also where most of those who began the ledger are gone for good.
+#[test]
+fn a_state_is_had_from_those_who_serve_now() {
+    run(4, 28, |mut world| async move {
+        for place in 1..4 {
+            let (old, new) = (word(place), word(place + 3));
+            world.start(&new).await;
+            let admit = world.admit(&format!("new-{place}"), &new);
+            world.decide(admit).await;
+            world.next_epoch(&word(0)).await;
+            world.decide(Change::RemoveValidator { name: old.clone() }).await;
+            world.next_epoch(&word(0)).await;
+            world.kill(&old).await;
+        }
+        let tip = world.height(&word(0));
+        world.wipe(&word(6)).await;
+        world.start_asking(&word(6), Some(Duration::from_secs(20))).await;
+        let oldest = world.node(&word(6)).reads.oldest();
+        assert!(oldest >= tip, "it began with block {oldest}, and the others had {tip}");
+        world.reach(&word(6), oldest + EPOCH).await;
     });
 }
 
