@@ -150,7 +150,8 @@ async fn the_first_login_is_told_in_the_wallet_in_a_browser() -> Result<()> {
     world.stop().await
 }
 
-/// X053–X063 in the application's own window: the same story, on a desktop without a key store, where the wallet wants a passphrase.
+/// X038, X052, X053–X063 in the application's own window: the same story, on a desktop without a key store, where the wallet wants a
+/// passphrase. The site serves the citizen by what was agreed to in the app; no document is shown.
 /// Afterwards the same wallet, opened in a terminal, holds the receipt that the ledger has.
 #[tokio::test]
 async fn the_first_login_is_told_in_the_applications_window() -> Result<()> {
