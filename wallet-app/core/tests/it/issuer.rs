@@ -387,10 +387,14 @@ fn read_proof(issuer: &Shared, proof: &str) -> (PublicKey, [u8; 32]) {
 impl Shared {
     pub(crate) fn issue(&self, behaviour: &Behaviour, key: &PublicKey, lock: [u8; 32]) -> String {
         let now = self.clock.now();
-        let number = u8::try_from(self.seen.lock().unwrap().records.len()).unwrap();
-        let record = RecordId([100 + number; 32]);
+        let numbered = |kind: u8| {
+            let mut bytes = [kind; 32];
+            bytes[..8].copy_from_slice(&self.seen.lock().unwrap().records.len().to_be_bytes());
+            bytes
+        };
+        let (record, entropy, salts) = (RecordId(numbered(100)), numbered(50), numbered(60));
         self.seen.lock().unwrap().records.push(record);
-        let commitment_key = CommitmentKey::from_entropy([50 + number; 32]);
+        let commitment_key = CommitmentKey::from_entropy(entropy);
         let mut claims = behaviour.claims.clone().unwrap_or_else(claims);
         let mut disclosable: Vec<ClaimPath> = claims.keys().map(|name| ClaimPath::name(name)).collect();
         if behaviour.plain_claim {
@@ -429,7 +433,7 @@ impl Shared {
             disclosable,
             decoys: Decoys::default(),
         };
-        let mut text = sd_jwt_vc::issue(&credential, &[60 + number; 32], &signer).unwrap();
+        let mut text = sd_jwt_vc::issue(&credential, &salts, &signer).unwrap();
         let jwt = text.split('~').next().unwrap().to_owned();
         let digest: [u8; 32] = Sha256::digest(if behaviour.other_commitment { b"another" } else { jwt.as_bytes() }).into();
         let attestation = AttestationRecord {
