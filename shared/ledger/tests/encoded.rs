@@ -11,7 +11,8 @@ use ledger::transaction::{Anchor, Body, NewReceipt, Sender, Transaction, Unsigne
 use proptest::prelude::*;
 
 fn transaction(algorithm: Algorithm, seed: u8, receipts: u8, sequence: u64) -> Transaction {
-    let key = SecretKey::from_bytes(algorithm, &[seed.max(1); 32]).unwrap();
+    // Neither zero nor all ones is a key of P-256.
+    let key = SecretKey::from_bytes(algorithm, &[seed.clamp(1, 254); 32]).unwrap();
     let receipt = |number| NewReceipt { id: RecordId([number; 32]), commitment: Commitment([seed; 32]) };
     let body = match receipts {
         0 => Body::AnchorAttributes(vec![Anchor {
