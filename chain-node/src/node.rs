@@ -221,18 +221,9 @@ where
         neighbours: neighbours.clone(),
         questions,
     };
+    let prepare = |channel| drop(context.child("gossip").spawn(|context| gossip.run(context, channel)));
     let learn = || learn_epochs(&context, &genesis, (&epochs, &store), &neighbours, protection.sync_patience);
-    let prepare = async |channel| {
-        context.child("gossip").spawn(|context| gossip.run(context, channel));
-        learn().await;
-    };
-    let learning = async {
-        loop {
-            context.sleep(LEARNING_PAUSE).await;
-            learn().await;
-        }
-    };
-    let engine = Box::pin(engine::start(context.child("engine"), node, links, prepare, learning)).await;
+    let engine = Box::pin(engine::start(context.child("engine"), node, links, prepare, learn)).await;
     let reads = Reads::open(context.child("reads"), &engine, head.clone(), epochs.clone()).await;
     mempool.finalized(head.tip().borrow().height, []);
     let node = Arc::new(Node {
@@ -310,9 +301,6 @@ fn acquaint<E: Environment>(context: &E, epochs: &Arc<Epochs>, outgoing: mpsc::S
     follow_members(context, epochs, neighbours.clone());
     neighbours
 }
-
-/// The pause before a node that still asks for a state learns of new epochs again.
-const LEARNING_PAUSE: Duration = Duration::from_millis(500);
 
 /// Before a node without data asks for a state, and while it does: learns the validators of the epochs since the genesis, who certify it.
 async fn learn_epochs<E: Environment>(

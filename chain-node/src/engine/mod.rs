@@ -115,16 +115,16 @@ pub struct Engine<E: Environment> {
 }
 
 /// Starts every actor of the engine, in the one order that works: network first, consensus last.
-/// `prepare` has the mempool's channel before any state is chosen; while one is asked for, `learning` goes on.
+/// `prepare` has the mempool's channel before any state is chosen; `learn` makes the epochs known that others can prove.
 ///
 /// # Panics
 /// When storage cannot be opened: a node that cannot read its own votes must not vote.
-pub async fn start<E, S, R, P, B, D>(
+pub async fn start<E, S, R, P, B, D, L>(
     context: E,
     node: Node,
     links: Links<S, R, P, B, D>,
-    prepare: impl AsyncFnOnce((S, R)),
-    learning: impl Future<Output = ()>,
+    prepare: impl FnOnce((S, R)),
+    learn: impl Fn() -> L,
 ) -> Engine<E>
 where
     E: Environment,
@@ -133,6 +133,7 @@ where
     P: Provider<PublicKey = PublicKey>,
     B: Blocker<PublicKey = PublicKey>,
     D: Directory,
+    L: Future<Output = ()>,
 {
     let Links { channels, peers, blocker, directory } = links;
     let Keeping { files, keep_blocks, forks } = node.keeping;
@@ -151,11 +152,12 @@ where
     let (broadcast, buffer) = buffered::Engine::new(context.child("broadcast"), broadcast_config(&me, peers.clone()));
     broadcast.start(channels.broadcast);
 
-    prepare(channels.mempool).await;
+    prepare(channels.mempool);
+    learn().await;
     let (probe, probe_mailbox) = Probe::new(probe_config(&context, &epochs, blocker.clone()));
     probe.start(liar::lying(channels.probe));
     let plan = SyncPlan::init(context.child("plan"), &prefix).await;
-    let plan = sync::choose_floor(&context, plan, &probe_mailbox, node.sync_patience, learning).await;
+    let plan = sync::choose_floor(&context, plan, &probe_mailbox, node.sync_patience, learn).await;
     let from = plan.marshal_start(digested(genesis.clone()));
     let kept = Arc::new(Kept::default());
     let (marshal_actor, marshal, floor) = storage::open_marshal(&context, (&files, &kept), &epochs, from, cache.clone()).await;

@@ -11,18 +11,27 @@ use commonware_runtime::Clock;
 use commonware_storage::Context;
 use std::time::Duration;
 
+/// The pause before a node that still asks for a state learns of new epochs again.
+const LEARNING_PAUSE: Duration = Duration::from_millis(500);
+
 /// Chooses the floor of a node that has no data: the latest finalization that enough validators prove within `patience`.
 /// Without one, or without patience, the node replays the ledger. A floor chosen before a restart stays. The ledger goes on
-/// meanwhile: `learning`, which has no end, makes the validators of new epochs known, who certify the floor.
-pub(super) async fn choose_floor<E: Context>(
+/// meanwhile: `learn` makes the validators of new epochs known, who certify the floor.
+pub(super) async fn choose_floor<E: Context, L: Future<Output = ()>>(
     clock: &impl Clock,
     plan: SyncPlan<E, Scheme, Variant>,
     probe: &probe::Mailbox<Scheme, Variant>,
     patience: Option<Duration>,
-    learning: impl Future<Output = ()>,
+    learn: impl Fn() -> L,
 ) -> SyncPlan<E, Scheme, Variant> {
     let Some(patience) = patience.filter(|_| plan.may_sync() && plan.floor().is_none()) else {
         return plan;
+    };
+    let learning = async {
+        loop {
+            clock.sleep(LEARNING_PAUSE).await;
+            learn().await;
+        }
     };
     tracing::info!(patience_seconds = patience.as_secs(), "no data: the validators are asked for a state to begin with");
     select! {
