@@ -12,8 +12,10 @@ use crate::{
     store::{Store, StoreError},
 };
 use borsh::{BorshDeserialize, BorshSerialize};
+use futures::lock::Mutex;
 use identity::canonical;
 use ledger::{
+    genesis::Genesis,
     proof::Answer,
     trust::{TrustError, TrustRoot},
 };
@@ -79,22 +81,70 @@ impl EpochChange {
     }
 }
 
+/// How a node without data learns the validators of the epochs since the genesis, who certify the state that it asks for.
+pub struct Learning<'a> {
+    root: Mutex<TrustRoot>,
+    epochs: &'a Epochs,
+    store: &'a Store,
+    neighbours: &'a Neighbours,
+    patience: Option<Duration>,
+}
+
+impl<'a> Learning<'a> {
+    /// Knows the genesis. Nothing is asked without patience, or where the validators cannot change.
+    ///
+    /// # Panics
+    /// When the genesis was not checked before.
+    pub fn new(
+        genesis: &Genesis,
+        (epochs, store): (&'a Epochs, &'a Store),
+        neighbours: &'a Neighbours,
+        patience: Option<Duration>,
+    ) -> Self {
+        let root = TrustRoot::from_genesis(genesis.clone()).expect("a checked genesis is a trust root");
+        Self { root: Mutex::new(root), epochs, store, neighbours, patience: patience.filter(|_| epochs.governed()) }
+    }
+
+    /// Learns every epoch that the others can prove now. Gives up when nothing was learned for as long as there is patience.
+    ///
+    /// # Panics
+    /// When the store cannot be read or written: the node stops.
+    pub async fn go_on<E: Environment>(&self, clock: &E) {
+        let Some(patience) = self.patience else { return };
+        let mut root = self.root.lock().await;
+        let mut learned = std::pin::pin!(catch_up(clock, self.epochs, self.store, self.neighbours, &mut root));
+        loop {
+            let known = *self.epochs.newest().borrow();
+            commonware_macros::select! {
+                learned = &mut learned => {
+                    learned.expect("the body store can be read and written");
+                    return;
+                },
+                // There may be very many: only silence is waited for in vain.
+                _ = clock.sleep(patience) => {
+                    if *self.epochs.newest().borrow() == known {
+                        tracing::warn!("too few validators answered about epochs: the ledger is replayed from its first block");
+                        return;
+                    }
+                },
+            }
+        }
+    }
+}
+
 /// Learns every epoch that the others can prove, one after the other, and keeps what proves it. Ends when more than the
 /// tolerated number of them say that there is no later one.
-///
-/// # Errors
-/// When the store cannot be written.
-pub async fn catch_up<E: Environment>(
+async fn catch_up<E: Environment>(
     clock: &E,
     epochs: &Epochs,
     store: &Store,
     neighbours: &Neighbours,
-    mut root: TrustRoot,
+    root: &mut TrustRoot,
 ) -> Result<(), StoreError> {
     let known = *epochs.newest().borrow();
-    for epoch in 1..=known {
+    for epoch in root.newest_epoch() + 1..=known {
         let change = EpochChange::of(store, epoch)?;
-        let followed = change.map(|change| change.follow(&mut root));
+        let followed = change.map(|change| change.follow(root));
         if !matches!(followed, Some(Ok(_))) {
             tracing::error!(epoch, "what introduced this epoch is missing or damaged here: later ones cannot be checked");
             return Ok(());
@@ -104,7 +154,7 @@ pub async fn catch_up<E: Environment>(
         let next = *epochs.newest().borrow() + 1;
         let claims = neighbours.ask_epoch(clock, next, PATIENCE).await;
         let proved = claims.iter().flatten().find_map(|change| {
-            let (epoch, boundary) = change.follow(&mut root).ok()?;
+            let (epoch, boundary) = change.follow(root).ok()?;
             (epoch == next).then_some((boundary, &change.certificate))
         });
         match proved {

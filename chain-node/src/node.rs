@@ -16,7 +16,7 @@ use crate::{
         types::{Environment, PublicKey},
         witness,
     },
-    epoch_changes,
+    epoch_changes::Learning,
     evidence::Prosecution,
     fork::Forks,
     gauges,
@@ -47,7 +47,6 @@ use ledger::{
     genesis::Genesis,
     receipt::Receipt,
     transaction::{Transaction, TransactionId},
-    trust::TrustRoot,
 };
 use std::{sync::Arc, time::Duration};
 use tokio::sync::{broadcast::error::RecvError, mpsc};
@@ -222,7 +221,8 @@ where
         questions,
     };
     let prepare = |channel| drop(context.child("gossip").spawn(|context| gossip.run(context, channel)));
-    let learn = || learn_epochs(&context, &genesis, (&epochs, &store), &neighbours, protection.sync_patience);
+    let learning = Learning::new(&genesis, (&epochs, &store), &neighbours, protection.sync_patience);
+    let learn = || learning.go_on(&context);
     let engine = Box::pin(engine::start(context.child("engine"), node, links, prepare, learn)).await;
     let reads = Reads::open(context.child("reads"), &engine, head.clone(), epochs.clone()).await;
     mempool.finalized(head.tip().borrow().height, []);
@@ -300,37 +300,6 @@ fn acquaint<E: Environment>(context: &E, epochs: &Arc<Epochs>, outgoing: mpsc::S
     let neighbours = Arc::new(Neighbours::new(outgoing, Vec::new(), upkeep::check_tips(epochs.clone())));
     follow_members(context, epochs, neighbours.clone());
     neighbours
-}
-
-/// Before a node without data asks for a state, and while it does: learns the validators of the epochs since the genesis, who certify it.
-async fn learn_epochs<E: Environment>(
-    context: &E,
-    genesis: &Genesis,
-    (epochs, store): (&Epochs, &Store),
-    neighbours: &Neighbours,
-    patience: Option<Duration>,
-) {
-    let Some(patience) = patience.filter(|_| epochs.governed()) else {
-        return;
-    };
-    let root = TrustRoot::from_genesis(genesis.clone()).expect("a checked genesis is a trust root");
-    let mut learned = std::pin::pin!(epoch_changes::catch_up(context, epochs, store, neighbours, root));
-    loop {
-        let known = *epochs.newest().borrow();
-        commonware_macros::select! {
-            learned = &mut learned => {
-                learned.expect("the body store can be written");
-                return;
-            },
-            // There may be very many: only silence is waited for in vain.
-            _ = context.sleep(patience) => {
-                if *epochs.newest().borrow() == known {
-                    tracing::warn!("too few validators answered about epochs: the ledger is replayed from its first block");
-                    return;
-                }
-            },
-        }
-    }
 }
 
 /// Tells who the other members are, whenever they change.

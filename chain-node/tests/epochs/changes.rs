@@ -41,6 +41,7 @@ fn a_validator_is_admitted_one_leaves_and_one_gets_another_key_while_blocks_go_o
         assert_eq!(world.node("validator-1 again").peers.role(), Role::Validator);
         world.enter(&word(0), epoch).await;
         assert_eq!(world.node(&word(0)).peers.role(), Role::Standby, "it follows for one epoch more, without a vote");
+        world.enter(&word(1), epoch).await;
         assert_eq!(world.node(&word(1)).peers.role(), Role::Standby, "the old key is nobody's");
 
         // Without both of them the ledger goes on.
