@@ -185,7 +185,7 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use identity::{Algorithm, Localized, SecretKey, Signer as _};
+    use identity::{Algorithm, Localized, SecretKey};
     use ledger::{cell::body_hash, records::BatchRecord};
 
     fn authority(id: &str, types: &[&str]) -> AuthorityRecord {

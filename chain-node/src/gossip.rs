@@ -206,7 +206,7 @@ fn send_bytes(sender: &mut impl Sender<PublicKey = PublicKey>, bytes: Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use identity::{Algorithm, Commitment, SecretKey, Signer as _};
+    use identity::{Algorithm, Commitment, SecretKey};
     use ledger::{
         records::RecordId,
         transaction::{Body, NewReceipt, Sender, Unsigned},

@@ -160,7 +160,6 @@ impl Issuer {
     /// # Errors
     /// A sentence for the operator, or that the ledger is away.
     pub async fn check_authority(&self) -> Result<(), String> {
-        use identity::Signer as _;
         let id = self.config.authority.id;
         let record = self.ledger.authority().await.map_err(|e| service_kit::problem::chain(&e))?;
         let Some((cell, record)) = record else { return Err(format!("the ledger knows no authority '{id}'")) };

@@ -88,7 +88,6 @@ pub fn check(file: &Path) -> Result<Checked, StartError> {
 }
 
 fn read_keys(config: &Loaded<Config>) -> Result<Keys, StartError> {
-    use identity::Signer as _;
     let authority = &config.value.authority;
     let credential = p256_key(config, &authority.credential_key_file)?;
     let chain_file = config.path(&authority.credential_chain_file);

@@ -9,7 +9,7 @@ use city::world::{World, authority_key};
 use clients::Clock;
 use clients::chain::ChainError;
 use identity::did::Inception;
-use identity::keys::{Algorithm, SecretKey, Signer as _};
+use identity::keys::{Algorithm, SecretKey};
 use identity::{Commitment, CommitmentKey};
 use ledger::receipt::Refusal;
 use ledger::records::{AttestationRecord, RecordId};

@@ -8,7 +8,6 @@ use city::observe::{Observer, Writer, now, percentile, resident_mib};
 use city::plan::{Plan, Size};
 use city::world::{World, authority_key};
 use clients::Clock;
-use identity::Signer as _;
 use ledger::genesis::Genesis;
 use ledger::transaction::Sender;
 use tokio::io::AsyncWriteExt as _;

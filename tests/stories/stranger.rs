@@ -6,7 +6,7 @@ use city::plan::entropy;
 use identity::jose::jwe::{ContentEncryption, Recipient};
 use identity::jose::jwk::Jwk;
 use identity::jose::jws::{self, JwsHeader};
-use identity::keys::{Algorithm, SecretKey, Signer as _};
+use identity::keys::{Algorithm, SecretKey};
 use identity::sd_jwt::{ClaimPath, Held};
 use reqwest::StatusCode;
 use serde_json::{Map, Value, json};

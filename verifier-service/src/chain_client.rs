@@ -3,7 +3,7 @@
 use clients::{AsOf, ChainClient, Clock};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
-use identity::keys::{SecretKey, Signer as _};
+use identity::keys::SecretKey;
 use ledger::receipt::Receipt;
 use ledger::records::{AttestationStatus, AuthorityId, PartyId, PartyRecord, RecordId};
 use ledger::transaction::{Body, NewReceipt, Sender, Transaction};

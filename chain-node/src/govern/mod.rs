@@ -10,7 +10,7 @@ mod show;
 use crate::genesis::{self, GenesisError};
 use clients::{ChainClient, ChainError, Random};
 use data_encoding::{BASE64URL_NOPAD, HEXLOWER_PERMISSIVE};
-use identity::{Algorithm, SecretKey, Signer as _};
+use identity::{Algorithm, SecretKey};
 use ledger::{TrustRoot, governance::Admission, receipt::Refusal, records::AuthorityId, transaction::Sender};
 use std::{
     fs, io,

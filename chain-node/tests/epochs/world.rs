@@ -25,7 +25,7 @@ use commonware_runtime::{
     deterministic::{self, Context},
 };
 use commonware_utils::{NZU32, NZUsize, ordered::Set, probability};
-use identity::{Localized, SecretKey, Signer as _, did::Inception, keys::Algorithm};
+use identity::{Localized, SecretKey, did::Inception, keys::Algorithm};
 use ledger::{
     cell::Subject,
     finality,

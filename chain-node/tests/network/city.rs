@@ -2,7 +2,7 @@
 
 use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
 use identity::{
-    Localized, PublicKey, SecretKey, Signer as _,
+    Localized, PublicKey, SecretKey,
     canonical::{self, Hash},
     did::Inception,
     keys::Algorithm,

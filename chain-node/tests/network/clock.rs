@@ -2,7 +2,6 @@
 //! installs it).
 
 use crate::city::{City, header};
-use identity::Signer as _;
 use ledger::receipt::Outcome;
 use std::{
     fs,

@@ -3,7 +3,7 @@
 
 use crate::city::{City, key};
 use data_encoding::BASE64URL_NOPAD;
-use identity::{Commitment, Localized, Signer as _, did::Inception};
+use identity::{Commitment, Localized, did::Inception};
 use ledger::{
     cell::{CELL_BYTES, Cell, Subject},
     evidence::{Evidence, Offence, SignedProposal},

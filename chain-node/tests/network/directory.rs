@@ -6,7 +6,7 @@ use crate::{
 };
 use axum::{Json, Router, extract::Path, routing::get};
 use clients::{ChainClient, ChainError, Random};
-use identity::{Localized, Signer as _};
+use identity::Localized;
 use ledger::{
     genesis::Genesis,
     governance::AccreditationStatus,

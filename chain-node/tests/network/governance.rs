@@ -2,7 +2,7 @@
 
 use crate::city::{City, key};
 use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
-use identity::{Localized, Signer as _, canonical};
+use identity::{Localized, canonical};
 use ledger::{
     cell::Subject,
     genesis::Genesis,

@@ -4,7 +4,7 @@
 use crate::city::{City, key};
 use data_encoding::BASE64URL_NOPAD;
 use identity::{
-    Signer as _, canonical,
+    canonical,
     did::{Inception, MAX_DEVICES},
 };
 use ledger::{

@@ -10,7 +10,7 @@ use axum::{
 };
 use clients::{AsOf, ChainClient, ChainError, Random, http};
 use data_encoding::BASE64URL_NOPAD;
-use identity::{Commitment, Signer as _, did::IdentityId};
+use identity::{Commitment, did::IdentityId};
 use ledger::{
     batch::{Leaves, verify_receipt},
     cell::Subject,

@@ -3,7 +3,7 @@
 use crate::city::{City, key};
 use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
 use identity::{
-    Commitment, Signer as _,
+    Commitment,
     canonical::{self, Hash},
 };
 use ledger::{

@@ -4,7 +4,6 @@ use crate::city::{City, digest};
 #[cfg(feature = "faults")]
 use data_encoding::HEXLOWER;
 #[cfg(feature = "faults")]
-use identity::Signer as _;
 use ledger::{cell::Subject, receipt::Outcome};
 use std::{fs, time::Duration};
 use tokio::time::Instant;

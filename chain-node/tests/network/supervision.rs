@@ -2,7 +2,6 @@
 
 use crate::city::{City, key};
 use data_encoding::BASE64URL_NOPAD;
-use identity::Signer as _;
 use ledger::{
     cell::{CELL_BYTES, Cell, Subject},
     transaction::{Body, Sender, Unsigned},

@@ -4,7 +4,7 @@
 use crate::city::{City, key};
 use crate::governance::governed;
 use data_encoding::BASE64URL_NOPAD;
-use identity::{Commitment, CommitmentKey, Localized, Signer as _, canonical};
+use identity::{Commitment, CommitmentKey, Localized, canonical};
 use ledger::{
     cell::Subject,
     genesis::Genesis,

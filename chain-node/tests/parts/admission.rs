@@ -2,7 +2,7 @@
 
 use crate::{GENESIS, secret, transaction, unsigned};
 use chain_node::admission::{AdmissionError, admit, screen};
-use identity::{Signer as _, keys::KeyError};
+use identity::keys::KeyError;
 use ledger::{
     encoded::Encoded,
     limits::MAX_EXPIRY_BLOCKS,

@@ -8,7 +8,6 @@ use chain_node::engine::{
 use commonware_codec::{Copying, Decode as _, DecodeExt as _, Encode as _};
 use commonware_consensus::{Block as _, CertifiableBlock as _, Heightable as _};
 use commonware_cryptography::Digestible as _;
-use identity::Signer as _;
 use ledger::{
     block::{Context, Header, Operations, transactions_root},
     transaction::Transaction,

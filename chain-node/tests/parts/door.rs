@@ -13,7 +13,7 @@ use chain_node::{
 };
 use clients::{Clock, Environment, Random};
 use futures::FutureExt as _;
-use identity::{Algorithm, Localized, SecretKey, Signer as _};
+use identity::{Algorithm, Localized, SecretKey};
 use ledger::{
     cell::Cell,
     records::{AuthorityId, AuthorityRecord, SUPERVISOR_ROLE},

@@ -2,7 +2,7 @@
 
 use crate::{secret, transaction};
 use chain_node::execution::{self, Executed, Execution, Found, Place, Replayed};
-use identity::{Localized, Signer as _, canonical};
+use identity::{Localized, canonical};
 use ledger::{
     Hash,
     cell::Subject,

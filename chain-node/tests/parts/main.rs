@@ -11,7 +11,7 @@ mod guard;
 mod mempool;
 mod topology;
 
-use identity::{SecretKey, Signer as _, did::Inception, keys::Algorithm};
+use identity::{SecretKey, did::Inception, keys::Algorithm};
 use ledger::transaction::{Body, Sender, Transaction, Unsigned};
 use sha2::{Digest as _, Sha256};
 

@@ -5,7 +5,6 @@ use chain_node::{
     admission::admit,
     mempool::{Candidate, Limits, Mempool, Origin, Refusal},
 };
-use identity::Signer as _;
 use ledger::transaction::{Body, Sender};
 use std::collections::HashSet;
 

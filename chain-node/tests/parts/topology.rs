@@ -2,7 +2,7 @@
 
 use crate::secret;
 use chain_node::topology::{Topology, TopologyError, check, load};
-use identity::{Localized, Signer as _};
+use identity::Localized;
 use ledger::genesis::Genesis;
 use serde_json::{Value, json};
 

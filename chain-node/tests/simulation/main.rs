@@ -6,7 +6,7 @@ mod verification;
 
 use commonware_codec::{Copying, DecodeExt as _};
 use commonware_cryptography::ed25519::PrivateKey;
-use identity::{Localized, SecretKey, Signer as _, did::Inception, keys::Algorithm};
+use identity::{Localized, SecretKey, did::Inception, keys::Algorithm};
 use ledger::{
     Hash,
     genesis::{Genesis, Validator},

@@ -2,9 +2,9 @@
 
 use clients::Clock;
 use clients::chain::{AsOf, ChainClient, ChainError};
+use identity::SecretKey;
 use identity::canonical::{self, Hash};
 use identity::did::{IdentityId, Network};
-use identity::{SecretKey, Signer as _};
 use ledger::cell::{Cell, Subject};
 use ledger::limits::MAX_RECORD_BYTES;
 use ledger::receipt::Outcome;

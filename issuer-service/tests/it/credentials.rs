@@ -7,7 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use identity::jose::jwk;
 use identity::sd_jwt::{KeyBindingPolicy, SdJwt};
 use identity::sd_jwt_vc::{self, Demand, VerifiedCredential};
-use identity::{Algorithm, CommitmentKey, SecretKey, Signer as _};
+use identity::{Algorithm, CommitmentKey, SecretKey};
 use ledger::cell::Subject;
 use ledger::records::{AttestationRecord, CREDENTIAL_CONTEXT, HOLDER_KEY_CONTEXT, RecordId};
 use serde_json::{Value, json};

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use blobs::{BlobKey, EnvelopeContents};
-use identity::{Algorithm, CommitmentKey, SecretKey, Signer as _};
+use identity::{Algorithm, CommitmentKey, SecretKey};
 use ledger::records::RecordId;
 use ledger::transaction::{Anchor, Body, Sender};
 use serde_json::json;

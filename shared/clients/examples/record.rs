@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use clients::{ChainClient, ChainError, Random, http};
 use identity::commitment::Commitment;
-use identity::keys::{Algorithm, SecretKey, Signer as _};
+use identity::keys::{Algorithm, SecretKey};
 use ledger::TrustRoot;
 use ledger::canonical::encode;
 use ledger::cell::Subject;

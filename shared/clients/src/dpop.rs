@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use identity::jose::Jwk;
 use identity::jose::jws::{self, JwsHeader};
-use identity::keys::Signer;
+use identity::keys::SecretKey;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use url::Url;
@@ -39,7 +39,7 @@ pub struct Request<'a> {
 }
 
 /// A proof for this request (section 4.2).
-pub fn proof(key: &dyn Signer, request: &Request<'_>, environment: &Environment) -> String {
+pub fn proof(key: &SecretKey, request: &Request<'_>, environment: &Environment) -> String {
     let mut address = request.url.clone();
     address.set_query(None);
     address.set_fragment(None);
@@ -71,7 +71,7 @@ mod tests {
     use super::*;
     use crate::environment::{Clock, Random};
     use identity::jose::jws::{Parsed, Policy};
-    use identity::keys::{Algorithm, SecretKey};
+    use identity::keys::Algorithm;
 
     /// SEC-P4: a proof names method, address without query, token and nonce, and no two proofs are the same.
     #[test]

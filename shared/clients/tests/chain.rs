@@ -16,7 +16,7 @@ use axum::{Json, Router};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use clients::{ChainClient, ChainError, Clock, Random, http};
-use identity::keys::{Algorithm, SecretKey, Signer as _};
+use identity::keys::{Algorithm, SecretKey};
 use ledger::TrustRoot;
 use ledger::canonical;
 use ledger::cell::Subject;

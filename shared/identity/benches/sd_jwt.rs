@@ -9,7 +9,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use identity::sd_jwt::{ClaimPath, Decoys, Expected, Held, KeyBinding, KeyBindingPolicy, SdJwt};
 use identity::sd_jwt_vc::{self, Credential, Demand};
 use identity::status_list::StatusReference;
-use identity::{Algorithm, PublicKey, SecretKey, Signature, Signer};
+use identity::{Algorithm, PublicKey, SecretKey, Signature};
 use serde_json::{Map, json};
 
 const NOW: i64 = 1_763_600_000;

@@ -261,13 +261,47 @@ pub struct Signature {
     pub bytes: [u8; 64],
 }
 
+impl Signature {
+    /// A signature of ECDSA on P-256 in the form of X9.62 (`ECDSA-Sig-Value`, RFC 3279 section 2.2.3), as key stores give it.
+    ///
+    /// # Errors
+    /// [`KeyError::Signature`] when it is not one.
+    pub fn from_ecdsa_der(der: &[u8]) -> Result<Self, KeyError> {
+        p256::ecdsa::Signature::from_der(der).map(|signature| Self::low_s(&signature)).map_err(|_| KeyError::Signature)
+    }
+
+    fn low_s(signature: &p256::ecdsa::Signature) -> Self {
+        Self { algorithm: Algorithm::P256, bytes: signature.normalize_s().to_bytes().into() }
+    }
+}
+
 /// Something that holds a secret key and signs with it: a key in memory, a key store, a secure element.
 pub trait Signer: Send + Sync {
     /// The key that verifies what this signs.
     fn public_key(&self) -> PublicKey;
 
     /// Signs the message. ECDSA signatures are low-S.
-    fn sign(&self, message: &[u8]) -> Signature;
+    ///
+    /// # Errors
+    /// [`SignError`] when what holds the key does not sign; a key in memory always does.
+    fn sign(&self, message: &[u8]) -> Result<Signature, SignError>;
+}
+
+/// Why something that holds a key did not sign with it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SignError {
+    /// The person said no when asked to prove presence.
+    #[error("signing was cancelled")]
+    Cancelled,
+    /// The key can be used once the device is unlocked.
+    #[error("the device is locked")]
+    Locked,
+    /// The key is not there any more, or never was: another device, or one that was reset.
+    #[error("the key is not on this device")]
+    Gone,
+    /// Anything else, in the words of what holds the key.
+    #[error("the key store did not sign: {0}")]
+    Failed(String),
 }
 
 /// A secret key in memory, wiped when dropped.
@@ -295,6 +329,22 @@ impl SecretKey {
             Self::P256(key) => key.to_bytes().into(),
         })
     }
+
+    /// The key that verifies what this signs.
+    pub fn public_key(&self) -> PublicKey {
+        match self {
+            Self::Ed25519(key) => PublicKey(Bytes::Ed25519(key.verifying_key().to_bytes())),
+            Self::P256(key) => PublicKey::from_p256(key.verifying_key()),
+        }
+    }
+
+    /// Signs the message. ECDSA signatures are low-S.
+    pub fn sign(&self, message: &[u8]) -> Signature {
+        match self {
+            Self::Ed25519(key) => Signature { algorithm: Algorithm::Ed25519, bytes: key.sign(message).to_bytes() },
+            Self::P256(key) => Signature::low_s(&key.sign(message)),
+        }
+    }
 }
 
 impl std::fmt::Debug for SecretKey {
@@ -305,20 +355,11 @@ impl std::fmt::Debug for SecretKey {
 
 impl Signer for SecretKey {
     fn public_key(&self) -> PublicKey {
-        match self {
-            Self::Ed25519(key) => PublicKey(Bytes::Ed25519(key.verifying_key().to_bytes())),
-            Self::P256(key) => PublicKey::from_p256(key.verifying_key()),
-        }
+        self.public_key()
     }
 
-    fn sign(&self, message: &[u8]) -> Signature {
-        match self {
-            Self::Ed25519(key) => Signature { algorithm: Algorithm::Ed25519, bytes: key.sign(message).to_bytes() },
-            Self::P256(key) => {
-                let signature: p256::ecdsa::Signature = key.sign(message);
-                Signature { algorithm: Algorithm::P256, bytes: signature.normalize_s().to_bytes().into() }
-            }
-        }
+    fn sign(&self, message: &[u8]) -> Result<Signature, SignError> {
+        Ok(self.sign(message))
     }
 }
 

@@ -17,7 +17,7 @@ pub mod status_list;
 
 pub use commitment::{Commitment, CommitmentKey};
 pub use did::Did;
-pub use keys::{Algorithm, PublicKey, SecretKey, Signature, Signer};
+pub use keys::{Algorithm, PublicKey, SecretKey, SignError, Signature, Signer};
 pub use localized::Localized;
 
 /// Seconds since the Unix epoch.

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use crate::UnixSeconds;
 use crate::jose::Chain;
 use crate::jose::jws::JwsHeader;
-use crate::keys::{PublicKey, Signer};
+use crate::keys::{PublicKey, SecretKey};
 use crate::sd_jwt::{
     self, Audience, ClaimPath, Decoys, IssueError, KeyBindingPolicy, Policy, Profile, SdJwt, SdJwtError, Template, Verified,
     holder_key_claim,
@@ -56,7 +56,7 @@ pub struct Credential<'a> {
 }
 
 /// Issues a credential. `entropy` is 32 fresh random bytes for this credential only.
-pub fn issue(credential: &Credential<'_>, entropy: &[u8; 32], signer: &dyn Signer) -> Result<String, IssueError> {
+pub fn issue(credential: &Credential<'_>, entropy: &[u8; 32], signer: &SecretKey) -> Result<String, IssueError> {
     let mut claims = credential.claims.clone();
     if let Some(name) = OWN_CLAIMS.into_iter().find(|name| claims.contains_key(*name)) {
         return Err(IssueError::Claim(name));

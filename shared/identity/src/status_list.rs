@@ -18,7 +18,7 @@ use serde_json::{Map, Value, json};
 use crate::UnixSeconds;
 use crate::jose::jws::{self, JwsError, JwsHeader};
 use crate::json::{self as strict, JsonError, Limits};
-use crate::keys::Signer;
+use crate::keys::SecretKey;
 
 /// The `typ` of a status list token (section 5.1).
 pub const TYP: &str = "statuslist+jwt";
@@ -347,7 +347,7 @@ pub struct Demand<'a> {
 
 impl StatusListToken {
     /// Signs the token. The header says how to find the key; its `typ` is set here.
-    pub fn sign(&self, header: &JwsHeader, signer: &dyn Signer) -> String {
+    pub fn sign(&self, header: &JwsHeader, signer: &SecretKey) -> String {
         let mut claims = Map::new();
         claims.insert("sub".to_owned(), self.uri.as_str().into());
         claims.insert("iat".to_owned(), self.issued_at.into());

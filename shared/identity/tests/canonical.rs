@@ -6,7 +6,7 @@
 use data_encoding::HEXLOWER;
 use identity::canonical::{self, DecodeError};
 use identity::did::{DidError, IdentityId, Inception, Network};
-use identity::{Algorithm, Commitment, CommitmentKey, Did, Localized, PublicKey, SecretKey, Signature, Signer as _};
+use identity::{Algorithm, Commitment, CommitmentKey, Did, Localized, PublicKey, SecretKey, Signature};
 use proptest::prelude::*;
 
 const ED25519: &str = "01a09aa5f47a6759802ff955f8dc2d2a14a5c99d23be97f864127ff9383455a4f0";

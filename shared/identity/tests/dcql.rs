@@ -10,7 +10,7 @@ use identity::jose::jws::JwsHeader;
 use identity::sd_jwt::{
     Audience, Decoys, Held, KeyBindingPolicy, PathError, Policy, Profile, SdJwt, Template, Verified, holder_key_claim, issue,
 };
-use identity::{Algorithm, SecretKey, Signer};
+use identity::{Algorithm, SecretKey};
 use serde_json::{Map, Value, json};
 
 const RESIDENT: &str = "urn:yufu:vct:resident-identity:1";

@@ -5,7 +5,7 @@
 
 use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
 use identity::keys::KeyError;
-use identity::{Algorithm, PublicKey, SecretKey, Signature, Signer as _, canonical};
+use identity::{Algorithm, PublicKey, SecretKey, Signature, canonical};
 use proptest::prelude::*;
 
 /// The order of the P-256 group.

@@ -11,7 +11,7 @@ use identity::jose::jws::{JwsAlg, JwsHeader, Parsed, Policy, Presence, Typ, sign
 use identity::jose::{Chain, Jwk, TrustAnchors};
 use identity::sd_jwt::{Held, SdJwt, verify_request};
 use identity::status_list::{StatusList, StatusReference};
-use identity::{Algorithm, Did, PublicKey, SecretKey, Signature, Signer as _, canonical, dcql, did, json};
+use identity::{Algorithm, Did, PublicKey, SecretKey, Signature, canonical, dcql, did, json};
 use proptest::prelude::*;
 use serde_json::{Map, Value};
 

@@ -19,7 +19,7 @@ use commonware_storage::{journal::contiguous::fixed::Config as LogConfig, mmr, m
 use commonware_utils::sequence::FixedBytes;
 use commonware_utils::{NZU16, NZU64, NZUsize};
 use criterion::{Criterion, criterion_group, criterion_main};
-use identity::keys::{Algorithm, SecretKey, Signer as _};
+use identity::keys::{Algorithm, SecretKey};
 use identity::{Commitment, Localized};
 use ledger::TrustRoot;
 use ledger::block::{Context, Header, Operations, transactions_root};

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use identity::canonical::{self, Hash};
-use identity::keys::{Algorithm, KeyError, PublicKey, Signature, Signer};
+use identity::keys::{Algorithm, KeyError, PublicKey, SecretKey, Signature};
 use serde::{Deserialize, Serialize};
 
 use crate::bounds;
@@ -260,7 +260,7 @@ pub struct Admission {
 
 impl Admission {
     /// The proof of possession by the consensus key itself.
-    pub fn sign(&self, key: &dyn Signer) -> Signature {
+    pub fn sign(&self, key: &SecretKey) -> Signature {
         key.sign(&canonical::with_context(ADMISSION_CONTEXT, self))
     }
 

@@ -8,7 +8,7 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use identity::Commitment;
 use identity::canonical::{self, Hash};
 use identity::did::{IdentityId, Inception};
-use identity::keys::{KeyError, PublicKey, Signature, Signer};
+use identity::keys::{KeyError, PublicKey, SecretKey, SignError, Signature, Signer};
 use serde::{Deserialize, Serialize};
 
 use crate::evidence::Evidence;
@@ -241,10 +241,19 @@ impl Unsigned {
         TransactionId(canonical::hash(CONTEXT, self))
     }
 
-    /// Signs with the sender's key. The caller has made sure that `signer` is that key.
-    pub fn sign(self, signer: &dyn Signer) -> Transaction {
-        let signature = signer.sign(&self.signed_bytes());
+    /// Signs with the sender's key. The caller has made sure that it is that key.
+    pub fn sign(self, key: &SecretKey) -> Transaction {
+        let signature = key.sign(&self.signed_bytes());
         Transaction { unsigned: self, signature }
+    }
+
+    /// As [`Self::sign`], by something that holds the key.
+    ///
+    /// # Errors
+    /// When it does not sign.
+    pub fn sign_with(self, signer: &dyn Signer) -> Result<Transaction, SignError> {
+        let signature = signer.sign(&self.signed_bytes())?;
+        Ok(Transaction { unsigned: self, signature })
     }
 }
 

@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
 use identity::canonical;
-use identity::{Algorithm, Commitment, SecretKey, Signer as _};
+use identity::{Algorithm, Commitment, SecretKey};
 use ledger::batch::{
     CountError, ItemError, Leaves, attestation_leaf, item_status, receipt_leaf, verify_attestation, verify_receipt,
 };

@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
-use identity::{Algorithm, Commitment, SecretKey, Signature, Signer as _};
+use identity::{Algorithm, Commitment, SecretKey, Signature};
 use ledger::block::{Block, Context, Header, Operations};
 use ledger::canonical;
 use ledger::encoded::{self, Encoded};

@@ -4,7 +4,7 @@
 
 use commonware_consensus::types::{Epoch, Epocher as _, FixedEpocher, Height};
 use commonware_utils::NZU64;
-use identity::{Algorithm, Localized, SecretKey, Signer as _};
+use identity::{Algorithm, Localized, SecretKey};
 use ledger::genesis::{Genesis, GenesisError, Validator};
 use ledger::governance::{Fraction, Governance, Parameters, ParametersError, Placement, PlacementError};
 use ledger::quorum::{faults_tolerated, quorum};

@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
-use identity::{Algorithm, Localized, PublicKey, SecretKey, Signer as _};
+use identity::{Algorithm, Localized, PublicKey, SecretKey};
 use ledger::TrustRoot;
 use ledger::genesis::{Genesis, GenesisError, Validator};
 use ledger::limits::{MAX_AUTHORITIES, MAX_AUTHORITY_KEYS, MAX_TEXT_BYTES, MAX_VALIDATORS};

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use clients::{Clock, Environment, Random};
 use identity::CommitmentKey;
-use identity::keys::{Algorithm, SecretKey, Signer as _};
+use identity::keys::{Algorithm, SecretKey};
 use ledger::records::RecordId;
 use ledger::transaction::{ANCHOR_CONTEXT, Anchor, Body, Sender};
 use wallet_core::{Passphrase, Wallet};

@@ -141,5 +141,5 @@ fn host(plan: &Plan, environment: Environment) -> Result<Host> {
     };
     let departments = parse(plan.issuers.iter().map(|issuer| plan.issuer_url(issuer)).collect())?;
     let device = Arc::new(FileStore::new(folder.join("device")));
-    Ok(Host { dir: folder.join("wallet"), config, departments, device, strength: None, environment })
+    Ok(Host { dir: folder.join("wallet"), config, departments, device, hardware: None, strength: None, environment })
 }

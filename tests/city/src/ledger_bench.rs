@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::Args;
-use identity::keys::{Algorithm, SecretKey, Signer as _};
+use identity::keys::{Algorithm, SecretKey};
 use ledger::genesis::Genesis;
 use tokio::process::Command;
 

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use clients::chain::ChainClient;
 use identity::CommitmentKey;
-use identity::keys::{Algorithm, SecretKey, Signer as _};
+use identity::keys::{Algorithm, SecretKey};
 use ledger::records::RecordId;
 use ledger::transaction::{ANCHOR_CONTEXT, Anchor, Body, Sender};
 use serde::{Deserialize, Serialize};

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use blobs::ReaderSecretKey;
 use identity::did::Network;
-use identity::keys::{Algorithm, PublicKey, SecretKey, Signer as _};
+use identity::keys::{Algorithm, PublicKey, SecretKey};
 use identity::{Localized, UnixSeconds};
 use ledger::genesis::{Genesis, Validator};
 use ledger::governance::{Fraction, Governance, Parameters, Placement};

@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use clients::chain::ChainClient;
-use identity::keys::{Algorithm, SecretKey, Signer as _};
+use identity::keys::{Algorithm, SecretKey};
 use ledger::records::RecordId;
 use ledger::transaction::{Body, Sender};
 

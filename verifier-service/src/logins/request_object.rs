@@ -5,7 +5,7 @@ use identity::dcql::Query;
 use identity::jose::jwe::ContentEncryption;
 use identity::jose::jws::{self, JwsHeader};
 use identity::jose::{Chain, Jwk};
-use identity::keys::Signer;
+use identity::keys::SecretKey;
 use serde_json::{Value, json};
 use url::Url;
 use wire::oid4vp::{
@@ -18,7 +18,7 @@ const MAX_WALLET_NONCE_BYTES: usize = 256;
 /// What the requests of one party have in common.
 pub struct Signing<'a> {
     /// The key of the certificate; P-256.
-    pub signer: &'a dyn Signer,
+    pub signer: &'a SecretKey,
     /// The certificate and its intermediates, without the trust anchor.
     pub chain: &'a Chain,
     /// `x509_hash:…`.

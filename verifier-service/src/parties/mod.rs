@@ -9,7 +9,7 @@ pub use keys::{KeyError, read_key};
 pub use registration::{Mismatch, Registry, check};
 
 use identity::jose::Chain;
-use identity::keys::{Algorithm, PublicKey, SecretKey, Signer as _};
+use identity::keys::{Algorithm, PublicKey, SecretKey};
 use ledger::records::PartyId;
 use service_kit::config::{self, Loaded};
 

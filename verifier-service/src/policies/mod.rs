@@ -119,7 +119,7 @@ fn path(text: &str) -> Option<ClaimPath> {
 #[cfg(test)]
 mod tests {
     use identity::Localized;
-    use identity::keys::{Algorithm, SecretKey, Signer as _};
+    use identity::keys::{Algorithm, SecretKey};
     use ledger::records::AllowedData;
 
     use super::*;

@@ -9,7 +9,7 @@ use axum::http::header;
 use clients::{Clock, Environment, Random};
 use identity::jose::jws::JwsHeader;
 use identity::jose::{Chain, TrustAnchors, jwk};
-use identity::keys::{Algorithm, PublicKey, SecretKey, Signer as _};
+use identity::keys::{Algorithm, PublicKey, SecretKey};
 use identity::sd_jwt::{ClaimPath, Decoys};
 use identity::sd_jwt_vc::{self, Credential};
 use identity::status_list::{Bits, Status, StatusList, StatusListToken, StatusReference};

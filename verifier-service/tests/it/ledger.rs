@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use identity::canonical;
-use identity::keys::{SecretKey, Signer as _};
+use identity::keys::SecretKey;
 use ledger::receipt::{Outcome, Receipt};
 use ledger::records::{AttestationRecord, AttestationStatus, AuthorityId, AuthorityRecord, PartyId, PartyRecord, RecordId};
 use ledger::transaction::{Body, NewReceipt, Sender, Transaction, TransactionId, Unsigned};

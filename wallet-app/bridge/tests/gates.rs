@@ -84,7 +84,7 @@ fn host(folder: &Path, environment: Environment) -> Host {
     };
     let device = Arc::new(FileStore::new(folder.join("device")));
     let strength = Some(Strength::weak_for_tests());
-    Host { dir: folder.join("wallet"), config, departments: Vec::new(), device, strength, environment }
+    Host { dir: folder.join("wallet"), config, departments: Vec::new(), device, hardware: None, strength, environment }
 }
 
 async fn slug(response: Response) -> (StatusCode, String) {

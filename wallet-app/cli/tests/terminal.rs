@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use identity::jose::Jwk;
 use identity::jose::jws::JwsHeader;
-use identity::keys::{Algorithm, SecretKey, Signer};
+use identity::keys::{Algorithm, SecretKey};
 use identity::sd_jwt::{self, ClaimPath, Decoys, Template};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair, KeyUsagePurpose};
 use serde_json::{Value, json};

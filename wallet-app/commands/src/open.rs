@@ -10,8 +10,8 @@ use wallet_core::keeper::IDLE_SECONDS;
 use wallet_core::vault::device;
 use wallet_core::vault::key::{MIN_PASSPHRASE_CHARACTERS, MIN_PIN_CHARACTERS};
 use wallet_core::{
-    COMES_BACK_TO, Consent, DeviceStore, Environment, Keeper, Language, Passphrase, Secrets, Strength, Wallet, WalletConfig,
-    WalletError,
+    COMES_BACK_TO, Consent, DeviceStore, Environment, HardwareKeys, Keeper, Language, Passphrase, Secrets, Strength, Wallet,
+    WalletConfig, WalletError,
 };
 
 use crate::failure::Failure;
@@ -33,6 +33,8 @@ pub struct Host {
     pub departments: Vec<Url>,
     /// Where this device keeps its secret. While it does not work, a new wallet is not bound to the device and wants a passphrase.
     pub device: Arc<dyn DeviceStore>,
+    /// Secure hardware in which new keys are made, where this device has it.
+    pub hardware: Option<Arc<dyn HardwareKeys>>,
     /// What a guess of the PIN costs; `None`: as much as takes half a second here.
     pub strength: Option<Strength>,
     /// Time and randomness.
@@ -223,7 +225,8 @@ impl Commands {
         let wallet = blocking(move || {
             let strength = host.strength.unwrap_or_else(|| Strength::calibrated(&host.environment));
             let new = new_secrets(&host, &input.pin.0, binds);
-            Wallet::create_bound(&host.dir, new, config, strength, host.environment.clone())
+            let wallet = Wallet::create_bound(&host.dir, new, config, strength, host.environment.clone())?;
+            Ok(on_hardware(&host, wallet))
         });
         self.keep(wallet.await?);
         Ok(self.current().await)
@@ -234,8 +237,10 @@ impl Commands {
         // An open wallet does not look at a PIN again: it would find its own lock.
         if self.stage() != Stage::Open {
             let host = Arc::clone(&self.host);
-            let wallet =
-                blocking(move || Wallet::unlock_bound(&host.dir, secrets(&host, &input.pin.0), host.environment.clone()));
+            let wallet = blocking(move || {
+                let wallet = Wallet::unlock_bound(&host.dir, secrets(&host, &input.pin.0), host.environment.clone())?;
+                Ok(on_hardware(&host, wallet))
+            });
             self.keep(wallet.await?);
         }
         Ok(self.current().await)
@@ -268,6 +273,15 @@ impl Open {
 
 pub(crate) fn secrets<'a>(host: &'a Host, passphrase: &'a Passphrase) -> Secrets<'a> {
     Secrets { passphrase, device: Some(host.device.as_ref()) }
+}
+
+/// The wallet with the device's hardware, without the keys in it that nothing names.
+fn on_hardware(host: &Host, wallet: Wallet) -> Wallet {
+    let Some(hardware) = &host.hardware else { return wallet };
+    let wallet = wallet.with_hardware(Arc::clone(hardware));
+    // An unused key does no harm, and the next start forgets it.
+    drop(wallet.forget_unused_keys());
+    wallet
 }
 
 /// What a new PIN is kept with: the device's secret, or nothing where none can be kept.

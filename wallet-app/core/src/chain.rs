@@ -7,7 +7,7 @@ use borsh::BorshDeserialize;
 use clients::chain::{ChainClient, ChainError};
 use futures::future::BoxFuture;
 use identity::canonical;
-use identity::keys::SecretKey;
+use identity::keys::{SignError, Signer};
 use identity::{Localized, UnixSeconds};
 use ledger::cell::{Cell, Subject};
 use ledger::limits::MAX_RECORD_BYTES;
@@ -16,6 +16,7 @@ use ledger::transaction::{Body, Sender, Transaction};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Explained, Side};
+use crate::hardware::explain_unsigned;
 
 /// The block that a fact was proven against.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,7 +66,7 @@ pub trait Chain: Send + Sync + 'static {
     /// A signed transaction, to be remembered before it is submitted.
     fn prepare<'a>(
         &'a self,
-        signer: &'a SecretKey,
+        signer: &'a dyn Signer,
         sender: Sender,
         body: Body,
     ) -> BoxFuture<'a, Result<Transaction, LedgerError>>;
@@ -90,7 +91,7 @@ impl Chain for ChainClient {
 
     fn prepare<'a>(
         &'a self,
-        signer: &'a SecretKey,
+        signer: &'a dyn Signer,
         sender: Sender,
         body: Body,
     ) -> BoxFuture<'a, Result<Transaction, LedgerError>> {
@@ -138,6 +139,9 @@ pub enum LedgerError {
     /// A proven record is not one that this software understands.
     #[error("a record of the ledger is not understood")]
     Unknown,
+    /// What holds the key did not sign, so nothing was sent.
+    #[error("the transaction was not signed: {0}")]
+    NotSigned(SignError),
 }
 
 impl From<ChainError> for LedgerError {
@@ -149,6 +153,7 @@ impl From<ChainError> for LedgerError {
             ChainError::Unreadable(_) => Self::Unknown,
             ChainError::Following { known, wanted } => Self::Following { epochs_left: wanted.saturating_sub(known) },
             ChainError::Pruned { .. } => Self::Pruned,
+            ChainError::Signer(error) => Self::NotSigned(error),
             ChainError::Unproven { .. }
             | ChainError::Undecodable { .. }
             | ChainError::UnprovenTransaction { .. }
@@ -203,6 +208,7 @@ impl LedgerError {
                 "账本中的一条记录无法识别。请更新钱包软件。".to_owned(),
                 "A record on the ledger is not understood. Update the wallet.".to_owned(),
             ),
+            Self::NotSigned(error) => return explain_unsigned(error),
         };
         Explained::new(slug, Side::Ledger, zh, en)
     }

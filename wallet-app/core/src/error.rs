@@ -2,12 +2,14 @@
 
 use clients::http::HttpError;
 use identity::Localized;
+use identity::keys::SignError;
 use serde::Serialize;
 
 use crate::attributes::AttributeError;
 use crate::chain::LedgerError;
 use crate::config::ConfigError;
 use crate::consent::ConsentError;
+use crate::hardware::explain_unsigned;
 use crate::identity::IdentityError;
 use crate::issuance::IssuanceError;
 use crate::labels::printable;
@@ -101,6 +103,9 @@ pub enum WalletError {
     /// Statements towards sites and departments.
     #[error("the statement was not made")]
     Statement(#[from] StatementError),
+    /// The device's secure hardware, asked for something else than to sign a transaction.
+    #[error("the device's secure hardware did not do it")]
+    Hardware(#[from] SignError),
     /// A story that was waited for too long.
     #[error("it took too long")]
     Waited(#[from] Waited),
@@ -121,6 +126,7 @@ impl WalletError {
             Self::Consent(error) => error.explain(),
             Self::Recovery(error) => error.explain(),
             Self::Statement(error) => error.explain(),
+            Self::Hardware(error) => explain_unsigned(error),
             Self::Waited(error) => error.explain(),
         }
     }

@@ -9,6 +9,7 @@
 //! | open a link or a picture | [`scan`] |
 //! | see who asks for what and why | [`requests`] |
 //! | consent, decline | [`consent`] |
+//! | keep this device's keys in secure hardware | [`hardware`] |
 //! | stay open no longer than need be | [`keeper`] |
 //! | look back | [`history`], [`receipts`] |
 //! | withdraw, ask for deletion, report | [`statements`] |
@@ -22,6 +23,7 @@ pub mod chain;
 pub mod config;
 pub mod consent;
 pub mod error;
+pub mod hardware;
 pub mod history;
 pub mod identity;
 pub mod issuance;
@@ -49,6 +51,7 @@ pub use self::consent::{
     AgreedView, Consent, ConsentView, CredentialOption, HiddenCredential, Outcome, QueryView, Selection, SetView, UnsentView,
 };
 pub use self::error::{Explained, Side, WalletError};
+pub use self::hardware::HardwareKeys;
 pub use self::history::{Event, HistoryEntry, HistoryExport};
 pub use self::identity::{DeviceInvite, Devices, IdentityView, InviteView, JoinView};
 pub use self::issuance::{

@@ -305,7 +305,7 @@ impl Wallet {
     fn sign_report(&self, about: &About, reason: &str) -> Result<Option<String>, WalletError> {
         let keys: Option<IdentityKeys> = self.vault.get(Table::Identity, crate::identity::KEY)?;
         let Some(keys) = keys.filter(|keys| keys.confirmed.is_some()) else { return Ok(None) };
-        let (did, device) = (keys.inception.did(), keys.device_key()?);
+        let (did, device) = (keys.inception.did(), self.device_signer(&keys)?);
         let kid = format!("{did}#{}", thumbprint_text(&device.public_key()));
         let payload = json!({
             "iss": did,
@@ -319,7 +319,7 @@ impl Wallet {
             "reason": reason,
         });
         let header = JwsHeader { kid: Some(kid), ..JwsHeader::typ(REPORT_TYPE) };
-        Ok(Some(jws::sign_compact(&device, &header, payload.to_string().as_bytes())))
+        Ok(Some(jws::sign_compact_with(&device, &header, payload.to_string().as_bytes())?))
     }
 }
 

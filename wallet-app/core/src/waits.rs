@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 use identity::Localized;
-use identity::keys::SecretKey;
+use identity::keys::Signer;
 use ledger::cell::Subject;
 use ledger::receipt::Receipt;
 use ledger::transaction::{Body, Sender, Transaction};
@@ -164,7 +164,7 @@ impl Chain for PatientChain {
 
     fn prepare<'a>(
         &'a self,
-        signer: &'a SecretKey,
+        signer: &'a dyn Signer,
         sender: Sender,
         body: Body,
     ) -> BoxFuture<'a, Result<Transaction, LedgerError>> {

@@ -16,6 +16,7 @@ use ledger::TrustRoot;
 use crate::chain::Chain;
 use crate::config::{ConfigError, Language, TrustFiles, TrustPin, WalletConfig};
 use crate::error::WalletError;
+use crate::hardware::HardwareKeys;
 use crate::issuance::WalletProvider;
 use crate::vault::key::{Passphrase, Strength};
 use crate::vault::{self, Disk, Secrets, Table, Vault, VaultError};
@@ -38,6 +39,7 @@ pub struct Wallet {
     pub(crate) genesis: Hash,
     pub(crate) environment: Environment,
     pub(crate) provider: Option<Arc<dyn WalletProvider>>,
+    pub(crate) hardware: Option<Arc<dyn HardwareKeys>>,
     pub(crate) waits: Arc<Waits>,
     config: RwLock<WalletConfig>,
     dir: PathBuf,
@@ -175,14 +177,20 @@ impl Wallet {
         };
         let waits = Arc::new(Waits::default());
         let chain: Arc<dyn Chain> = Arc::new(PatientChain::new(chain, Arc::clone(&waits)));
-        let (provider, config, dir) = (None, RwLock::new(config), dir.to_owned());
-        Ok(Self { vault, chain, http, anchors, network, genesis, environment, provider, waits, config, dir })
+        let (provider, hardware, config, dir) = (None, None, RwLock::new(config), dir.to_owned());
+        Ok(Self { vault, chain, http, anchors, network, genesis, environment, provider, hardware, waits, config, dir })
     }
 
     /// With somebody who vouches for this wallet and its keys towards issuers that ask for it.
     #[must_use]
     pub fn with_provider(self, provider: Arc<dyn WalletProvider>) -> Self {
         Self { provider: Some(provider), ..self }
+    }
+
+    /// With secure hardware that new keys are made in.
+    #[must_use]
+    pub fn with_hardware(self, keys: Arc<dyn HardwareKeys>) -> Self {
+        Self { hardware: Some(keys), ..self }
     }
 
     /// Changes the passphrase or PIN, and whether the vault is bound to this device. The vault opens by the old or by the new at any

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+#[cfg(mobile)]
+use secure_element::SecureElementExt as _;
 use serde_json::Value;
 use tauri::ipc::{Invoke, InvokeBody, InvokeResolver, Response};
 use tauri::webview::{NewWindowResponse, PageLoadEvent, PageLoadPayload, PermissionKind, PermissionResponse};
@@ -11,7 +13,7 @@ use tauri::{App, AppHandle, Manager as _, Runtime, Url, WebviewWindow, WebviewWi
 use tauri_plugin_deep_link::DeepLinkExt as _;
 use tauri_plugin_opener::OpenerExt as _;
 use wallet_commands::{Commands, Failure, Host, LinkRead};
-use wallet_core::{DeviceStore, Environment, Explained, Side};
+use wallet_core::{DeviceStore, Environment, Explained, HardwareKeys, Side};
 
 use crate::arguments::Arguments;
 use crate::links::Links;
@@ -42,6 +44,8 @@ pub(crate) fn run() {
         linked(app, &arguments);
         to_the_front(app);
     }));
+    #[cfg(mobile)]
+    let builder = builder.plugin(secure_element::init());
     let built = builder
         .plugin(tauri_plugin_deep_link::init())
         .plugin(tauri_plugin_opener::Builder::new().open_js_links_on_click(false).build())
@@ -92,19 +96,35 @@ fn wallet(app: &App, arguments: &Arguments) -> Result<Commands, Failure> {
         dir,
         config: setup.config(),
         departments: setup.departments,
-        device: device_store(),
+        device: device_store(app),
+        hardware: hardware(app),
         strength: None,
         environment: Environment::system(),
     }))
 }
 
 /// The operating system's key store.
-fn device_store() -> Arc<dyn DeviceStore> {
-    #[cfg(desktop)]
-    return Arc::new(wallet_core::OsKeyStore);
-    // A telephone's key stores are reached from its own languages, which no toolchain here builds: a passphrase is asked for.
-    #[cfg(mobile)]
-    return Arc::new(wallet_core::NoKeyStore);
+#[cfg(desktop)]
+fn device_store(_: &App) -> Arc<dyn DeviceStore> {
+    Arc::new(wallet_core::OsKeyStore)
+}
+
+/// No desktop lets a program keep keys in hardware without rights of its own.
+#[cfg(desktop)]
+fn hardware(_: &App) -> Option<Arc<dyn HardwareKeys>> {
+    None
+}
+
+#[cfg(mobile)]
+fn device_store(app: &App) -> Arc<dyn DeviceStore> {
+    Arc::new(app.secure_element())
+}
+
+/// The telephone's hardware, if it has such: keys in a file that only looks like hardware are better in the vault.
+#[cfg(mobile)]
+fn hardware(app: &App) -> Option<Arc<dyn HardwareKeys>> {
+    let element = app.secure_element();
+    element.is_in_hardware().unwrap_or(false).then(|| Arc::new(element) as Arc<dyn HardwareKeys>)
 }
 
 /// The one window, on the one page.

@@ -5,7 +5,7 @@
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use data_encoding::BASE64URL_NOPAD;
-use identity::{PublicKey, Signature, Signer, UnixSeconds, canonical, canonical::Hash, keys::KeyError};
+use identity::{PublicKey, SecretKey, Signature, UnixSeconds, canonical, canonical::Hash, keys::KeyError};
 use ledger::records::AuthorityId;
 
 /// Context string of the signed bytes.
@@ -56,7 +56,7 @@ impl Challenge {
     }
 
     /// Answers it for an authority.
-    pub fn answer(&self, authority: AuthorityId, key: &dyn Signer) -> Code {
+    pub fn answer(&self, authority: AuthorityId, key: &SecretKey) -> Code {
         let signature = key.sign(&canonical::with_context(CONTEXT, &(self, authority)));
         Code { authority, key: key.public_key(), signature }
     }

@@ -122,7 +122,7 @@ fn make_room<T>(entries: &mut HashMap<String, T>, most: usize, time: impl Fn(&T)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use identity::{Algorithm, SecretKey, Signer as _};
+    use identity::{Algorithm, SecretKey};
 
     fn token(seed: u64) -> Token {
         let mut entropy = [0; 32];

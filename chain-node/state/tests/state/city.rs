@@ -1,7 +1,7 @@
 //! A governed ledger in memory: members `m0`, `m1`, … who run one validator each, and their ways to decide.
 
 use identity::{Algorithm, Localized};
-use identity::{PublicKey, SecretKey, Signature, Signer as _};
+use identity::{PublicKey, SecretKey, Signature};
 use ledger::cell::Subject;
 use ledger::genesis::{Genesis, Validator};
 use ledger::governance::{

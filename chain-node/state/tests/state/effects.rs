@@ -193,7 +193,7 @@ trait SignAgain {
 
 impl SignAgain for identity::SecretKey {
     fn sign_again(&self) -> identity::Signature {
-        identity::Signer::sign(self, b"something else")
+        self.sign(b"something else")
     }
 }
 

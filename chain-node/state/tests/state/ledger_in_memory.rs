@@ -7,7 +7,7 @@ use borsh::BorshDeserialize;
 use chain_state::{BlockContext, Unloaded, View, Write, apply, genesis, touched};
 use identity::did::{IdentityId, Inception};
 use identity::keys::{Algorithm, PublicKey};
-use identity::{Commitment, Localized, SecretKey, Signer as _};
+use identity::{Commitment, Localized, SecretKey};
 use ledger::cell::{Cell, StateKey, Subject};
 use ledger::genesis::{Genesis, Validator};
 use ledger::receipt::{Outcome, Receipt, Refusal};

@@ -1,7 +1,7 @@
 //! Validators, observers and authorities: who comes and goes, and what no vote can bring about.
 
+use identity::SecretKey;
 use identity::keys::Algorithm;
-use identity::{SecretKey, Signer as _};
 use ledger::cell::Subject;
 use ledger::genesis::Validator;
 use ledger::governance::{Change, Parameters, Placement};

@@ -1,6 +1,5 @@
 //! Accreditations, recovery, parties, batches and evidence.
 
-use identity::Signer as _;
 use identity::did::{IdentityId, Inception};
 use ledger::cell::Subject;
 use ledger::evidence::{Evidence, Offence, SignedProposal};

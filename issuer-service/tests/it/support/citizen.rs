@@ -11,7 +11,7 @@ use blobs::{Cid, Envelope, EnvelopeContents};
 use identity::did::Inception;
 use identity::jose::jwk;
 use identity::jose::jws::{self, JwsHeader};
-use identity::{Algorithm, CommitmentKey, Did, SecretKey, Signer as _};
+use identity::{Algorithm, CommitmentKey, Did, SecretKey};
 use ledger::records::RecordId;
 use ledger::transaction::{ANCHOR_CONTEXT, Anchor, Body as Transacted, Sender};
 use sha2::{Digest, Sha256};

@@ -4,9 +4,9 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use chain_state::{BlockContext, Unloaded, View};
+use identity::SecretKey;
 use identity::canonical::{self, Hash};
 use identity::did::{IdentityId, Network};
-use identity::{SecretKey, Signer as _};
 use issuer_service::anchoring::{Ledger, LedgerError, LedgerFuture, Outcomes};
 use ledger::cell::{Cell, Subject};
 use ledger::genesis::Genesis;

@@ -4,7 +4,7 @@ use axum::body::Body;
 use axum::http::Request;
 use identity::jose::Jwk;
 use identity::jose::jws::{self, JwsHeader};
-use identity::{Algorithm, SecretKey, Signer as _};
+use identity::{Algorithm, SecretKey};
 use serde_json::{Value, json};
 
 use super::clerk::form;

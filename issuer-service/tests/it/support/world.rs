@@ -11,7 +11,7 @@ use axum::http::{HeaderMap, Request};
 use blobs::{BlobStore, EmbeddedStore, ReaderSecretKey};
 use clients::{Clock, Environment, Random};
 use identity::jose::{Chain, TrustAnchors};
-use identity::{Algorithm, Localized, SecretKey, Signer as _};
+use identity::{Algorithm, Localized, SecretKey};
 use issuer_service::anchoring::{self, Ledger};
 use issuer_service::app::{self, Issuer, Keys, Parts};
 use issuer_service::attestations::{Register, Registers};

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use identity::Localized;
 use identity::canonical::DecodeError;
+use identity::keys::SignError;
 use ledger::proof::{AnswerError, TransactionProofError};
 use ledger::receipt::Refusal;
 use ledger::transaction::TransactionId;
@@ -96,6 +97,9 @@ pub enum ChainError {
     /// The signer's key is not the sender's, or the transaction is for another ledger.
     #[error("the transaction cannot be signed for this sender")]
     WrongSigner,
+    /// What holds the key did not sign.
+    #[error("the transaction is not signed: {0}")]
+    Signer(SignError),
 }
 
 impl ChainError {
@@ -115,6 +119,7 @@ impl ChainError {
             Self::NotFinalized { .. } => "ledger-not-finalized",
             Self::Refused(_) => "ledger-refused",
             Self::WrongSigner => "ledger-wrong-signer",
+            Self::Signer(_) => "ledger-not-signed",
         }
     }
 
@@ -131,7 +136,8 @@ impl ChainError {
             | Self::Forked { .. }
             | Self::Unreadable(_)
             | Self::Refused(_)
-            | Self::WrongSigner => false,
+            | Self::WrongSigner
+            | Self::Signer(_) => false,
         }
     }
 
@@ -177,6 +183,10 @@ impl ChainError {
             Self::WrongSigner => Localized::new(
                 "签名密钥与发送方不符。这是本程序的错误。",
                 "The signing key is not the sender's. This is this program's fault.",
+            ),
+            Self::Signer(_) => Localized::new(
+                "保存密钥的设备未能签名，没有发送任何内容。请检查该设备后重试。",
+                "What holds the key did not sign, and nothing was sent. Look at that device and try again.",
             ),
         }
     }

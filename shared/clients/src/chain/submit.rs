@@ -39,7 +39,7 @@ impl ChainClient {
     /// same one can be submitted again after a crash.
     ///
     /// # Errors
-    /// [`ChainError::WrongSigner`] when the signer's key is not the sender's; as [`ChainClient::get`] when no height is proved yet.
+    /// [`ChainError::WrongSigner`] when the signer's key is not the sender's, [`ChainError::Signer`] when it does not sign; as [`ChainClient::get`] when no height is proved yet.
     pub async fn prepare(&self, signer: &dyn Signer, sender: Sender, body: Body) -> Result<Transaction, ChainError> {
         if *sender.key() != signer.public_key() {
             return Err(ChainError::WrongSigner);
@@ -52,7 +52,7 @@ impl ChainClient {
             expiry_height: height + EXPIRY_BLOCKS,
             body,
         };
-        Ok(unsigned.sign(signer))
+        unsigned.sign_with(signer).map_err(ChainError::Signer)
     }
 
     /// Builds, signs and submits a transaction, and waits until it is final.

@@ -16,7 +16,7 @@ use super::quote;
 use super::x509::{Certificate, Chain, TrustAnchors, X509Error};
 use crate::UnixSeconds;
 use crate::json::{self, JsonError};
-use crate::keys::{Algorithm, PublicKey, Signature, Signer};
+use crate::keys::{Algorithm, PublicKey, SecretKey, SignError, Signature, Signer};
 
 /// Most bytes of a protected header, encoded. Four certificates of 8 KiB fit.
 pub const MAX_HEADER_BYTES: usize = 64 * 1024;
@@ -235,14 +235,32 @@ impl JwsError {
     }
 }
 
-/// Signs a payload. `alg` follows from the signer's key; the header's own members win over `other`.
-pub fn sign_compact(signer: &dyn Signer, header: &JwsHeader, payload: &[u8]) -> String {
-    let alg = JwsAlg::for_key(signer.public_key().algorithm());
-    let header = serde_json::to_vec(&header.to_map(alg)).expect("a JSON map is always JSON");
+/// Signs a payload. `alg` follows from the key; the header's own members win over `other`.
+pub fn sign_compact(key: &SecretKey, header: &JwsHeader, payload: &[u8]) -> String {
+    let input = signing_input(key.public_key().algorithm(), header, payload);
+    let signature = key.sign(input.as_bytes());
+    signed(input, &signature)
+}
+
+/// As [`sign_compact`], by something that holds the key.
+///
+/// # Errors
+/// When it does not sign.
+pub fn sign_compact_with(signer: &dyn Signer, header: &JwsHeader, payload: &[u8]) -> Result<String, SignError> {
+    let input = signing_input(signer.public_key().algorithm(), header, payload);
+    let signature = signer.sign(input.as_bytes())?;
+    Ok(signed(input, &signature))
+}
+
+fn signing_input(algorithm: Algorithm, header: &JwsHeader, payload: &[u8]) -> String {
+    let header = serde_json::to_vec(&header.to_map(JwsAlg::for_key(algorithm))).expect("a JSON map is always JSON");
     let mut token = URL_SAFE_NO_PAD.encode(header);
     token.push('.');
     URL_SAFE_NO_PAD.encode_string(payload, &mut token);
-    let signature = signer.sign(token.as_bytes());
+    token
+}
+
+fn signed(mut token: String, signature: &Signature) -> String {
     token.push('.');
     URL_SAFE_NO_PAD.encode_string(signature.bytes, &mut token);
     token

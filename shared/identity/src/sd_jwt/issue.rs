@@ -14,7 +14,7 @@ use super::{MAX_BYTES, MAX_DISCLOSURES};
 use crate::jose::Jwk;
 use crate::jose::jws::{self, JwsHeader};
 use crate::json;
-use crate::keys::{PublicKey, Signer};
+use crate::keys::{PublicKey, SecretKey};
 
 /// Bytes of a salt: 128 bits (section 9.3).
 const SALT_BYTES: usize = 16;
@@ -76,7 +76,7 @@ pub enum IssueError {
 
 /// Issues an SD-JWT with all disclosures. `entropy` is 32 fresh random bytes, used for this SD-JWT only and then forgotten: each
 /// salt and decoy is a separate output of HMAC-SHA-256 under it.
-pub fn issue(template: &Template<'_>, entropy: &[u8; 32], signer: &dyn Signer) -> Result<String, IssueError> {
+pub fn issue(template: &Template<'_>, entropy: &[u8; 32], signer: &SecretKey) -> Result<String, IssueError> {
     check_members(template.claims)?;
     let marks = marks(template)?;
     let mut blinder = Blinder { entropy, counter: 0, decoys: template.decoys, disclosures: Vec::new() };

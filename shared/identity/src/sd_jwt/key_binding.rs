@@ -9,7 +9,7 @@ use crate::UnixSeconds;
 use crate::jose::Jwk;
 use crate::jose::jws::{self, JwsHeader};
 use crate::json;
-use crate::keys::{PublicKey, Signer};
+use crate::keys::{PublicKey, SecretKey, SignError, Signer};
 
 /// The type of a key binding JWT.
 pub(super) const TYP: &str = "kb+jwt";
@@ -55,28 +55,41 @@ pub enum KeyBindingPolicy<'a> {
     },
 }
 
-/// Adds a key binding JWT to an SD-JWT with the disclosures to present. `signer` holds the key that `cnf` names.
-pub fn bind(sd_jwt: &str, binding: &KeyBinding<'_>, signer: &dyn Signer) -> Result<String, SdJwtError> {
+/// Adds a key binding JWT to an SD-JWT with the disclosures to present. `key` is the one that `cnf` names.
+pub fn bind(sd_jwt: &str, binding: &KeyBinding<'_>, key: &SecretKey) -> Result<String, SdJwtError> {
     let parsed = SdJwt::parse(sd_jwt)?;
     if parsed.has_key_binding() {
         return Err(SdJwtError::KeyBindingUnexpected);
     }
-    if holder_key(parsed.unverified_claims())? != signer.public_key() {
+    if holder_key(parsed.unverified_claims())? != key.public_key() {
         return Err(SdJwtError::NoHolderKey);
     }
     let algorithm = HashAlgorithm::of_payload(parsed.unverified_claims())?;
-    Ok(append(sd_jwt, algorithm, binding, signer))
+    let jwt = jws::sign_compact(key, &header(), &claims(sd_jwt, algorithm, binding));
+    Ok(format!("{sd_jwt}{jwt}"))
 }
 
-pub(super) fn append(sd_jwt: &str, algorithm: HashAlgorithm, binding: &KeyBinding<'_>, signer: &dyn Signer) -> String {
+pub(super) fn append(
+    sd_jwt: &str,
+    algorithm: HashAlgorithm,
+    binding: &KeyBinding<'_>,
+    signer: &dyn Signer,
+) -> Result<String, SignError> {
+    let jwt = jws::sign_compact_with(signer, &header(), &claims(sd_jwt, algorithm, binding))?;
+    Ok(format!("{sd_jwt}{jwt}"))
+}
+
+fn header() -> JwsHeader {
+    JwsHeader::typ(TYP)
+}
+
+fn claims(sd_jwt: &str, algorithm: HashAlgorithm, binding: &KeyBinding<'_>) -> Vec<u8> {
     let mut claims = binding.extra.clone();
     claims.insert("iat".to_owned(), binding.issued_at.into());
     claims.insert("aud".to_owned(), binding.aud.into());
     claims.insert("nonce".to_owned(), binding.nonce.into());
     claims.insert("sd_hash".to_owned(), algorithm.digest(sd_jwt).into());
-    let payload = serde_json::to_vec(&claims).expect("a JSON map is always JSON");
-    let jwt = jws::sign_compact(signer, &JwsHeader::typ(TYP), &payload);
-    format!("{sd_jwt}{jwt}")
+    serde_json::to_vec(&claims).expect("a JSON map is always JSON")
 }
 
 /// The holder's key in `cnf.jwk` (section 4.1.2, RFC 7800 section 3.2).

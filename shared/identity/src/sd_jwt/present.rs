@@ -7,7 +7,7 @@ use super::error::SdJwtError;
 use super::key_binding::{self, KeyBinding};
 use super::path::{ClaimPath, PathError};
 use super::verify::SdJwt;
-use crate::keys::{PublicKey, Signer};
+use crate::keys::{PublicKey, SignError, Signer};
 
 /// A holder's copy of an SD-JWT, with all its disclosures.
 ///
@@ -35,6 +35,9 @@ pub enum PresentError {
     /// The SD-JWT names no holder key, or another one than the signer's.
     #[error("the credential is not bound to the key that would sign the presentation")]
     HolderKey,
+    /// What holds the key did not sign.
+    #[error("the presentation is not signed: {0}")]
+    Signer(SignError),
 }
 
 impl Held {
@@ -98,7 +101,7 @@ impl Held {
             return Err(PresentError::HolderKey);
         }
         let sd_jwt = self.present(paths)?;
-        Ok(key_binding::append(&sd_jwt, self.algorithm, binding, signer))
+        key_binding::append(&sd_jwt, self.algorithm, binding, signer).map_err(PresentError::Signer)
     }
 
     fn select(&self, paths: &[ClaimPath]) -> Result<Vec<ClaimPath>, PresentError> {

@@ -5,7 +5,7 @@ use data_encoding::{BASE64, BASE64URL_NOPAD};
 use hmac::{Hmac, KeyInit, Mac};
 use identity::jose::jws::{JwsError, Parsed, Policy, Verified};
 use identity::jose::{Chain, Jwk, TrustAnchors};
-use identity::{Algorithm, SecretKey, Signer};
+use identity::{Algorithm, SecretKey};
 use serde_json::{Value, json};
 use sha2::Sha256;
 
@@ -15,7 +15,7 @@ use crate::{NOW, secret};
 const CLAIMS: &[u8] = br#"{"client_id":"x509_hash:abc","nonce":"n"}"#;
 
 /// Signs any header bytes, however wrong.
-pub(crate) fn sign_raw(signer: &dyn Signer, header: &[u8], payload: &[u8]) -> String {
+pub(crate) fn sign_raw(signer: &SecretKey, header: &[u8], payload: &[u8]) -> String {
     let input = format!("{}.{}", BASE64URL_NOPAD.encode(header), BASE64URL_NOPAD.encode(payload));
     let signature = signer.sign(input.as_bytes());
     format!("{input}.{}", BASE64URL_NOPAD.encode(&signature.bytes))

@@ -1,9 +1,9 @@
 //! Compact encryption: what must open, and what must not.
 
 use data_encoding::BASE64URL_NOPAD;
+use identity::Algorithm;
 use identity::jose::Jwk;
 use identity::jose::jwe::{ContentEncryption, DecryptionKey, Encrypted, JweError, MAX_JWE_BYTES, Recipient};
-use identity::{Algorithm, Signer as _};
 use serde_json::{Value, json};
 
 use crate::secret;

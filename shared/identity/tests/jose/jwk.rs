@@ -1,7 +1,7 @@
 //! Public keys as JSON.
 
+use identity::Algorithm;
 use identity::jose::{Jwk, JwkError, jwk};
-use identity::{Algorithm, Signer as _};
 use serde_json::{Value, json};
 
 use crate::secret;

@@ -1,8 +1,8 @@
 //! Compact signatures that must verify, and the plain ways in which they must not.
 
+use identity::Algorithm;
 use identity::jose::jws::{JwsAlg, JwsError, JwsHeader, Parsed, Policy, Presence, Typ, sign_compact};
 use identity::jose::{Jwk, jwk};
-use identity::{Algorithm, Signer as _};
 use serde_json::{Value, json};
 
 use crate::authority::{Authority, short_chain};

@@ -2,7 +2,7 @@
 
 use identity::jose::x509::{MAX_CERTIFICATE_BYTES, MAX_CERTIFICATES};
 use identity::jose::{Certificate, Chain, TrustAnchors, X509Error};
-use identity::{Algorithm, PublicKey, Signer as _};
+use identity::{Algorithm, PublicKey};
 use rcgen::{
     BasicConstraints, CertificateParams, CustomExtension, DnType, ExtendedKeyUsagePurpose, GeneralSubtree, IsCa, KeyUsagePurpose,
     NameConstraints, PKCS_ECDSA_P256_SHA256, date_time_ymd,

@@ -4,7 +4,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use identity::jose::Jwk;
-use identity::{Algorithm, SecretKey, Signer};
+use identity::{Algorithm, SecretKey};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 

@@ -5,7 +5,7 @@ use identity::sd_jwt::{
     Audience, ClaimPath, Decoys, Expected, Held, IssueError, KeyBinding, KeyBindingPolicy, PathError, Policy, PresentError,
     Profile, SdJwt, SdJwtError, Template, Verified, bind, holder_key_claim, issue,
 };
-use identity::{Algorithm, SecretKey, Signer};
+use identity::{Algorithm, SecretKey};
 use serde_json::{Map, Value, json};
 
 use crate::forge::{AUD, NONCE, NOW, holder, issuer, stranger};

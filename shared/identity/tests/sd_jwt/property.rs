@@ -7,7 +7,7 @@ use identity::sd_jwt::{
     Audience, ClaimPath, Decoys, Expected, Held, KeyBinding, KeyBindingPolicy, PathPart, Policy, Profile, SdJwt, Template,
     holder_key_claim, issue, verify_request,
 };
-use identity::{Signer, dcql, json};
+use identity::{dcql, json};
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::{Just, ProptestConfig, Strategy, any, prop_assert, prop_assert_eq, prop_oneof, proptest};
 use proptest::sample::Index;

@@ -1,7 +1,6 @@
 //! The refusals: what each wrong SD-JWT is, and the slug that it must give. `vectors.rs` keeps them as a file and runs them.
 
 use hmac::{Hmac, KeyInit, Mac};
-use identity::Signer;
 use serde_json::{Value, json};
 use sha2::{Sha256, Sha512};
 

@@ -4,7 +4,6 @@ use std::io::Write as _;
 
 use flate2::Compression;
 use flate2::write::ZlibEncoder;
-use identity::Signer;
 use identity::jose::jws::{self, JwsHeader};
 use identity::status_list::{
     Bits, Demand, MAX_ENTRIES, Status, StatusList, StatusListError, StatusListToken, StatusReference, TYP,

@@ -1,6 +1,5 @@
 //! SD-JWT VC: what an issuer writes, and what holder and verifier refuse.
 
-use identity::Signer;
 use identity::sd_jwt::{ClaimPath, Decoys, Expected, Held, IssueError, KeyBinding, KeyBindingPolicy, SdJwt, SdJwtError};
 use identity::sd_jwt_vc::{self, Credential, Demand, VerifiedCredential};
 use identity::status_list::StatusReference;

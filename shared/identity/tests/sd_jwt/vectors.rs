@@ -4,7 +4,6 @@
 
 use std::path::PathBuf;
 
-use identity::Signer as _;
 use identity::sd_jwt::verify_request;
 use serde_json::{Value, json};
 

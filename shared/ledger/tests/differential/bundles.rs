@@ -1,7 +1,7 @@
 //! How large a whole answer is, and that it is as good without the signatures beyond a quorum.
 
 use identity::did::Inception;
-use identity::{Algorithm, Commitment, SecretKey, Signer as _};
+use identity::{Algorithm, Commitment, SecretKey};
 use ledger::TrustRoot;
 use ledger::finality::{trim_certificate, verify_certificate};
 use ledger::proof::{Bundle, MAX_BUNDLE_BYTES, verify_version};

@@ -8,7 +8,7 @@ use commonware_cryptography::{Hasher as _, Sha256, Signer as _, ed25519, sha256}
 use commonware_parallel::Sequential;
 use commonware_utils::{ordered::Set, test_rng};
 use identity::keys::{Algorithm, PublicKey};
-use identity::{Localized, SecretKey, Signature, Signer as _};
+use identity::{Localized, SecretKey, Signature};
 use ledger::TrustRoot;
 use ledger::block::{Context, Header, Operations};
 use ledger::finality::{FinalityError, namespace, verify_certificate};

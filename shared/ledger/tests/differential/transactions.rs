@@ -1,6 +1,6 @@
 //! Transactions in final blocks: their own, or one that is final through a later one.
 
-use identity::{Algorithm, Commitment, SecretKey, Signer as _};
+use identity::{Algorithm, Commitment, SecretKey};
 use ledger::TrustRoot;
 use ledger::block::transactions_root;
 use ledger::merkle::{self, InclusionError};

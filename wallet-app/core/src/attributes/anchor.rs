@@ -4,7 +4,7 @@ use blobs::Cid;
 use clients::blobs::BlobClient;
 use clients::issuer::IssuerClient;
 use identity::canonical;
-use identity::keys::{Algorithm, Signer};
+use identity::keys::Algorithm;
 use ledger::cell::Subject;
 use ledger::limits::MAX_TRANSACTION_BYTES;
 use ledger::receipt::{Receipt, Refusal};

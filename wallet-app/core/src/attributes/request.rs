@@ -150,7 +150,7 @@ impl Wallet {
             });
         }
         let did = identity.inception.did();
-        let device = identity.device_key()?;
+        let device = self.device_signer(identity)?;
         let kid = format!("{did}#{}", thumbprint_text(&device.public_key()));
         let request = AttributeRequest {
             iss: did,
@@ -162,7 +162,7 @@ impl Wallet {
         };
         let header = JwsHeader { kid: Some(kid), ..JwsHeader::typ(ATTRIBUTE_REQUEST_TYPE) };
         let payload = serde_json::to_vec(&request).expect("a request of texts is always JSON");
-        Ok(jws::sign_compact(&device, &header, &payload))
+        Ok(jws::sign_compact_with(&device, &header, &payload)?)
     }
 
     /// The keys of one attribute, sealed to the department's reader key from the ledger, for this attestation type only.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use clients::verifier::VerifierClient;
 use identity::jose::jwe::Recipient;
 use identity::keys::Algorithm;
-use identity::sd_jwt::KeyBinding;
+use identity::sd_jwt::{KeyBinding, PresentError};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use wire::oid4vp::{CONSENT_CLAIM, ErrorResponse, MATCH_CODE_CLAIM};
@@ -170,9 +170,12 @@ impl Wallet {
                 issued_at: self.now(),
                 extra: &extra,
             };
-            let key = copy.key.key(Algorithm::P256).ok_or(VaultError::Tampered("credentials"))?;
+            let key = self.signer(&copy.key, Algorithm::P256, "credentials")?;
             let presentation = copy.open()?.present_bound(&chosen.paths, &binding, &key);
-            let presentation = presentation.map_err(|error| ConsentError::Presentation(error.to_string()))?;
+            let presentation = presentation.map_err(|error| match error {
+                PresentError::Signer(error) => WalletError::Hardware(error),
+                other => ConsentError::Presentation(other.to_string()).into(),
+            })?;
             let key_binding = presentation.rsplit('~').next().unwrap_or_default();
             presented.key_bindings.push(Digest32(Sha256::digest(key_binding.as_bytes()).into()));
             presented.vp_token.entry(chosen.query_id.clone()).or_default().push(presentation);

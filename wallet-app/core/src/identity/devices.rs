@@ -130,7 +130,7 @@ impl Wallet {
     /// Asks the ledger for a change and gives the devices when it is proven.
     pub(super) async fn change_devices(&self, change: Change) -> Result<Devices, WalletError> {
         let keys = self.identity_keys()?;
-        let device = keys.device_key()?;
+        let device = self.device_signer(&keys)?;
         let sender = Sender::Device { identity: keys.inception.id(), key: device.public_key() };
         self.vault.write::<_, VaultError>(|batch| batch.put(Table::Identity, CHANGE, &change))?;
         let transaction = self.chain.prepare(&device, sender, change.body()).await?;

@@ -12,7 +12,7 @@ mod pairing;
 
 use identity::Did;
 use identity::did::{IdentityId, Inception};
-use identity::keys::{Algorithm, PublicKey, SecretKey, Signer};
+use identity::keys::{Algorithm, PublicKey, Signer};
 use ledger::cell::Subject;
 use ledger::receipt::{Outcome, Refusal};
 use ledger::records::IdentityRecord;
@@ -25,20 +25,24 @@ pub(crate) use self::pairing::SCHEME;
 pub use self::pairing::{DeviceInvite, InviteView, JoinView, PAIRING_SECONDS};
 use crate::chain::{self, AsOf, LedgerError};
 use crate::error::{Side, WalletError};
+use crate::hardware::{HeldKey, HeldSigner};
 use crate::history::{self, Event, HistoryEntry};
 use crate::records::Secret32;
+use crate::recovery::RecoverySecret;
 use crate::vault::{Table, VaultError};
 use crate::wallet::Wallet;
 
 /// The vault's record of the identity.
 pub(crate) const KEY: &str = "identity";
+/// What a device's key is where it is in the vault.
+pub(crate) const DEVICE_ALGORITHM: Algorithm = Algorithm::Ed25519;
 
 /// The identity as it is kept.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct IdentityKeys {
     pub(crate) inception: Inception,
-    pub(crate) device: Secret32,
+    pub(crate) device: HeldKey,
     /// The recovery key. A device that was added by another one has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) recovery: Option<Secret32>,
@@ -53,19 +57,15 @@ pub(crate) struct IdentityKeys {
 }
 
 impl IdentityKeys {
-    pub(crate) fn device_key(&self) -> Result<SecretKey, VaultError> {
-        key(&self.device)
-    }
-
     /// This device's public key.
     pub(crate) fn device(&self) -> Result<PublicKey, VaultError> {
-        Ok(self.device_key()?.public_key())
+        public_key(&self.device)
     }
 }
 
-/// The Ed25519 key in a record.
-pub(crate) fn key(secret: &Secret32) -> Result<SecretKey, VaultError> {
-    secret.key(Algorithm::Ed25519).ok_or(VaultError::Tampered("identity"))
+/// The public part of a device's key.
+fn public_key(device: &HeldKey) -> Result<PublicKey, VaultError> {
+    device.public_key(DEVICE_ALGORITHM).ok_or(VaultError::Tampered("identity"))
 }
 
 /// The identity as a person sees it.
@@ -119,7 +119,7 @@ impl Wallet {
         if let Some(as_of) = self.find_identity(&keys).await? {
             return self.confirm(keys, as_of);
         }
-        let device = keys.device_key()?;
+        let device = self.device_signer(&keys)?;
         let body = Body::CreateIdentity(keys.inception.clone());
         let transaction = self.chain.prepare(&device, Sender::Key(device.public_key()), body).await?;
         match self.chain.submit(&transaction).await {
@@ -139,23 +139,25 @@ impl Wallet {
         Ok(keys.filter(|keys| keys.confirmed.is_some()).ok_or(IdentityError::NotCreated)?)
     }
 
-    fn make_keys(&self) -> Result<IdentityKeys, VaultError> {
-        let device = Secret32::fresh_key(&self.environment, Algorithm::Ed25519);
+    /// What signs as this device.
+    pub(crate) fn device_signer(&self, keys: &IdentityKeys) -> Result<HeldSigner, VaultError> {
+        self.signer(&keys.device, DEVICE_ALGORITHM, "identity")
+    }
+
+    fn make_keys(&self) -> Result<IdentityKeys, WalletError> {
+        let device = self.fresh_device_key(DEVICE_ALGORITHM)?;
         let recovery = Secret32::fresh_key(&self.environment, Algorithm::Ed25519);
-        let public = |secret: &Secret32| {
-            secret.key(Algorithm::Ed25519).map(|key| key.public_key()).expect("fresh_key gives keys of the algorithm")
-        };
         let inception = Inception {
             network: self.network.clone(),
-            device: public(&device),
-            recovery_commitment: public(&recovery).fingerprint(),
+            device: public_key(&device)?,
+            recovery_commitment: RecoverySecret(recovery.clone()).commitment()?,
         };
         let recovery = Some(recovery);
         let keys = IdentityKeys { inception, device, recovery, next_recovery: None, recovering: false, confirmed: None };
-        self.vault.write(|batch| match batch.get(Table::Identity, KEY)? {
+        Ok(self.vault.write::<_, VaultError>(|batch| match batch.get(Table::Identity, KEY)? {
             Some(earlier) => Ok(earlier),
             None => batch.put(Table::Identity, KEY, &keys).map(|()| keys),
-        })
+        })?)
     }
 
     /// Whether the ledger has the identity with this device.

@@ -11,16 +11,16 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use borsh::BorshSerialize;
 use identity::canonical::{self, Hash};
 use identity::did::Network;
-use identity::keys::{Algorithm as KeyAlgorithm, PublicKey, Signer};
+use identity::keys::PublicKey;
 use identity::{Did, Localized, UnixSeconds};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::devices::Change;
-use super::{Devices, IdentityError, IdentityKeys, IdentityView, KEY, key, view};
+use super::{DEVICE_ALGORITHM, Devices, IdentityError, IdentityKeys, IdentityView, KEY, public_key, view};
 use crate::error::{Side, WalletError};
+use crate::hardware::HeldKey;
 use crate::history::{self, Event, HistoryEntry};
-use crate::records::Secret32;
 use crate::vault::{Table, VaultError};
 use crate::wallet::Wallet;
 
@@ -86,7 +86,7 @@ struct Offered {
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Joining {
-    device: Secret32,
+    device: HeldKey,
     offered: Offered,
 }
 
@@ -98,12 +98,14 @@ impl Wallet {
     /// [`IdentityError::Exists`] when this wallet has an identity.
     pub fn ask_to_join(&self) -> Result<JoinView, WalletError> {
         let waiting: Option<Joining> = self.vault.get(Table::Identity, JOINING)?;
-        let device =
-            waiting.map_or_else(|| Secret32::fresh_key(&self.environment, KeyAlgorithm::Ed25519), |waiting| waiting.device);
+        let device = match waiting {
+            Some(waiting) => waiting.device,
+            None => self.fresh_device_key(DEVICE_ALGORITHM)?,
+        };
         let offered = Offered {
             network: self.network.clone(),
             ledger: self.genesis,
-            key: key(&device)?.public_key(),
+            key: public_key(&device)?,
             made_at: self.now(),
             nonce: self.environment.random.bytes(),
         };
@@ -194,7 +196,7 @@ impl Wallet {
         if did.network != self.network {
             return Err(IdentityError::OtherLedger.into());
         }
-        let own = key(&device)?.public_key();
+        let own = public_key(&device)?;
         let found = self.identity_record(&did.id).await?;
         let found = found.filter(|(_, record)| record.devices.contains(&own) && record.inception.id() == did.id);
         let (as_of, record) = found.ok_or(IdentityError::NotAdded)?;

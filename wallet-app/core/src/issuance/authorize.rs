@@ -122,7 +122,7 @@ impl Wallet {
         }
         let random = &self.environment.random;
         let (state, verifier) = (random.token(), random.token());
-        let mut issuances = self.fresh_issuances(&issuance_id(&state), targets, &server);
+        let mut issuances = self.fresh_issuances(&issuance_id(&state), targets, &server)?;
         let first = issuances.first().ok_or(IssuanceError::Offer("it offers nothing"))?;
         let id = first.id.clone();
         let wish = wish(targets, server.takes_details)?;

@@ -2,7 +2,7 @@
 
 use identity::jose::Chain;
 use identity::jose::jwk::thumbprint;
-use identity::keys::{Algorithm, PublicKey, Signer};
+use identity::keys::{Algorithm, PublicKey};
 use identity::sd_jwt::{ClaimPath, KeyBindingPolicy, SdJwt};
 use identity::sd_jwt_vc::{self, Demand, VerifiedCredential};
 use identity::{CommitmentKey, Localized, UnixSeconds};
@@ -67,7 +67,7 @@ impl Wallet {
         }
         check_disclosable(&credential).map_err(rejected)?;
         let holder = credential.holder.ok_or_else(|| rejected(Rejection::HolderKey))?;
-        let place = left.iter().position(|keys| keys.key.key(Algorithm::P256).is_some_and(|key| key.public_key() == holder));
+        let place = left.iter().position(|keys| keys.key.public_key(Algorithm::P256) == Some(holder));
         let keys = left.remove(place.ok_or_else(|| rejected(Rejection::HolderKey))?);
         let claims = ledger_claims(&credential.verified.claims).map_err(rejected)?;
         if claims.genesis != self.genesis {

@@ -1,6 +1,6 @@
 //! Credentials in the vault: what a person sees of them, their status on the ledger, and how to kill one.
 
-use identity::keys::{Algorithm, Signer};
+use identity::keys::Algorithm;
 use identity::sd_jwt::Held;
 use identity::{Localized, UnixSeconds};
 use ledger::cell::{Cell, Subject};

@@ -36,6 +36,7 @@ pub use self::moved::{MovedState, MovedView};
 pub use self::offer::{OfferView, OfferedCredential, PinHint};
 pub use self::provider::{ProviderError, WalletAttestation, WalletProvider};
 use crate::chain::AsOf;
+use crate::hardware::HeldKey;
 use crate::records::Secret32;
 
 /// Copies of a credential that are asked for, if the issuer gives as many: each is shown once.
@@ -104,7 +105,7 @@ struct Deferred {
 #[serde(deny_unknown_fields)]
 struct CopyKeys {
     /// The P-256 key that the copy is bound to.
-    key: Secret32,
+    key: HeldKey,
     /// Its hash is the lock in the attestation record; revealing it kills the copy.
     lock: Secret32,
 }
@@ -157,7 +158,7 @@ pub(crate) struct Credential {
 pub(crate) struct CredentialCopy {
     /// The SD-JWT VC with all disclosures.
     pub(crate) sd_jwt: String,
-    pub(crate) key: Secret32,
+    pub(crate) key: HeldKey,
     pub(crate) lock: Secret32,
     /// The attestation record on the ledger.
     pub(crate) record: RecordId,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use clients::http::HttpError;
 use identity::jose::Jwk;
 use identity::jose::jws::{self, JwsHeader};
-use identity::keys::{Algorithm, PublicKey, Signer};
+use identity::keys::{Algorithm, PublicKey, SignError, Signer};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use tokio::time::Instant;
@@ -18,6 +18,7 @@ use super::offer::Target;
 use super::session::Access;
 use super::{CopyKeys, CredentialCopy, CredentialView, Issuance, IssuanceError, Rejection};
 use crate::error::{Side, WalletError};
+use crate::hardware::HeldSigner;
 use crate::history::{Event, HistoryEntry};
 use crate::records::base64url;
 use crate::vault::{Table, VaultError};
@@ -50,7 +51,7 @@ impl Wallet {
         let grant = offer.grants.pre_authorized_code.as_ref().ok_or(IssuanceError::SignInNeeded)?;
         let server = self.server(target, grant.authorization_server.as_deref(), PRE_AUTHORIZED_CODE_GRANT).await?;
         let id = base64url(&Sha256::digest(grant.code.as_bytes()));
-        let issuances = self.begin_offer(&id, self.fresh_issuances(&id, &offer.targets, &server))?;
+        let issuances = self.begin_offer(&id, self.fresh_issuances(&id, &offer.targets, &server)?)?;
         let first = issuances.first().ok_or(VaultError::Tampered("issuances"))?;
         let access = self.access(first, server).await?;
         let without_token: Vec<Issuance> = issuances.iter().filter(|one| self.needs_code(one)).cloned().collect();
@@ -212,9 +213,9 @@ impl Wallet {
         let required = proof_types.and_then(|types| types.get("jwt")).is_some_and(|jwt| jwt.key_attestations_required.is_some());
         let mut proofs = Vec::new();
         for keys in &issuance.keys {
-            let key = keys.key.key(Algorithm::P256).ok_or(VaultError::Tampered("issuances"))?;
+            let key = self.signer(&keys.key, Algorithm::P256, "issuances")?;
             let attestation = if required { Some(self.attest_key(&key.public_key(), nonce).await?) } else { None };
-            proofs.push(self.proof(access, issuance, (&key, keys), nonce, attestation));
+            proofs.push(self.proof(access, issuance, (&key, keys), nonce, attestation)?);
         }
         Ok(proofs)
     }
@@ -223,10 +224,10 @@ impl Wallet {
         &self,
         access: &Access,
         issuance: &Issuance,
-        (key, keys): (&identity::keys::SecretKey, &CopyKeys),
+        (key, keys): (&HeldSigner, &CopyKeys),
         nonce: Option<&str>,
         attestation: Option<String>,
-    ) -> String {
+    ) -> Result<String, SignError> {
         let mut claims = json!({
             "aud": issuance.issuer,
             "iat": self.now(),
@@ -239,7 +240,7 @@ impl Wallet {
         }
         let mut header = JwsHeader { jwk: Some(Jwk::from(key.public_key())), ..JwsHeader::typ(PROOF_TYPE) };
         header.other.extend(attestation.map(|attestation| ("key_attestation".to_owned(), attestation.into())));
-        jws::sign_compact(key, &header, claims.to_string().as_bytes())
+        jws::sign_compact_with(key, &header, claims.to_string().as_bytes())
     }
 
     /// One key at a time: an attestation of all keys would let issuer and provider join the copies.

@@ -49,7 +49,7 @@ impl Wallet {
         let server = self.server(&target, grant.server.as_deref(), PRE_AUTHORIZED_CODE_GRANT).await?;
         // One renewal at a time of what the wallet holds now: the same call again finds the same keys.
         let id = base64url(&Sha256::digest(format!("renewal {credential_id} {received_at}").as_bytes()));
-        let fresh = self.fresh_issuance(id, &target, &server);
+        let fresh = self.fresh_issuance(id, &target, &server)?;
         let fresh = Issuance {
             token: Some(grant.token.clone()),
             dpop: grant.dpop.clone(),

@@ -3,7 +3,7 @@
 use clients::http::HttpError;
 use clients::issuer::metadata::ATTESTED_CLIENT;
 use clients::issuer::{ClientAttestation, IssuerClient, ServerMetadata, Session};
-use identity::keys::{Algorithm, SecretKey, Signer};
+use identity::keys::{Algorithm, SecretKey, SignError};
 use url::Url;
 use wire::oid4vci::{CREDENTIAL_DETAILS, TokenResponse};
 
@@ -46,15 +46,15 @@ impl Wallet {
     }
 
     /// An issuance with fresh keys, for this server.
-    pub(super) fn fresh_issuance(&self, id: String, target: &Target, server: &ServerMetadata) -> Issuance {
+    pub(super) fn fresh_issuance(&self, id: String, target: &Target, server: &ServerMetadata) -> Result<Issuance, SignError> {
         let environment = &self.environment;
         let copies = super::BATCH.min(target.metadata.batch_size).max(1);
-        let fresh = || CopyKeys { key: Secret32::fresh_key(environment, Algorithm::P256), lock: Secret32::fresh(environment) };
-        Issuance {
+        let fresh = || Ok(CopyKeys { key: self.fresh_device_key(Algorithm::P256)?, lock: Secret32::fresh(environment) });
+        Ok(Issuance {
             id,
             issuer: target.issuer.clone(),
             configuration: target.configuration.clone(),
-            keys: std::iter::repeat_with(fresh).take(copies).collect(),
+            keys: std::iter::repeat_with(fresh).take(copies).collect::<Result<_, SignError>>()?,
             token: None,
             started_at: self.now(),
             vct: Some(target.vct.clone()),
@@ -65,7 +65,7 @@ impl Wallet {
             deferred: None,
             declaration: target.declaration.as_ref().map(|declaration| declaration.id.clone()),
             renews: None,
-        }
+        })
     }
 
     /// A session under the issuance's keys. Tokens that were bound to a key stay so, whatever the server says now.

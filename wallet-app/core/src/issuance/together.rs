@@ -14,18 +14,24 @@ use crate::history::{self, Event, HistoryEntry};
 use crate::records::Secret32;
 use crate::vault::{Batch, Table, VaultError};
 use crate::wallet::Wallet;
+use identity::keys::SignError;
 
 impl Wallet {
     /// An issuance with fresh keys for each of them, under one token's keys.
-    pub(super) fn fresh_issuances(&self, id: &str, targets: &[Target], server: &ServerMetadata) -> Vec<Issuance> {
+    pub(super) fn fresh_issuances(
+        &self,
+        id: &str,
+        targets: &[Target],
+        server: &ServerMetadata,
+    ) -> Result<Vec<Issuance>, SignError> {
         let fresh = |(number, target)| self.fresh_issuance(numbered(id, number), target, server);
-        let mut issuances: Vec<Issuance> = targets.iter().enumerate().map(fresh).collect();
+        let mut issuances: Vec<Issuance> = targets.iter().enumerate().map(fresh).collect::<Result<_, _>>()?;
         if let Some((first, others)) = issuances.split_first_mut() {
             for other in others {
                 (other.dpop, other.attested) = (first.dpop.clone(), first.attested.clone());
             }
         }
-        issuances
+        Ok(issuances)
     }
 
     /// The issuances of an offer that are under way, without those that are done; or where there are none the fresh ones, which are on

@@ -25,7 +25,7 @@ pub mod restore;
 pub mod slip39;
 
 use bip39::Mnemonic;
-use identity::keys::{PublicKey, SecretKey, Signer};
+use identity::keys::{Algorithm, PublicKey, SecretKey};
 use identity::{Localized, UnixSeconds};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
@@ -33,7 +33,7 @@ use zeroize::Zeroizing;
 pub use self::error::RecoveryError;
 use crate::config::Language;
 use crate::error::WalletError;
-use crate::identity::{IdentityKeys, key};
+use crate::identity::IdentityKeys;
 use crate::records::Secret32;
 use crate::vault::{Batch, Table, VaultError};
 use crate::wallet::Wallet;
@@ -110,7 +110,7 @@ impl RecoverySecret {
     }
 
     pub(crate) fn key(&self) -> Result<SecretKey, VaultError> {
-        key(&self.0)
+        self.0.key(Algorithm::Ed25519).ok_or(VaultError::Tampered("identity"))
     }
 
     pub(crate) fn public_key(&self) -> Result<PublicKey, VaultError> {

@@ -6,7 +6,7 @@
 use identity::Did;
 use identity::UnixSeconds;
 use identity::did::IdentityId;
-use identity::keys::{Algorithm, Signer};
+use identity::keys::{Algorithm, SignError};
 use ledger::cell::Subject;
 use ledger::receipt::Refusal;
 use ledger::records::IdentityRecord;
@@ -18,7 +18,7 @@ use super::{RecoveryError, RecoverySecret, nothing_prepared};
 use crate::chain::{self, LedgerError};
 use crate::error::{Side, WalletError};
 use crate::history::{self, Event, HistoryEntry};
-use crate::identity::{IdentityError, IdentityKeys, IdentityView, KEY, view};
+use crate::identity::{DEVICE_ALGORITHM, IdentityError, IdentityKeys, IdentityView, KEY, view};
 use crate::records::Secret32;
 use crate::vault::{Batch, Table, VaultError};
 use crate::wallet::Wallet;
@@ -49,7 +49,7 @@ impl Wallet {
         if contents.ledger != self.genesis || contents.inception.network != self.network {
             return Err(RecoveryError::OtherLedger.into());
         }
-        let keys = self.recovering(secret, &contents.inception);
+        let keys = self.recovering(secret, &contents.inception)?;
         self.vault.write(|batch| {
             if batch.get::<IdentityKeys>(Table::Identity, KEY)?.is_some() {
                 return Err(WalletError::from(IdentityError::Exists));
@@ -84,7 +84,7 @@ impl Wallet {
         if self.recovery_commitment(&did.id, &record).await? != secret.commitment()? {
             return Err(RecoveryError::Replaced.into());
         }
-        let keys = self.recovering(secret, &record.inception);
+        let keys = self.recovering(secret, &record.inception)?;
         self.vault.write(|batch| {
             let earlier: Option<IdentityKeys> = batch.get(Table::Identity, KEY)?;
             let keys = match earlier {
@@ -168,15 +168,15 @@ impl Wallet {
     }
 
     /// Keys for taking an identity over.
-    fn recovering(&self, secret: &RecoverySecret, inception: &identity::did::Inception) -> IdentityKeys {
-        IdentityKeys {
+    fn recovering(&self, secret: &RecoverySecret, inception: &identity::did::Inception) -> Result<IdentityKeys, SignError> {
+        Ok(IdentityKeys {
             inception: inception.clone(),
-            device: Secret32::fresh_key(&self.environment, Algorithm::Ed25519),
+            device: self.fresh_device_key(DEVICE_ALGORITHM)?,
             recovery: Some(secret.0.clone()),
             next_recovery: Some(Secret32::fresh_key(&self.environment, Algorithm::Ed25519)),
             recovering: true,
             confirmed: None,
-        }
+        })
     }
 
     /// Whether the ledger has the recovery; then the wallet is done with it.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use identity::jose::Chain as Certificates;
-use identity::keys::{Algorithm, PublicKey, SecretKey, Signer};
+use identity::keys::{Algorithm, PublicKey, SecretKey};
 use identity::{Localized, UnixSeconds};
 use ledger::cell::Subject;
 use ledger::genesis::{Genesis, Validator};

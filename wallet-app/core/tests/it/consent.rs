@@ -11,7 +11,6 @@ use wallet_core::{Event, Verdict, Wallet};
 use crate::city::{City, only, p256};
 use crate::issuer::PIN;
 use crate::site::Served;
-use identity::keys::Signer;
 
 async fn city_and_wallet() -> (City, Wallet) {
     let city = City::new().await;

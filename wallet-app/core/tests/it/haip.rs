@@ -16,7 +16,7 @@ use futures::future::BoxFuture;
 use identity::jose::jwe::{ContentEncryption, DecryptionKey, Encrypted, Recipient};
 use identity::jose::jwk::{Jwk, thumbprint_text};
 use identity::jose::jws::{self, JwsAlg, JwsHeader, Parsed, Policy, Presence, Typ};
-use identity::keys::{PublicKey, SecretKey, Signer};
+use identity::keys::{PublicKey, SecretKey};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use wallet_core::{ProviderError, WalletAttestation, WalletProvider};

@@ -7,7 +7,6 @@ use wallet_core::{AttributeKind, DeclareFile, Event};
 
 use crate::city::{City, VCT, p256};
 use crate::issuer::{Behaviour, PIN, claims};
-use identity::keys::Signer;
 
 type Lie = (&'static str, fn(&mut Behaviour));
 

@@ -4,7 +4,6 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use identity::jose::Jwk;
 use identity::jose::jws::{self, JwsHeader};
-use identity::keys::Signer;
 use ledger::cell::Subject;
 use ledger::records::PartyRecord;
 use serde_json::{Value, json};

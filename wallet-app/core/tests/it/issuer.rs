@@ -15,7 +15,7 @@ use blobs::{Cid, Envelope, ReaderSecretKey};
 use identity::jose::jwk::thumbprint;
 use identity::jose::jws::{Parsed, Policy};
 use identity::jose::{Chain, jws};
-use identity::keys::{PublicKey, Signer};
+use identity::keys::PublicKey;
 use identity::sd_jwt::{ClaimPath, Decoys};
 use identity::sd_jwt_vc::{self, Credential};
 use identity::{CommitmentKey, Localized};

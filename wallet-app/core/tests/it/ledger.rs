@@ -9,7 +9,7 @@ use chain_state::{BlockContext, Unloaded, View};
 use futures::future::BoxFuture;
 use identity::canonical::{self, Hash};
 use identity::did::IdentityId;
-use identity::keys::SecretKey;
+use identity::keys::Signer;
 use ledger::cell::{Cell, StateKey, Subject};
 use ledger::receipt::{Outcome, Receipt, Refusal};
 use ledger::records::{AttestationRecord, AttestationStatus, IdentityRecord};
@@ -179,7 +179,7 @@ impl Chain for FakeLedger {
 
     fn prepare<'a>(
         &'a self,
-        signer: &'a SecretKey,
+        signer: &'a dyn Signer,
         sender: Sender,
         body: Body,
     ) -> BoxFuture<'a, Result<Transaction, LedgerError>> {
@@ -187,7 +187,7 @@ impl Chain for FakeLedger {
             self.check_reachable().await?;
             let sequence = self.sequence.fetch_add(1, Ordering::SeqCst);
             let unsigned = Unsigned { genesis: self.genesis, sender, sequence, expiry_height: 10_000, body };
-            Ok(unsigned.sign(signer))
+            unsigned.sign_with(signer).map_err(LedgerError::NotSigned)
         })
     }
 

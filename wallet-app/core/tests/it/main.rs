@@ -15,6 +15,7 @@ mod crash;
 mod devices;
 mod dying;
 mod haip;
+mod hardware;
 mod hostile_issuer;
 mod hostile_site;
 mod identity;

@@ -14,7 +14,7 @@ use identity::CommitmentKey;
 use identity::jose::Chain;
 use identity::jose::jwe::{DecryptionKey, Encrypted};
 use identity::jose::jws::{self, JwsHeader};
-use identity::keys::{SecretKey, Signer};
+use identity::keys::SecretKey;
 use ledger::cell::Subject;
 use ledger::records::RecordId;
 use ledger::transaction::{NewReceipt, RECEIPT_CONTEXT, TransactionId};

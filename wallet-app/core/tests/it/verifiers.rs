@@ -3,7 +3,7 @@
 use identity::did::{Did, Inception};
 use identity::jose::jwk::thumbprint_text;
 use identity::jose::jws::{self, JwsHeader};
-use identity::keys::{PublicKey, SecretKey, Signer};
+use identity::keys::{PublicKey, SecretKey};
 use identity::sd_jwt::{Expected, KeyBindingPolicy, SdJwt};
 use identity::sd_jwt_vc::{self, Demand};
 use ledger::cell::Subject;
