@@ -4,14 +4,23 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use city::citizen::Citizen;
 use city::clerk::Clerk;
 use city::configs::resident;
 use city::plan::RESIDENT_IDENTITY;
 use city::site::Visitor;
 use city::tour;
-use city::world::World;
-use serde_json::json;
+use city::world::{World, genesis};
+use identity::{CommitmentKey, canonical};
+use ledger::TrustRoot;
+use ledger::cell::Subject;
+use ledger::limits::MAX_RECORD_BYTES;
+use ledger::proof::{Bundle, verify_answer};
+use ledger::records::RecordId;
+use ledger::transaction::{NewReceipt, RECEIPT_CONTEXT};
+use serde_json::{Value, json};
 
 use crate::alone;
 
@@ -27,7 +36,7 @@ use crate::alone;
 #[tokio::test]
 async fn a_citizen_is_attested_logs_in_and_both_sides_hold_a_final_receipt() -> Result<()> {
     let _alone = alone().await;
-    let world = World::fresh().await?;
+    let mut world = World::fresh().await?;
     let mut steps = 0;
     let told = tour::tell(world.plan(), "ouyang", |_, _, _| steps += 1).await?;
     ensure!(steps == 10, "the tour has ten steps");
@@ -36,6 +45,8 @@ async fn a_citizen_is_attested_logs_in_and_both_sides_hold_a_final_receipt() -> 
     let history = told.citizen.wallet(&["history"]).await?.to_string();
     ensure!(!history.contains("990101199003074321"), "history names claims, never values");
 
+    a_stranger_checks_the_receipt(&world, &told.citizen).await?;
+
     let secret = resident()["id_number"].as_str().context("a number")?.to_owned();
     for folder in ["validators", "verifier", "issuers", "logs", "citizens/ouyang/wallet"] {
         let found = files_with(&world.plan().directory().join(folder), secret.as_bytes())?;
@@ -43,7 +54,41 @@ async fn a_citizen_is_attested_logs_in_and_both_sides_hold_a_final_receipt() -> 
         let found: Vec<_> = found.into_iter().filter(|path| !path.ends_with("register.json")).collect();
         ensure!(found.is_empty(), "INV-I8: the number stands in the clear in {found:?}");
     }
+    // "Receipts verified against the ledger offline": the whole ledger is gone.
+    let validators = world.validator_names();
+    world.kill_all(&validators).await?;
+    for arguments in [&["receipts", "--offline"][..], &["receipts"]] {
+        let receipts = told.citizen.wallet(arguments).await?;
+        let (verdict, height) = (&receipts[0]["verdict"], receipts[0]["as_of"]["height"].as_u64());
+        ensure!(verdict == "verified" && height.is_some_and(|height| height > 0), "{receipts}");
+    }
     world.stop().await
+}
+
+/// With the exported history and the genesis alone, whoever is handed both checks that the ledger has the receipt and that it is about what the
+/// wallet signed, and refuses an answer with any bit changed.
+async fn a_stranger_checks_the_receipt(world: &World, citizen: &Citizen) -> Result<()> {
+    let file = citizen.file("history.json", b"")?;
+    citizen.wallet(&["history", "--export", file.to_str().context("a path")?]).await?;
+    let export: Value = serde_json::from_slice(&std::fs::read(&file)?)?;
+    let proof = &export["proofs"][0];
+    let bytes = |member: &Value| -> Result<Vec<u8>> { Ok(URL_SAFE_NO_PAD.decode(member.as_str().context("a text")?)?) };
+    let root = TrustRoot::from_genesis(genesis(world.plan())?)?;
+    let receipt = bytes(&proof["receipt"])?.as_slice().try_into()?;
+    let subject = Subject::Receipt(RecordId(receipt));
+    let answer = bytes(&proof["answer"])?;
+    let proven = verify_answer(&root, &subject, &Bundle::from_bytes(&answer)?.answer())?;
+    let record: NewReceipt = canonical::decode(&proven.body.context("the ledger has it")?, MAX_RECORD_BYTES)?;
+    let key = CommitmentKey::from_entropy(bytes(&proof["commitment_key"])?.as_slice().try_into()?);
+    let digest: [u8; 32] = bytes(&proof["key_bindings"][0])?.as_slice().try_into()?;
+    ensure!(key.verify(RECEIPT_CONTEXT, &digest, &record.commitment), "it is about what was signed");
+    for place in 0..answer.len() {
+        let mut forged = answer.clone();
+        forged[place] ^= 1;
+        let taken = Bundle::from_bytes(&forged).is_ok_and(|bundle| verify_answer(&root, &subject, &bundle.answer()).is_ok());
+        ensure!(!taken, "byte {place} of {} was changed and nobody minded", answer.len());
+    }
+    Ok(())
 }
 
 fn files_with(folder: &Path, needle: &[u8]) -> Result<Vec<String>> {

@@ -11,6 +11,7 @@ use identity::keys::{SignError, Signer};
 use identity::{Localized, UnixSeconds};
 use ledger::cell::{Cell, Subject};
 use ledger::limits::MAX_RECORD_BYTES;
+use ledger::proof::{Bundle, Proven};
 use ledger::receipt::{Receipt, Refusal};
 use ledger::transaction::{Body, Sender, Transaction};
 use serde::{Deserialize, Serialize};
@@ -56,12 +57,21 @@ pub struct Fact {
     pub as_of: AsOf,
     /// The cell and the canonical bytes of its record; `None` when the ledger has no such thing.
     pub record: Option<(Cell, Vec<u8>)>,
+    /// What proves it, to be kept: [`Chain::check`] checks it again, as does anybody who knows the ledger's validators. The encoding of
+    /// [`ledger::proof::Bundle`].
+    pub proof: Vec<u8>,
 }
 
 /// Reads and writes of the ledger.
 pub trait Chain: Send + Sync + 'static {
     /// What the latest state says about the subject.
     fn read<'a>(&'a self, subject: &'a Subject) -> BoxFuture<'a, Result<Fact, LedgerError>>;
+
+    /// What was proven when a proof was kept, checked again without a network.
+    ///
+    /// # Errors
+    /// [`LedgerError::Unproven`] when it does not prove anything about the subject.
+    fn check(&self, subject: &Subject, proof: &[u8]) -> Result<Fact, LedgerError>;
 
     /// A signed transaction, to be remembered before it is submitted.
     fn prepare<'a>(
@@ -78,15 +88,16 @@ pub trait Chain: Send + Sync + 'static {
 impl Chain for ChainClient {
     fn read<'a>(&'a self, subject: &'a Subject) -> BoxFuture<'a, Result<Fact, LedgerError>> {
         Box::pin(async move {
-            let proven = self.get(subject).await?;
-            let as_of = AsOf { height: proven.header.height, timestamp_ms: proven.header.timestamp_ms };
-            let record = match (proven.cell, proven.body) {
-                (Some(cell), Some(body)) => Some((cell, body)),
-                (Some(_), None) => return Err(LedgerError::Unproven("the record is missing".to_owned())),
-                (None, _) => None,
-            };
-            Ok(Fact { as_of, record })
+            let (proven, bundle) = self.get_with_proof(subject).await?;
+            fact(proven, bundle.to_bytes())
         })
+    }
+
+    fn check(&self, subject: &Subject, proof: &[u8]) -> Result<Fact, LedgerError> {
+        let unproven = |why: String| LedgerError::Unproven(why);
+        let bundle = Bundle::from_bytes(proof).map_err(|error| unproven(error.to_string()))?;
+        let proven = ChainClient::check(self, subject, &bundle).map_err(|error| unproven(error.to_string()))?;
+        fact(proven, proof.to_vec())
     }
 
     fn prepare<'a>(
@@ -101,6 +112,16 @@ impl Chain for ChainClient {
     fn submit<'a>(&'a self, transaction: &'a Transaction) -> BoxFuture<'a, Result<Receipt, LedgerError>> {
         Box::pin(async move { Ok(self.submit_prepared(transaction).await?) })
     }
+}
+
+fn fact(proven: Proven, proof: Vec<u8>) -> Result<Fact, LedgerError> {
+    let as_of = AsOf { height: proven.header.height, timestamp_ms: proven.header.timestamp_ms };
+    let record = match (proven.cell, proven.body) {
+        (Some(cell), Some(body)) => Some((cell, body)),
+        (Some(_), None) => return Err(LedgerError::Unproven("the record is missing".to_owned())),
+        (None, _) => None,
+    };
+    Ok(Fact { as_of, record, proof })
 }
 
 /// Why the ledger gave no answer that can be used.
@@ -218,14 +239,28 @@ impl LedgerError {
 pub(crate) struct Found<T> {
     pub(crate) as_of: AsOf,
     pub(crate) record: Option<(Cell, T)>,
+    pub(crate) proof: Vec<u8>,
 }
 
 /// Reads a record of a known type.
 pub(crate) async fn find<T: BorshDeserialize>(chain: &dyn Chain, subject: &Subject) -> Result<Found<T>, LedgerError> {
-    let Fact { as_of, record } = chain.read(subject).await?;
+    read(chain.read(subject).await?)
+}
+
+/// What a kept proof shows of a record of a known type.
+pub(crate) fn find_again<T: BorshDeserialize>(
+    chain: &dyn Chain,
+    subject: &Subject,
+    proof: &[u8],
+) -> Result<Found<T>, LedgerError> {
+    read(chain.check(subject, proof)?)
+}
+
+fn read<T: BorshDeserialize>(fact: Fact) -> Result<Found<T>, LedgerError> {
+    let Fact { as_of, record, proof } = fact;
     let record = match record {
         None => None,
         Some((cell, body)) => Some((cell, canonical::decode(&body, MAX_RECORD_BYTES).map_err(|_| LedgerError::Unknown)?)),
     };
-    Ok(Found { as_of, record })
+    Ok(Found { as_of, record, proof })
 }

@@ -6,7 +6,7 @@ use identity::{Localized, UnixSeconds};
 use serde::{Deserialize, Serialize};
 
 use crate::error::WalletError;
-use crate::receipts::ReceiptView;
+use crate::receipts::{ReceiptProof, ReceiptView};
 use crate::records::base64url;
 use crate::statements::Statement;
 use crate::vault::{Batch, Table, VaultError};
@@ -189,6 +189,8 @@ pub struct HistoryExport {
     pub entries: Vec<HistoryEntry>,
     /// Receipts as they were last checked.
     pub receipts: Vec<ReceiptView>,
+    /// What proves them to others.
+    pub proofs: Vec<ReceiptProof>,
     /// What the citizen stated.
     pub statements: Vec<Statement>,
 }
@@ -222,6 +224,7 @@ impl Wallet {
             ledger: base64url(&self.genesis),
             entries: self.history()?,
             receipts: self.receipts()?,
+            proofs: self.receipt_proofs()?,
             statements: self.statements()?,
         })
     }

@@ -59,7 +59,7 @@ pub use self::issuance::{
     PinHint, ProviderError, WalletAttestation, WalletProvider,
 };
 pub use self::keeper::Keeper;
-pub use self::receipts::{ReceiptView, Verdict};
+pub use self::receipts::{ReceiptProof, ReceiptView, Verdict};
 pub use self::recovery::cards::{CardView, GuardianCard};
 pub use self::recovery::rehearse::Rehearsal;
 pub use self::recovery::restore::Restored;

@@ -11,6 +11,7 @@ use wire::oid4vp::ReceiptOpening;
 use crate::chain::{self, AsOf, LedgerError};
 use crate::consent::Digest32;
 use crate::error::{Side, WalletError};
+use crate::records::{base64url, base64url_bytes};
 use crate::vault::{Table, VaultError};
 use crate::wallet::Wallet;
 
@@ -30,6 +31,28 @@ pub(crate) struct Receipt {
     pub(crate) key_bindings: Vec<Digest32>,
     /// The last check that reached the ledger.
     pub(crate) checked: Option<(Verdict, AsOf)>,
+    /// What the ledger answered then: it proves the same for ever.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) proof: Option<Proof>,
+}
+
+/// The encoding of a [`ledger::proof::Bundle`].
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Proof(#[serde(with = "base64url_bytes")] Vec<u8>);
+
+/// A receipt's proof for others: with the ledger's genesis they can check, by nobody's word, that the ledger has this receipt and that it is
+/// about what this wallet signed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ReceiptProof {
+    /// The receipt's id on the ledger, base64url.
+    pub receipt: String,
+    /// The ledger's answer about it, base64url of the encoding of `ledger::proof::Bundle`: header, finality certificate, cell, record, proof.
+    pub answer: String,
+    /// The key that opens the record's commitment, base64url.
+    pub commitment_key: String,
+    /// What the commitment is to one of: SHA-256 of the key binding JWTs that were signed, base64url.
+    pub key_bindings: Vec<String>,
 }
 
 /// What a check found.
@@ -111,11 +134,20 @@ impl Receipt {
             origin: self.origin.clone(),
             purpose: self.purpose.clone(),
             claims: self.claims.clone(),
-            receipt: crate::records::base64url(&self.opening.id.0),
-            transaction: crate::records::base64url(&self.opening.transaction.0),
+            receipt: base64url(&self.opening.id.0),
+            transaction: base64url(&self.opening.transaction.0),
             verdict,
             as_of,
             freshness: as_of.map(|as_of| as_of.freshness(now)),
+        }
+    }
+
+    fn verdict(&self, on_ledger: Option<&NewReceipt>) -> Verdict {
+        match on_ledger {
+            _ if !self.opens() => Verdict::AboutSomethingElse,
+            None => Verdict::NotOnLedger,
+            Some(record) if record.commitment != self.opening.commitment => Verdict::AboutSomethingElse,
+            Some(_) => Verdict::Verified,
         }
     }
 
@@ -142,7 +174,37 @@ impl Wallet {
         Ok(receipts.into_iter().map(view).collect())
     }
 
-    /// Checks every receipt against the ledger now. One that cannot be checked keeps what was found before.
+    /// The proofs of all receipts that the ledger was asked about, oldest first.
+    ///
+    /// # Errors
+    /// [`WalletError::Vault`].
+    pub fn receipt_proofs(&self) -> Result<Vec<ReceiptProof>, WalletError> {
+        let mut receipts: Vec<Receipt> = self.vault.list(Table::Receipts)?;
+        receipts.sort_by_key(|receipt| receipt.at);
+        let proof = |receipt: Receipt| {
+            Some(ReceiptProof {
+                receipt: base64url(&receipt.opening.id.0),
+                answer: base64url(&receipt.proof?.0),
+                commitment_key: base64url(receipt.opening.commitment_key.as_bytes()),
+                key_bindings: receipt.key_bindings.iter().map(|digest| base64url(&digest.0)).collect(),
+            })
+        };
+        Ok(receipts.into_iter().filter_map(proof).collect())
+    }
+
+    /// Checks every receipt by the answer of the ledger that was kept, without a network.
+    ///
+    /// # Errors
+    /// [`WalletError::Vault`].
+    pub fn verify_receipts_offline(&self) -> Result<Vec<ReceiptView>, WalletError> {
+        let mut receipts: Vec<Receipt> = self.vault.list(Table::Receipts)?;
+        receipts.sort_by_key(|receipt| receipt.at);
+        let now = self.now();
+        Ok(receipts.iter().map(|receipt| self.check_receipt_offline(receipt, now)).collect())
+    }
+
+    /// Checks every receipt against the ledger now. Where the ledger cannot be asked, the answer that was kept is checked again: it proves
+    /// the same, as of its block. One without such an answer keeps what was found before.
     ///
     /// # Errors
     /// [`WalletError::Vault`].
@@ -173,21 +235,29 @@ impl Wallet {
                 | LedgerError::Silent { .. }
                 | LedgerError::NotFinal { .. },
             ) => {
-                return Ok(match receipt.checked {
-                    Some((verdict, as_of)) => receipt.view(verdict, Some(as_of), now),
-                    None => receipt.view(Verdict::Unchecked, None, now),
-                });
+                return Ok(self.check_receipt_offline(&receipt, now));
             }
             Err(error) => return Err(error.into()),
         };
-        let verdict = match found.record {
-            _ if !receipt.opens() => Verdict::AboutSomethingElse,
-            None => Verdict::NotOnLedger,
-            Some((_, record)) if record.commitment != receipt.opening.commitment => Verdict::AboutSomethingElse,
-            Some(_) => Verdict::Verified,
-        };
+        let verdict = receipt.verdict(found.record.as_ref().map(|(_, record)| record));
         receipt.checked = Some((verdict, found.as_of));
+        receipt.proof = Some(Proof(found.proof));
         self.vault.write::<_, VaultError>(|batch| batch.put(Table::Receipts, &receipt.consent, &receipt))?;
         Ok(receipt.view(verdict, Some(found.as_of), now))
+    }
+
+    /// Checks one receipt by the answer that was kept.
+    fn check_receipt_offline(&self, receipt: &Receipt, now: UnixSeconds) -> ReceiptView {
+        let Some(Proof(proof)) = &receipt.proof else {
+            return match receipt.checked {
+                Some((verdict, as_of)) => receipt.view(verdict, Some(as_of), now),
+                None => receipt.view(Verdict::Unchecked, None, now),
+            };
+        };
+        match chain::find_again::<NewReceipt>(self.chain.as_ref(), &Subject::Receipt(receipt.opening.id), proof) {
+            Ok(found) => receipt.view(receipt.verdict(found.record.as_ref().map(|(_, record)| record)), Some(found.as_of), now),
+            // Of validators that this wallet does not know any more, or damaged.
+            Err(_) => receipt.view(Verdict::Unchecked, None, now),
+        }
     }
 }

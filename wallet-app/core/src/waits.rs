@@ -162,6 +162,10 @@ impl Chain for PatientChain {
         Box::pin(self.within(self.inner.read(subject), silent))
     }
 
+    fn check(&self, subject: &Subject, proof: &[u8]) -> Result<Fact, LedgerError> {
+        self.inner.check(subject, proof)
+    }
+
     fn prepare<'a>(
         &'a self,
         signer: &'a dyn Signer,

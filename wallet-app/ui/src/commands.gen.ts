@@ -243,8 +243,22 @@ export type HistoryExport = {
   entries: HistoryEntry[];
   /** Receipts as they were last checked. */
   receipts: ReceiptView[];
+  /** What proves them to others. */
+  proofs: ReceiptProof[];
   /** What the citizen stated. */
   statements: Statement[];
+};
+
+/** A receipt's proof for others: with the ledger's genesis they can check, by nobody's word, that the ledger has this receipt and that it is about what this wallet signed. */
+export type ReceiptProof = {
+  /** The receipt's id on the ledger, base64url. */
+  receipt: string;
+  /** The ledger's answer about it, base64url of the encoding of `ledger::proof::Bundle`: header, finality certificate, cell, record, proof. */
+  answer: string;
+  /** The key that opens the record's commitment, base64url. */
+  commitment_key: string;
+  /** What the commitment is to one of: SHA-256 of the key binding JWTs that were signed, base64url. */
+  key_bindings: string[];
 };
 
 /** One entry. */

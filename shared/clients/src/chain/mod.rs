@@ -33,7 +33,7 @@ use ledger::cell::{Cell, Subject, body_hash};
 use ledger::finality::FinalityError;
 use ledger::governance::{AccreditationRecord, ValidatorSet};
 use ledger::limits::MAX_RECORD_BYTES;
-use ledger::proof::{Proven, TransactionProof, TransactionProofError, verify_transaction};
+use ledger::proof::{AnswerError, Bundle, Proven, TransactionProof, TransactionProofError, verify_answer, verify_transaction};
 use ledger::records::{
     AttestationRecord, AuthorityId, AuthorityRecord, BatchItemRecord, BatchRecord, IdentityRecord, PartyId, PartyRecord, RecordId,
 };
@@ -123,14 +123,23 @@ impl ChainClient {
     /// # Errors
     /// [`ChainError::Unreachable`] when no node answers, [`ChainError::Unproven`] when none of the answers is proved.
     pub async fn get(&self, subject: &Subject) -> Result<Proven, ChainError> {
+        self.get_with_proof(subject).await.map(|(proven, _)| proven)
+    }
+
+    /// As [`Self::get`], with the answer that proves it: [`Self::check`] checks it again when no node can be asked, and so can anybody who knows
+    /// the validators ([`ledger::proof::verify_answer`]).
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    pub async fn get_with_proof(&self, subject: &Subject) -> Result<(Proven, Bundle), ChainError> {
         let seen = self.nodes.seen();
-        let fresh = |proven: &Proven| {
+        let fresh = |(proven, _): &(Proven, Bundle)| {
             let header = &proven.header;
             let in_time = |(clock, max_age_ms): &(Clock, u64)| clock.now_ms().saturating_sub(header.timestamp_ms) <= *max_age_ms;
             header.height >= seen && self.freshness.as_ref().is_none_or(in_time)
         };
         let asked = self.nodes.ask(|index| self.get_from(index, subject), fresh).await;
-        let newest_old = || asked.others.into_iter().max_by_key(|proven| proven.header.height);
+        let newest_old = || asked.others.into_iter().max_by_key(|(proven, _)| proven.header.height);
         asked.answer.or_else(newest_old).ok_or_else(|| asked.failure.unwrap_or(ChainError::NoNodes))
     }
 
@@ -138,7 +147,15 @@ impl ChainClient {
         ChainError::Undecodable { host: self.nodes.host(index).to_owned(), field: error.0 }
     }
 
-    async fn get_from(&self, index: usize, subject: &Subject) -> Result<Proven, ChainError> {
+    /// Checks an answer that was kept, by what is known of the validators and without a node.
+    ///
+    /// # Errors
+    /// [`AnswerError`].
+    pub fn check(&self, subject: &Subject, kept: &Bundle) -> Result<Proven, AnswerError> {
+        verify_answer(&self.known.root(), subject, &kept.answer())
+    }
+
+    async fn get_from(&self, index: usize, subject: &Subject) -> Result<(Proven, Bundle), ChainError> {
         let node = self.nodes.node(index)?;
         let key = URL_SAFE_NO_PAD.encode(subject.key());
         let url = node.path(&["v1", "state", &key])?;
@@ -146,7 +163,7 @@ impl ChainClient {
         let bundle = answer.to_bundle().map_err(|error| self.undecodable(index, error))?;
         let proven = self.verify(index, subject, &bundle).await?;
         self.nodes.saw(proven.header.height);
-        Ok(proven)
+        Ok((proven, bundle))
     }
 
     /// A transaction that is in a final block, with the block's header; `None` while it is in none that a node has. That it is in a

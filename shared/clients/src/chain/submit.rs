@@ -208,7 +208,7 @@ impl ChainClient {
     }
 
     async fn receipt_from(&self, index: usize, id: TransactionId) -> Result<Option<Receipt>, ChainError> {
-        let proven = self.get_from(index, &Subject::Transaction(id)).await?;
+        let (proven, _) = self.get_from(index, &Subject::Transaction(id)).await?;
         let Some(body) = proven.body else { return Ok(None) };
         let receipt: Receipt = canonical::decode(&body, MAX_RECORD_BYTES).map_err(ChainError::Unreadable)?;
         Ok((receipt.transaction == id).then_some(receipt))

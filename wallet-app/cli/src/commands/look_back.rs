@@ -25,7 +25,7 @@ pub(crate) fn history(wallet: &Wallet, export: Option<&Path>, printer: &Printer)
 
 /// Checks and prints receipts.
 pub(crate) async fn receipts(wallet: &Wallet, offline: bool, printer: &Printer) -> Result<(), Failure> {
-    let receipts = if offline { wallet.receipts()? } else { wallet.verify_receipts().await? };
+    let receipts = if offline { wallet.verify_receipts_offline()? } else { wallet.verify_receipts().await? };
     printer.result(&receipts, || receipts.iter().flat_map(|receipt| show::receipt(receipt, printer)).collect());
     Ok(())
 }

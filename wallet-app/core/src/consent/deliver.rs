@@ -165,6 +165,7 @@ impl Wallet {
             opening,
             key_bindings: outgoing.key_bindings.clone(),
             checked: None,
+            proof: None,
         });
         self.vault.write::<_, VaultError>(|batch| {
             batch.remove(Table::Outbox, &outgoing.consent)?;

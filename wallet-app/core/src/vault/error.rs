@@ -57,6 +57,9 @@ pub enum VaultError {
     /// A record is larger than a vault takes.
     #[error("a record has {0} bytes, more than the {MAX_RECORD_BYTES} allowed")]
     TooLarge(usize),
+    /// The file is damaged.
+    #[error("the wallet's file {0} is damaged")]
+    Damaged(PathBuf),
     /// The disk failed or is full.
     #[error("the wallet's file could not be read or written")]
     Disk(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -70,9 +73,13 @@ impl VaultError {
     /// The error in words.
     pub fn explain(&self) -> Explained {
         match self {
-            Self::NewerSchema(_) | Self::Tampered(_) | Self::Header | Self::Derivation | Self::TooLarge(_) | Self::Disk(_) => {
-                self.explain_file()
-            }
+            Self::NewerSchema(_)
+            | Self::Damaged(_)
+            | Self::Tampered(_)
+            | Self::Header
+            | Self::Derivation
+            | Self::TooLarge(_)
+            | Self::Disk(_) => self.explain_file(),
             Self::NotFound(_)
             | Self::Exists(_)
             | Self::InUse(_)
@@ -151,6 +158,17 @@ impl VaultError {
     }
 
     fn explain_file(&self) -> Explained {
+        if let Self::Damaged(path) = self {
+            let path = path.display();
+            return Explained::new(
+                "wallet-damaged",
+                Side::Wallet,
+                format!("钱包文件 {path} 已损坏，未使用其中任何内容。请保留该文件，另建钱包，用恢复词或恢复卡和备份恢复身份。"),
+                format!(
+                    "The wallet's file {path} is damaged, and nothing of it was used. Keep the file, make a new wallet, and restore your identity with your words or cards and the backup."
+                ),
+            );
+        }
         let (slug, zh, en) = match self {
             Self::NewerSchema(_) => (
                 "wallet-too-new",

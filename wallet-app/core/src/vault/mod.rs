@@ -11,6 +11,7 @@
 pub mod attempts;
 pub mod device;
 mod error;
+mod file;
 pub mod key;
 mod lock;
 
@@ -251,7 +252,7 @@ impl Vault {
             return Err(VaultError::NotFound(dir.to_owned()));
         }
         let lock = DirectoryLock::take(dir)?;
-        let database = disk.map_or_else(|| Database::open(&path), |disk| disk(&path)).map_err(VaultError::disk)?;
+        let database = file::open(&path, disk)?;
         let wrapped = read_wrapped(&database)?;
         // Before an attempt is counted: without the device's secret no passphrase is right.
         let device = device_secret(&wrapped, secrets.device)?;

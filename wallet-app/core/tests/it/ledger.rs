@@ -10,7 +10,7 @@ use futures::future::BoxFuture;
 use identity::canonical::{self, Hash};
 use identity::did::IdentityId;
 use identity::keys::Signer;
-use ledger::cell::{Cell, StateKey, Subject};
+use ledger::cell::{CELL_BYTES, Cell, StateKey, Subject};
 use ledger::receipt::{Outcome, Receipt, Refusal};
 use ledger::records::{AttestationRecord, AttestationStatus, IdentityRecord};
 use ledger::transaction::{Body, Sender, Transaction, Unsigned};
@@ -36,6 +36,8 @@ pub(crate) struct FakeLedger {
     pub(crate) expire: AtomicU32,
     /// Nobody answers, and nobody says so.
     pub(crate) silent: AtomicBool,
+    /// Kept proofs do not hold.
+    distrust: AtomicBool,
 }
 
 impl FakeLedger {
@@ -51,6 +53,7 @@ impl FakeLedger {
             lose_answers: AtomicU32::new(0),
             expire: AtomicU32::new(0),
             silent: AtomicBool::new(false),
+            distrust: AtomicBool::new(false),
         }
     }
 
@@ -74,6 +77,10 @@ impl FakeLedger {
 
     pub(crate) fn set_away(&self, away: bool) {
         self.away.store(away, Ordering::SeqCst);
+    }
+
+    pub(crate) fn distrust_proofs(&self, distrust: bool) {
+        self.distrust.store(distrust, Ordering::SeqCst);
     }
 
     pub(crate) fn transactions(&self) -> Vec<Transaction> {
@@ -167,14 +174,32 @@ fn take_one(counter: &AtomicU32) -> bool {
     counter.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok()
 }
 
+/// Stands for certificate and proof, which the client of the real ledger checks.
+fn seal(subject: &Subject, kept: &[u8]) -> [u8; 32] {
+    Sha256::digest([&subject.key()[..], kept].concat()).into()
+}
+
 impl Chain for FakeLedger {
     fn read<'a>(&'a self, subject: &'a Subject) -> BoxFuture<'a, Result<Fact, LedgerError>> {
         Box::pin(async move {
             self.check_reachable().await?;
             let as_of = AsOf { height: HEIGHT, timestamp_ms: self.timestamp_ms.load(Ordering::SeqCst) };
             let record = self.state.lock().unwrap().get(&subject.key()).cloned();
-            Ok(Fact { as_of, record })
+            let kept = (as_of.height, as_of.timestamp_ms, record.as_ref().map(|(cell, body)| (cell.to_bytes(), body)));
+            let kept = borsh::to_vec(&kept).unwrap();
+            let proof = [&seal(subject, &kept)[..], &kept].concat();
+            Ok(Fact { as_of, record, proof })
         })
+    }
+
+    fn check(&self, subject: &Subject, proof: &[u8]) -> Result<Fact, LedgerError> {
+        let (found, kept) = proof.split_at_checked(32).ok_or_else(|| LedgerError::Unproven("short".to_owned()))?;
+        if found != seal(subject, kept) || self.distrust.load(Ordering::SeqCst) {
+            return Err(LedgerError::Unproven("forged".to_owned()));
+        }
+        let (height, timestamp_ms, record): (u64, u64, Option<([u8; CELL_BYTES], Vec<u8>)>) = borsh::from_slice(kept).unwrap();
+        let record = record.map(|(cell, body)| (Cell::from_bytes(&cell).unwrap(), body));
+        Ok(Fact { as_of: AsOf { height, timestamp_ms }, record, proof: proof.to_vec() })
     }
 
     fn prepare<'a>(

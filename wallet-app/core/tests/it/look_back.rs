@@ -2,7 +2,7 @@
 
 use identity::jose::jws::{self, Parsed, Policy};
 use serde_json::Value;
-use wallet_core::{Event, StatementKind, Wallet};
+use wallet_core::{Event, StatementKind, Verdict, Wallet};
 
 use crate::city::City;
 
@@ -50,6 +50,7 @@ async fn everything_is_in_the_history_in_order() {
     let json: Value = serde_json::from_str(&text).unwrap();
     assert_eq!((json["format"].as_str(), json["receipts"].as_array().unwrap().len()), (Some("yufu-wallet-history/1"), 1));
     assert_eq!(json["receipts"][0]["as_of"]["height"], 42);
+    assert_eq!(json["proofs"][0]["receipt"], json["receipts"][0]["receipt"]);
     let did = wallet.identity().unwrap().unwrap().did.to_string();
     for secret in ["canary", "1990", "110101199003070011", &did] {
         assert!(!text.contains(secret), "{secret}");
@@ -123,4 +124,21 @@ async fn a_site_is_reported_to_its_sponsor() {
     let report = wallet.report_site(&city.site.origin(), "Again.").await.unwrap();
     assert_eq!((report.consent, report.to.en.as_str()), (None, "the department that answers for the site"));
     assert_eq!(wallet.history().unwrap().last().unwrap().event, Event::SiteReported);
+}
+
+/// Receipts are checked by the answer that was kept, as of its block: without a ledger, after a restart, and whatever was believed before.
+/// An answer that shows another record, or none, is no proof.
+#[tokio::test]
+async fn receipts_are_checked_without_a_ledger_by_what_it_answered() {
+    let city = City::new().await;
+    let (wallet, _) = released(&city).await;
+    city.ledger.set_away(true);
+    let wallet = city.reopen(wallet);
+    for checked in [wallet.verify_receipts_offline().unwrap(), wallet.verify_receipts().await.unwrap()] {
+        assert_eq!((checked[0].verdict, checked[0].as_of.unwrap().height), (Verdict::Verified, 42));
+    }
+    // The validators whose answer it was are not those that are known: nothing is claimed from memory.
+    city.ledger.distrust_proofs(true);
+    let checked = wallet.verify_receipts_offline().unwrap();
+    assert_eq!((checked[0].verdict, checked[0].as_of), (Verdict::Unchecked, None));
 }

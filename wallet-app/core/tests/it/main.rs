@@ -12,6 +12,7 @@ mod bound;
 mod city;
 mod consent;
 mod crash;
+mod damaged;
 mod devices;
 mod dying;
 mod haip;

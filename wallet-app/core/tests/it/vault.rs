@@ -252,7 +252,7 @@ async fn an_exchanged_trust_root_is_refused() {
     }
 }
 
-/// INV-I8: names, numbers, keys and links are nowhere in the wallet's directory in the clear.
+/// INV-I8, SEC-D2: names, numbers, keys and links are nowhere in the wallet's directory in the clear.
 #[tokio::test]
 async fn no_plaintext_is_on_the_disk() {
     let city = City::new().await;
