@@ -20,6 +20,7 @@ use crate::failure::Failure;
 use crate::print::Printer;
 
 fn main() -> ExitCode {
+    wallet_core::forbid_core_dumps();
     let arguments = Arguments::parse();
     let printer = Printer::new(arguments.json, arguments.spoken_language());
     let done = match &arguments.command {

@@ -257,6 +257,23 @@ fn a_wallet_killed_while_it_is_made_is_whole_or_not_there() {
     }
 }
 
+/// SEC-D2: a crash of the wallet leaves no file with what it had in memory.
+#[cfg(target_os = "linux")]
+#[test]
+fn the_wallet_leaves_no_core_dump() {
+    let place = Place::new();
+    place.write_trust();
+    let node = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut child = place.create(node.local_addr().unwrap().port()).spawn().unwrap();
+    // It asks the ledger: the wallet is open.
+    let _connection = node.accept().unwrap();
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", child.id())).unwrap();
+    let cores = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
+    assert_eq!(cores.split_whitespace().rev().take(3).collect::<Vec<_>>(), ["bytes", "0", "0"], "{cores}");
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
 /// A new device needs no ledger to show its link and code: they are on the disk before, and the same key is shown again.
 #[test]
 fn a_new_device_shows_its_link_and_code_without_a_ledger() {

@@ -101,11 +101,12 @@ impl Commands {
     }
 
     pub(crate) async fn confirm_words(&self, input: TypedWords) -> Result<Nothing, Failure> {
-        self.wallet()?;
+        let wallet = self.wallet()?;
         let mut open = self.state();
         let written = open.written.as_mut().ok_or_else(not_shown)?;
         if written.matches(&input.words) {
             written.confirmed = true;
+            wallet.words_are_written()?;
             return Ok(Nothing {});
         }
         written.tries = written.tries.saturating_add(1);

@@ -29,6 +29,7 @@ pub mod identity;
 pub mod issuance;
 pub mod keeper;
 pub mod labels;
+mod memory;
 pub mod receipts;
 mod records;
 pub mod recovery;
@@ -59,6 +60,7 @@ pub use self::issuance::{
     PinHint, ProviderError, WalletAttestation, WalletProvider,
 };
 pub use self::keeper::Keeper;
+pub use self::memory::forbid_core_dumps;
 pub use self::receipts::{ReceiptProof, ReceiptView, Verdict};
 pub use self::recovery::cards::{CardView, GuardianCard};
 pub use self::recovery::rehearse::Rehearsal;

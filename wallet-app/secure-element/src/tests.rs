@@ -1,3 +1,5 @@
+//! The Rust half on a fake of the telephone's.
+
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 

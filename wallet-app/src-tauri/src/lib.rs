@@ -21,6 +21,7 @@ pub use self::setup::{Setup, SetupError};
 #[cfg(feature = "window")]
 #[cfg_attr(mobile, tauri::mobile_entry_point)]
 pub fn run() {
+    wallet_core::forbid_core_dumps();
     window::run();
 }
 

@@ -120,7 +120,7 @@ fn status(status: &RecoveryStatus, printer: &Printer) {
     let at = |at: Option<i64>| at.map_or_else(|| printer.say("从未", "never").to_owned(), moment);
     printer.result(status, || {
         let mut lines = vec![
-            format!("{}{}", printer.say("恢复词：", "Words shown: "), at(status.words_at)),
+            format!("{}{}", printer.say("恢复词：", "Words on paper: "), at(status.words_at)),
             format!("{}{}", printer.say("恢复卡：", "Cards made: "), at(status.cards_at)),
             format!("{}{}", printer.say("备份：", "Backup made: "), at(status.backup_at)),
             format!("{}{}", printer.say("演练：", "Rehearsed: "), at(status.rehearsed_at)),
@@ -146,6 +146,10 @@ fn words(wallet: &Wallet, printer: &Printer) -> Result<(), Failure> {
         );
         lines
     });
+    let written = printer.say("已全部抄在纸上了吗？", "Are all of them on paper?");
+    if ask::can_ask() && !printer.json && ask::yes(written)? {
+        wallet.words_are_written()?;
+    }
     Ok(())
 }
 

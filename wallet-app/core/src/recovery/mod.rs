@@ -138,7 +138,7 @@ struct Prepared {
 pub struct RecoveryStatus {
     /// Whether this device has the recovery secret. A device that was added by another one has not.
     pub has_secret: bool,
-    /// When the words were shown last.
+    /// When the citizen last had the words on paper.
     pub words_at: Option<UnixSeconds>,
     /// When guardians' cards were made last.
     pub cards_at: Option<UnixSeconds>,
@@ -163,15 +163,22 @@ impl Wallet {
         Ok(RecoveryStatus { has_secret, words_at, cards_at, backup_at, rehearsed_at, advice })
     }
 
-    /// The 24 words, to be written down on paper. That they were shown is remembered.
+    /// The 24 words, to be written down on paper. [`Self::words_are_written`] is to be called once they are.
     ///
     /// # Errors
     /// [`RecoveryError::NoSecret`] on a device that was added by another one.
     pub fn recovery_words(&self, language: Language) -> Result<Zeroizing<String>, WalletError> {
-        let secret = self.recovery_secret()?;
+        Ok(self.recovery_secret()?.words(language))
+    }
+
+    /// Remembers that the citizen showed, or at least said, that the words are on paper.
+    ///
+    /// # Errors
+    /// [`RecoveryError::NoSecret`] on a device that was added by another one, [`WalletError::Vault`].
+    pub fn words_are_written(&self) -> Result<(), WalletError> {
+        self.recovery_secret()?;
         let now = self.now();
-        self.vault.write::<_, VaultError>(|batch| prepared(batch, |state| state.words_at = Some(now)))?;
-        Ok(secret.words(language))
+        Ok(self.vault.write::<_, VaultError>(|batch| prepared(batch, |state| state.words_at = Some(now)))?)
     }
 
     /// The secret of the identity as it is now.
@@ -202,7 +209,7 @@ fn nothing_prepared(batch: &mut Batch<'_>) -> Result<(), VaultError> {
 
 fn advice(state: &Prepared, now: UnixSeconds) -> Vec<Localized> {
     let mut advice = Vec::new();
-    if state.words_at.is_none() && state.cards_at.is_none() {
+    if state.words_at.is_none() && state.cards_at.is_none() && state.rehearsed_at.is_none() {
         advice.push(Localized::new(
             "请抄写 24 个恢复词，或把恢复卡交给三位您信任的人。否则手机丢失后，身份将无法恢复。",
             "Write down the 24 words, or give cards to three people you trust. Without that the identity is lost with the phone.",

@@ -174,6 +174,9 @@ fn take_one(counter: &AtomicU32) -> bool {
     counter.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok()
 }
 
+/// A cell and its record.
+type Kept = ([u8; CELL_BYTES], Vec<u8>);
+
 /// Stands for certificate and proof, which the client of the real ledger checks.
 fn seal(subject: &Subject, kept: &[u8]) -> [u8; 32] {
     Sha256::digest([&subject.key()[..], kept].concat()).into()
@@ -197,7 +200,7 @@ impl Chain for FakeLedger {
         if found != seal(subject, kept) || self.distrust.load(Ordering::SeqCst) {
             return Err(LedgerError::Unproven("forged".to_owned()));
         }
-        let (height, timestamp_ms, record): (u64, u64, Option<([u8; CELL_BYTES], Vec<u8>)>) = borsh::from_slice(kept).unwrap();
+        let (height, timestamp_ms, record): (u64, u64, Option<Kept>) = borsh::from_slice(kept).unwrap();
         let record = record.map(|(cell, body)| (Cell::from_bytes(&cell).unwrap(), body));
         Ok(Fact { as_of: AsOf { height, timestamp_ms }, record, proof: proof.to_vec() })
     }

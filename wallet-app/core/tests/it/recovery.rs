@@ -254,6 +254,11 @@ async fn a_rotation_ends_old_words_and_cards() {
 async fn a_rehearsal_tells_whether_it_would_work() {
     let city = City::new().await;
     let (wallet, secret, backup) = prepared(&city).await;
+    // Words that were only looked at are on no paper.
+    wallet.recovery_words(Language::En).unwrap();
+    assert_eq!(wallet.recovery_status().unwrap().words_at, None);
+    wallet.words_are_written().unwrap();
+    assert_eq!(wallet.recovery_status().unwrap().words_at, Some(city.clock.now()));
     assert!(wallet.recovery_status().unwrap().rehearsed_at.is_none());
     city.wallet_credential_by_code(&wallet).await;
     let rehearsal = wallet.rehearse(&secret, Some(&backup)).await.unwrap();
