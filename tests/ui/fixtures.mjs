@@ -298,7 +298,7 @@ export const answers = {
   open_request: ({ link }) => (link.includes("prizes") ? unverified : consent),
   select: consent,
   approve: { consent: "consent-1", redirect_uri: `${origin}/login/done`, receipt, warnings: [] },
-  decline: true,
+  decline: { site_told: true, redirect_uri: null },
   unsent: [{ consent: "consent-9", name: site, origin, expires_at: now + 50 }],
   resend: { consent: "consent-9", redirect_uri: null, receipt, warnings: [] },
   history,

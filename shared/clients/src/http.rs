@@ -16,7 +16,8 @@ pub const TOTAL_TIMEOUT: Duration = Duration::from_secs(10);
 /// The most bytes of an answer, unless its function says otherwise.
 pub const MAX_ANSWER_BYTES: usize = 256 * 1024;
 
-/// An HTTP client with the time limits of this crate, which follows no redirect.
+/// An HTTP client with the time limits of this crate, which follows no redirect and does not say what software it is (OpenID4VP 1.0 sections
+/// 15.6 and 15.8: a wallet should send nothing by which it can be told from others).
 ///
 /// # Errors
 /// When the system's TLS roots cannot be loaded.
@@ -25,7 +26,6 @@ pub fn client() -> Result<reqwest::Client, reqwest::Error> {
         .connect_timeout(CONNECT_TIMEOUT)
         .timeout(TOTAL_TIMEOUT)
         .redirect(reqwest::redirect::Policy::none())
-        .user_agent("yufu")
         .build()
 }
 

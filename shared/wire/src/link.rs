@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use url::Url;
+use url::{Host, Url};
 
 /// Longest link that is looked at, in bytes: a request by value has a chain of certificates in it.
 pub const MAX_LINK_BYTES: usize = 16 * 1024;
@@ -152,11 +152,27 @@ fn single(url: &Url, name: &'static str) -> Result<Option<String>, LinkError> {
     if values.next().is_some() { Err(LinkError::Parameter(name)) } else { Ok(first) }
 }
 
-/// https anywhere; http only on this machine, for the pilot city.
+/// https anywhere; http only on this machine, for a pilot city: whether this is one is for the wallet to say ([`is_on_this_machine`]).
 fn http_url(text: &str, name: &'static str) -> Result<Url, LinkError> {
     let url = Url::parse(text).map_err(|_| LinkError::Parameter(name))?;
-    let loopback = matches!(url.host_str(), Some("127.0.0.1" | "localhost" | "[::1]"));
-    if url.scheme() == "https" || (url.scheme() == "http" && loopback) { Ok(url) } else { Err(LinkError::Parameter(name)) }
+    let secure = url.scheme() == "https" || (url.scheme() == "http" && is_on_this_machine(&url));
+    if secure { Ok(url) } else { Err(LinkError::Parameter(name)) }
+}
+
+/// Whether an address leads back to the machine that asks for it.
+pub fn is_on_this_machine(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => {
+            let name = name.trim_end_matches('.');
+            name == "localhost" || name.ends_with(".localhost")
+        }
+        Some(Host::Ipv4(address)) => address.is_loopback() || address.is_unspecified(),
+        Some(Host::Ipv6(address)) => {
+            let within = address.to_ipv4_mapped().is_some_and(|address| address.is_loopback() || address.is_unspecified());
+            address.is_loopback() || address.is_unspecified() || within
+        }
+        None => false,
+    }
 }
 
 #[cfg(test)]
@@ -199,6 +215,28 @@ mod tests {
         let plain = "openid4vp://?client_id=a&request_uri=http%3A%2F%2Fx.example";
         assert_eq!(plain.parse::<Link>(), Err(LinkError::Parameter("request_uri")));
         assert_eq!("x".repeat(MAX_LINK_BYTES + 1).parse::<Link>(), Err(LinkError::TooLong));
+    }
+
+    /// SEC-W5: every way to write this machine is known as such, and no name that only looks like it.
+    #[test]
+    fn addresses_of_this_machine_are_known() {
+        let here = [
+            "127.0.0.1",
+            "127.1",
+            "2130706433",
+            "0.0.0.0",
+            "localhost",
+            "LOCALHOST.",
+            "a.localhost",
+            "[::1]",
+            "[::ffff:127.0.0.1]",
+        ];
+        for host in here {
+            assert!(is_on_this_machine(&Url::parse(&format!("https://{host}:8080/")).unwrap()), "{host}");
+        }
+        for host in ["tax.example", "localhost.example", "127.0.0.1.example", "10.0.0.1", "[2001:db8::1]"] {
+            assert!(!is_on_this_machine(&Url::parse(&format!("https://{host}/")).unwrap()), "{host}");
+        }
     }
 
     #[test]

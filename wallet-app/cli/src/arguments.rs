@@ -365,7 +365,7 @@ pub(crate) struct ScanArguments {
     /// The code that the login page shows.
     #[arg(long)]
     pub(crate) match_code: Option<String>,
-    /// Decline without asking.
+    /// Decline without asking; where the wallet refused the request by itself, have the site told so.
     #[arg(long, conflicts_with = "show")]
     pub(crate) decline: bool,
     /// Only show who asks for what; send nothing.

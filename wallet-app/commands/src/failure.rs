@@ -18,6 +18,8 @@ pub struct Failure {
     pub attempts_left: Option<u32>,
     /// Seconds until the next PIN is looked at.
     pub wait_seconds: Option<u64>,
+    /// A request was refused, and `tell_site` would tell its site so.
+    pub site_can_be_told: bool,
 }
 
 impl Failure {
@@ -67,7 +69,7 @@ impl Failure {
 impl From<Explained> for Failure {
     fn from(explained: Explained) -> Self {
         let Explained { slug, side, sentence } = explained;
-        Self { slug, side, sentence, attempts_left: None, wait_seconds: None }
+        Self { slug, side, sentence, attempts_left: None, wait_seconds: None, site_can_be_told: false }
     }
 }
 
@@ -81,6 +83,7 @@ impl From<WalletError> for Failure {
             WalletError::Vault(VaultError::LockedOut { wait_seconds }) => {
                 Self { attempts_left: Some(0), wait_seconds: Some(wait_seconds), ..failure }
             }
+            WalletError::Request(error) => Self { site_can_be_told: error.refusal().is_some(), ..failure },
             _ => failure,
         }
     }

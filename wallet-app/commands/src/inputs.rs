@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use identity::PublicKey;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use url::Url;
-use wallet_core::{Language, LinkKind, Passphrase, Selection};
+use wallet_core::{Channel, Language, LinkKind, Passphrase, Selection};
 use zeroize::Zeroizing;
 
 /// Nothing: `{}`.
@@ -177,6 +177,16 @@ pub struct LinkRead {
 pub struct OfLink {
     /// The link.
     pub link: String,
+}
+
+/// Input of `open_request`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OpenRequest {
+    /// The link.
+    pub link: String,
+    /// How it came here.
+    pub channel: Channel,
 }
 
 /// Input of `receive`.

@@ -10,7 +10,7 @@ use wallet_core::keeper::IDLE_SECONDS;
 use wallet_core::vault::device;
 use wallet_core::vault::key::{MIN_PASSPHRASE_CHARACTERS, MIN_PIN_CHARACTERS};
 use wallet_core::{
-    COMES_BACK_TO, Consent, DeviceStore, Environment, HardwareKeys, Keeper, Language, Passphrase, Secrets, Strength, Wallet,
+    COMES_BACK_TO, Consent, DeviceStore, Environment, HardwareKeys, Keeper, Language, Passphrase, Refusal, Secrets, Strength, Wallet,
     WalletConfig, WalletError,
 };
 
@@ -59,6 +59,8 @@ pub(crate) struct Open {
     pub(crate) written: Option<Written>,
     /// The newest last.
     consents: Vec<Consent>,
+    /// What the site of the request that was refused last can be told.
+    pub(crate) refusal: Option<Refusal>,
     language: Language,
 }
 
@@ -99,7 +101,13 @@ impl Commands {
     /// The wallet of a host, closed.
     pub fn new(host: Host) -> Self {
         let written = WalletConfig::load(&host.dir).map(|config| config.language);
-        let open = Open { keeper: None, written: None, consents: Vec::new(), language: written.unwrap_or(host.config.language) };
+        let open = Open {
+            keeper: None,
+            written: None,
+            consents: Vec::new(),
+            refusal: None,
+            language: written.unwrap_or(host.config.language),
+        };
         let comes_back_to = Url::parse(COMES_BACK_TO).expect("the address of the application is one");
         Self {
             host: Arc::new(host),

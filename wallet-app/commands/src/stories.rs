@@ -5,16 +5,16 @@ use wallet_core::consent::UnsentView;
 use wallet_core::identity::Devices;
 use wallet_core::scan::ScanError;
 use wallet_core::{
-    AgreedView, AttributeKind, AuthorizationView, ConsentView, CredentialView, DeclareContents, DeclarePreview, DepartmentView,
-    HistoryEntry, HistoryExport, IdentityView, LinkKind, OfferView, Outcome, PendingIssuance, ReceiptView, RequestView,
-    Statement, Wallet, WalletError,
+    AgreedView, AttributeKind, AuthorizationView, ConsentView, CredentialView, DeclareContents, DeclarePreview, Declined,
+    DepartmentView, HistoryEntry, HistoryExport, IdentityView, LinkKind, OfferView, Outcome, PendingIssuance, ReceiptView,
+    RequestView, Statement, Wallet, WalletError,
 };
 use zeroize::Zeroizing;
 
 use crate::failure::Failure;
 use crate::inputs::{
-    Approve, ByConsent, ByCredential, ById, CameBack, Declare, LinkRead, Nothing, OfLink, ReadPicture, ReadText, Receive,
-    ReportSite, Select, Where,
+    Approve, ByConsent, ByCredential, ById, CameBack, Declare, LinkRead, Nothing, OfLink, OpenRequest, ReadPicture, ReadText,
+    Receive, ReportSite, Select, Where,
 };
 use crate::open::Commands;
 
@@ -126,8 +126,13 @@ impl Commands {
         Ok(Nothing {})
     }
 
-    pub(crate) async fn open_request(&self, input: OfLink) -> Result<ConsentView, Failure> {
-        let consent = self.wallet()?.open(&input.link).await?;
+    pub(crate) async fn open_request(&self, input: OpenRequest) -> Result<ConsentView, Failure> {
+        self.state().refusal = None;
+        let opened = self.wallet()?.open_from(&input.link, input.channel).await;
+        if let Err(WalletError::Request(error)) = &opened {
+            self.state().refusal = error.refusal().cloned();
+        }
+        let consent = opened?;
         let view = consent.view.clone();
         self.show(consent);
         Ok(view)
@@ -151,11 +156,16 @@ impl Commands {
         Ok(outcome)
     }
 
-    pub(crate) async fn decline(&self, input: ByConsent) -> Result<bool, Failure> {
+    pub(crate) async fn decline(&self, input: ByConsent) -> Result<Declined, Failure> {
         let consent = self.shown(&input.consent)?;
         let told = self.wallet()?.decline(&consent).await?;
         self.hide(&input.consent);
         Ok(told)
+    }
+
+    pub(crate) async fn tell_site(&self, _: Nothing) -> Result<Declined, Failure> {
+        let refusal = self.state().refusal.take().ok_or_else(Failure::not_on_screen)?;
+        Ok(self.wallet()?.tell_site(&refusal).await?)
     }
 
     pub(crate) async fn unsent(&self, _: Nothing) -> Result<Vec<UnsentView>, Failure> {

@@ -6,17 +6,17 @@ use url::Url;
 use wallet_core::consent::UnsentView;
 use wallet_core::identity::Devices;
 use wallet_core::{
-    AgreedView, AuthorizationView, ConsentView, CredentialView, DeclarePreview, DepartmentView, HistoryEntry, HistoryExport,
-    IdentityView, InviteView, MovedView, OfferView, Outcome, PendingIssuance, ReceiptView, RecoveryStatus, Rehearsal,
-    RequestView, Statement,
+    AgreedView, AuthorizationView, ConsentView, CredentialView, DeclarePreview, Declined, DepartmentView, HistoryEntry,
+    HistoryExport, IdentityView, InviteView, MovedView, OfferView, Outcome, PendingIssuance, ReceiptView, RecoveryStatus,
+    Rehearsal, RequestView, Statement,
 };
 
 use crate::failure::Failure;
 use crate::identities::{DeviceAdded, JoinShown, Recovered};
 use crate::inputs::{
     AddDevice, Approve, ByConsent, ByCredential, ById, CameBack, CardGiven, ChangePin, Create, Declare, LinkRead, Nothing,
-    OfLink, ReadPicture, ReadText, Receive, Recover, Rehearse, RehearseWritten, RemoveDevice, ReportSite, Select, SetLanguage,
-    TypedWords, Unlock, Where, WithPin,
+    OfLink, OpenRequest, ReadPicture, ReadText, Receive, Recover, Rehearse, RehearseWritten, RemoveDevice, ReportSite, Select,
+    SetLanguage, TypedWords, Unlock, Where, WithPin,
 };
 use crate::open::{Commands, LIMIT, Status};
 use crate::secrets::{BackupFile, CardRead, CardShown, WordsShown};
@@ -124,13 +124,15 @@ macro_rules! for_each_command {
             /// Removes one from this wallet; it stays in force.
             delete: ByCredential => Nothing;
             /// Opens a request: who asks, for what, and why. Nothing is sent.
-            open_request: OfLink => ConsentView;
+            open_request: OpenRequest => ConsentView;
             /// The same with other credentials.
             select: Select => ConsentView;
             /// The citizen agrees.
             approve: Approve => Outcome;
-            /// The citizen declines; whether the site could be told.
-            decline: ByConsent => bool;
+            /// The citizen declines.
+            decline: ByConsent => Declined;
+            /// The site of the request that was refused last is told so.
+            tell_site: Nothing => Declined;
             /// Answers that no site has acknowledged.
             unsent: Nothing => Vec<UnsentView>;
             /// Sends one of them again.

@@ -40,6 +40,8 @@ pub enum Event {
     CredentialRejected,
     /// A site asked for something that the wallet refused by itself.
     RequestRefused,
+    /// A request could not be opened: the site or the ledger gave no answer.
+    RequestFailed,
     /// The citizen consented; the response is on its way.
     Consented,
     /// The site took the response.
@@ -100,6 +102,7 @@ impl Event {
             Self::IssuanceEnded => ("部门未签发凭证", "Not issued by the department"),
             Self::CredentialRejected => ("凭证未被接受", "Credential not accepted"),
             Self::RequestRefused => ("钱包拒绝了请求", "Request refused by the wallet"),
+            Self::RequestFailed => ("请求未能打开", "Request could not be opened"),
             Self::Consented => ("您已同意", "You consented"),
             Self::Released => ("信息已提供", "Data released"),
             Self::NotTaken => ("对方未接收", "Not taken by the site"),
@@ -146,6 +149,9 @@ pub struct HistoryEntry {
     /// Names of claims, never values.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub claims: Vec<String>,
+    /// The attestation type of each of these claims; empty in entries that were written before it was kept.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub claim_types: Vec<String>,
     /// The purpose, for a release.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub purpose: Option<Localized>,
@@ -167,6 +173,7 @@ impl HistoryEntry {
             origin: None,
             attestation_type: None,
             claims: Vec::new(),
+            claim_types: Vec::new(),
             purpose: None,
             consent: None,
             reason: None,

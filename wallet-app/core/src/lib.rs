@@ -66,7 +66,8 @@ pub use self::recovery::cards::{CardView, GuardianCard};
 pub use self::recovery::rehearse::Rehearsal;
 pub use self::recovery::restore::Restored;
 pub use self::recovery::{RecoverySecret, RecoveryStatus};
-pub use self::scan::{COMES_BACK_TO, LinkKind};
+pub use self::requests::{Declined, Refusal};
+pub use self::scan::{COMES_BACK_TO, Channel, LinkKind};
 pub use self::statements::{Statement, StatementKind};
 pub use self::vault::Secrets;
 #[cfg(feature = "os-key-store")]

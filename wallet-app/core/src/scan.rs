@@ -57,6 +57,18 @@ pub enum ScanError {
     SeveralCodes,
 }
 
+/// How a link came to the wallet: where it came from is a fact of this device, and not for the site to say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Channel {
+    /// Followed on this device.
+    Link,
+    /// Pasted: from this device or by anybody's message.
+    Pasted,
+    /// In a QR code, by the camera or in a picture: what is to be logged in is elsewhere.
+    Scanned,
+}
+
 /// What a link opens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "snake_case")]

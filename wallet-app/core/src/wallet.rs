@@ -12,6 +12,7 @@ use identity::canonical::Hash;
 use identity::did::Network;
 use identity::jose::TrustAnchors;
 use ledger::TrustRoot;
+use wire::link::is_on_this_machine;
 
 use crate::chain::Chain;
 use crate::config::{ConfigError, Language, TrustFiles, TrustPin, WalletConfig};
@@ -239,6 +240,12 @@ impl Wallet {
         changed.save(&self.dir)?;
         *config = changed;
         Ok(())
+    }
+
+    /// Whether every node that this wallet knows is on this machine: a pilot city that runs here as a whole, and the only one whose sites may
+    /// be here too. In any other city no link may make the wallet ask a service of the citizen's own machine.
+    pub(crate) fn is_in_a_pilot_city(&self) -> bool {
+        self.config.read().unwrap_or_else(PoisonError::into_inner).nodes.iter().all(is_on_this_machine)
     }
 
     /// Seconds since the Unix epoch.

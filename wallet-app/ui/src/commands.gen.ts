@@ -100,13 +100,15 @@ export type Commands = {
   /** Removes one from this wallet; it stays in force. */
   delete: { input: ByCredential; output: Nothing };
   /** Opens a request: who asks, for what, and why. Nothing is sent. */
-  open_request: { input: OfLink; output: ConsentView };
+  open_request: { input: OpenRequest; output: ConsentView };
   /** The same with other credentials. */
   select: { input: Select; output: ConsentView };
   /** The citizen agrees. */
   approve: { input: Approve; output: Outcome };
-  /** The citizen declines; whether the site could be told. */
-  decline: { input: ByConsent; output: boolean };
+  /** The citizen declines. */
+  decline: { input: ByConsent; output: Declined };
+  /** The site of the request that was refused last is told so. */
+  tell_site: { input: Nothing; output: Declined };
   /** Answers that no site has acknowledged. */
   unsent: { input: Nothing; output: UnsentView[] };
   /** Sends one of them again. */
@@ -275,6 +277,8 @@ export type HistoryEntry = {
   attestation_type?: string | null;
   /** Names of claims, never values. */
   claims?: string[];
+  /** The attestation type of each of these claims; empty in entries that were written before it was kept. */
+  claim_types?: string[];
   /** The purpose, for a release. */
   purpose?: Localized | null;
   /** The consent that it belongs to. */
@@ -284,7 +288,7 @@ export type HistoryEntry = {
 };
 
 /** What kind of thing happened. */
-export type Event = "identity_created" | "declared" | "anchored" | "attestation_requested" | "attested" | "attestation_refused" | "credential_received" | "credential_renewed" | "issuance_deferred" | "issuance_ended" | "credential_rejected" | "request_refused" | "consented" | "released" | "not_taken" | "declined" | "credential_killed" | "credential_deleted" | "requested" | "issuance_failed" | "not_delivered" | "device_added" | "device_removed" | "joined_identity" | "backup_made" | "guardian_cards_made" | "recovery_rehearsed" | "identity_recovered" | "recovery_rotated" | "old_copies_killed" | "consent_withdrawn" | "deletion_requested" | "site_reported";
+export type Event = "identity_created" | "declared" | "anchored" | "attestation_requested" | "attested" | "attestation_refused" | "credential_received" | "credential_renewed" | "issuance_deferred" | "issuance_ended" | "credential_rejected" | "request_refused" | "request_failed" | "consented" | "released" | "not_taken" | "declined" | "credential_killed" | "credential_deleted" | "requested" | "issuance_failed" | "not_delivered" | "device_added" | "device_removed" | "joined_identity" | "backup_made" | "guardian_cards_made" | "recovery_rehearsed" | "identity_recovered" | "recovery_rotated" | "old_copies_killed" | "consent_withdrawn" | "deletion_requested" | "site_reported";
 
 /** A response that waits, as a person sees it. */
 export type UnsentView = {
@@ -296,6 +300,14 @@ export type UnsentView = {
   origin: string;
   /** When the request ends. */
   expires_at: number;
+};
+
+/** What became of a refusal. */
+export type Declined = {
+  /** Whether the site could be told. */
+  site_told: boolean;
+  /** Where a browser on this device goes on (section 8.2). */
+  redirect_uri: string | null;
 };
 
 /** A request that is on the screen, or an answer to it. */
@@ -372,7 +384,7 @@ export type ConsentView = {
   transactions: Localized[];
   /** The sentence that the citizen agrees to. */
   sentence: Localized;
-  /** For a request from another device: what is going on there. */
+  /** Where the request may be from another device, by how its link came here ([`crate::Channel`]): what is going on there. */
   other_device: Localized | null;
   /** For a request from another device: one of these codes is on the login page; the citizen picks it. */
   match_codes: string[];
@@ -446,7 +458,7 @@ export type CredentialOption = {
   claims: ClaimToShow[];
 };
 
-/** One claim that would be shown. */
+/** One claim that would be shown. Its value is for the screen, and not for a log. */
 export type ClaimToShow = {
   /** The credential's type. */
   attestation_type: string;
@@ -459,6 +471,17 @@ export type ClaimToShow = {
   /** Its value. */
   value: string;
 };
+
+/** Input of `open_request`. */
+export type OpenRequest = {
+  /** The link. */
+  link: string;
+  /** How it came here. */
+  channel: Channel;
+};
+
+/** How a link came to the wallet: where it came from is a fact of this device, and not for the site to say. */
+export type Channel = "link" | "pasted" | "scanned";
 
 /** A credential of this wallet. */
 export type ByCredential = {
@@ -1111,5 +1134,7 @@ export type Failure = {
   attempts_left: number | null;
   /** Seconds until the next PIN is looked at. */
   wait_seconds: number | null;
+  /** A request was refused, and `tell_site` would tell its site so. */
+  site_can_be_told: boolean;
 };
 

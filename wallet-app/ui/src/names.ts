@@ -16,6 +16,7 @@ export const events: Record<Event, Localized> = {
   issuance_deferred: both("部门将稍后签发", "Promised for later"),
   issuance_ended: both("部门未签发凭证", "Not issued by the department"),
   credential_rejected: both("凭证未被接受", "Card not accepted"),
+  request_failed: both("请求未能打开", "Request could not be opened"),
   request_refused: both("钱包拒绝了请求", "Request refused by the wallet"),
   consented: both("您已同意", "You agreed"),
   released: both("信息已提供", "Shown to the site"),

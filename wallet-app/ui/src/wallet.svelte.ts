@@ -3,8 +3,10 @@
 import { tick } from "svelte";
 import { begin, call, Failed, links } from "./backend";
 import type {
+  Channel,
   ConsentView,
   CredentialView,
+  Declined,
   DeclarePreview,
   DepartmentView,
   Failure,
@@ -28,7 +30,7 @@ export type Screen =
   | { name: "consent"; view: ConsentView }
   | { name: "match"; view: ConsentView; acceptUnverified: boolean }
   | { name: "outcome"; outcome: Outcome }
-  | { name: "declined"; told: boolean; suspicious: boolean }
+  | { name: "declined"; declined: Declined; suspicious: boolean }
   | { name: "activity" }
   | { name: "receipts" }
   | { name: "apply" }
@@ -209,7 +211,7 @@ export async function readCards(fresh: boolean): Promise<void> {
 }
 
 /** Opens what a link is for. It never acts. */
-export async function openLink(read: { kind: LinkKind; link: string }): Promise<void> {
+export async function openLink(read: { kind: LinkKind; link: string }, channel: Channel): Promise<void> {
   switch (read.kind) {
     case "offer":
       replace({ name: "offer", link: read.link });
@@ -227,6 +229,6 @@ export async function openLink(read: { kind: LinkKind; link: string }): Promise<
     case "card":
       return;
     case "request":
-      replace({ name: "consent", view: await call("open_request", { link: read.link }) });
+      replace({ name: "consent", view: await call("open_request", { link: read.link, channel }) });
   }
 }

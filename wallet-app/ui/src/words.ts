@@ -173,6 +173,7 @@ export const words = {
   alsoShow: both("同时出示（可不选）", "Show this too (optional)"),
   agree: both("同意", "Agree"),
   decline: both("拒绝", "Decline"),
+  tellSite: both("告诉网站已拒绝", "Tell the site that it was refused"),
   declining: both("正在告诉网站您已拒绝", "Telling the site that you declined"),
   choosing: both("正在更新", "Changing that"),
   endsIn: both("请求剩余", "The request ends in"),

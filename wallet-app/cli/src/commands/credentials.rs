@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use url::Url;
-use wallet_core::{RequestStage, Wallet};
+use wallet_core::{Channel, RequestStage, Wallet};
 
 use crate::ask;
 use crate::failure::Failure;
@@ -39,8 +39,16 @@ pub(crate) async fn receive(
 
 /// A link, alone or in a text; a path of a file as the link in its QR code.
 pub(crate) fn link_or_picture(text: &str) -> Result<String, Failure> {
+    Ok(link_and_channel(text)?.0)
+}
+
+/// The same with how it came here.
+pub(crate) fn link_and_channel(text: &str) -> Result<(String, Channel), Failure> {
     let path = Path::new(text);
-    if !text.contains("://") && path.is_file() { Ok(Wallet::link_from_picture(path)?) } else { Ok(Wallet::link_from_text(text)?) }
+    if !text.contains("://") && path.is_file() {
+        return Ok((Wallet::link_from_picture(path)?, Channel::Scanned));
+    }
+    Ok((Wallet::link_from_text(text)?, Channel::Pasted))
 }
 
 /// Begins to receive by signing in: an offer, or a type of an issuer.

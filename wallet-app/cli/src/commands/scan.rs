@@ -1,8 +1,9 @@
 //! `scan` and `resend`: a link opens a screen; the person answers.
 
-use wallet_core::{Consent, Language, LinkKind, Outcome, Selection, Wallet};
+use wallet_core::requests::RequestError;
+use wallet_core::{Consent, Declined, Language, LinkKind, Outcome, Selection, Wallet, WalletError};
 
-use super::credentials::{link_or_picture, receive};
+use super::credentials::{link_and_channel, receive};
 use crate::arguments::ScanArguments;
 use crate::ask;
 use crate::failure::Failure;
@@ -17,11 +18,17 @@ enum Answer {
 
 /// Opens a link or picture, shows who asks for what, and does what the person says.
 pub(crate) async fn scan(wallet: &Wallet, arguments: &ScanArguments, printer: &Printer) -> Result<(), Failure> {
-    let link = link_or_picture(&arguments.link)?;
+    let (link, channel) = link_and_channel(&arguments.link)?;
     if Wallet::read_link(&link)? == LinkKind::Offer {
         return receive(wallet, Some(&link), arguments.pin.as_deref(), arguments.yes, printer).await;
     }
-    let mut consent = wallet.open(&link).await?;
+    let mut consent = match wallet.open_from(&link, channel).await {
+        Ok(consent) => consent,
+        Err(WalletError::Request(error)) if arguments.decline && error.refusal().is_some() => {
+            return tell(wallet, &error, printer).await;
+        }
+        Err(error) => return Err(error.into()),
+    };
     if !arguments.chosen.is_empty() {
         consent = wallet.select(&consent, &selection(arguments))?;
     }
@@ -38,11 +45,19 @@ pub(crate) async fn scan(wallet: &Wallet, arguments: &ScanArguments, printer: &P
             Ok(())
         }
         Answer::Decline => {
-            let told = wallet.decline(&consent).await?;
-            printer.result(&serde_json::json!({ "declined": true, "site_told": told }), || vec![declined(told, printer)]);
+            print_declined(&wallet.decline(&consent).await?, printer);
             if arguments.decline { Ok(()) } else { Err(Failure::Declined) }
         }
     }
+}
+
+/// The wallet refused the request by itself, and the person wants the site to hear of it.
+async fn tell(wallet: &Wallet, error: &RequestError, printer: &Printer) -> Result<(), Failure> {
+    printer.lines(&[printer.of(&error.explain().sentence).to_owned()]);
+    if let Some(refusal) = error.refusal() {
+        print_declined(&wallet.tell_site(refusal).await?, printer);
+    }
+    Ok(())
 }
 
 fn selection(arguments: &ScanArguments) -> Selection {
@@ -76,7 +91,13 @@ fn print_outcome(outcome: &Outcome, printer: &Printer) {
     printer.result(outcome, || show::outcome(outcome, printer));
 }
 
-fn declined(told: bool, printer: &Printer) -> String {
+fn print_declined(declined: &Declined, printer: &Printer) {
+    let Declined { site_told, redirect_uri } = declined;
+    let result = serde_json::json!({ "declined": true, "site_told": site_told, "redirect_uri": redirect_uri });
+    printer.result(&result, || std::iter::once(in_words(*site_told, printer)).chain(redirect_uri.clone()).collect());
+}
+
+fn in_words(told: bool, printer: &Printer) -> String {
     let text = if told {
         printer.say("已拒绝，并已告知网站。未提供任何信息。", "Declined, and the site was told. No data was released.")
     } else {

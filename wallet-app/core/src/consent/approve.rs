@@ -2,22 +2,21 @@
 
 use std::collections::BTreeMap;
 
-use clients::verifier::VerifierClient;
 use identity::jose::jwe::Recipient;
 use identity::keys::Algorithm;
 use identity::sd_jwt::{KeyBinding, PresentError};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
-use wire::oid4vp::{CONSENT_CLAIM, ErrorResponse, MATCH_CODE_CLAIM};
+use wire::oid4vp::{CONSENT_CLAIM, MATCH_CODE_CLAIM};
 
 use super::deliver::{Digest32, Outgoing};
-use super::open::entry;
+use super::open::about;
 use super::{Chosen, Consent, ConsentError, ConsentRecord, Outcome};
 use crate::error::{Side, WalletError};
-use crate::history::{self, Event, HistoryEntry};
+use crate::history::{self, Event};
 use crate::issuance::{Credential, CredentialCopy};
 use crate::records::base64url;
-use crate::requests::{Transaction, sign};
+use crate::requests::{Declined, Refusal, Transaction, sign};
 use crate::vault::{Batch, Table, VaultError};
 use crate::wallet::Wallet;
 
@@ -52,6 +51,9 @@ impl Wallet {
         if consent.view.unverified.is_some() && !consent.knows_unverified {
             return Err(ConsentError::UnverifiedNotAccepted.into());
         }
+        if consent.chosen.is_empty() {
+            return Err(ConsentError::Choice("nothing is chosen to be shown").into());
+        }
         let match_code = check_code(&consent.view.match_codes, match_code)?;
         let signs = |one: &Transaction| consent.chosen.iter().any(|chosen| one.credential_ids.contains(&chosen.query_id));
         if !consent.request.object.transactions.iter().all(signs) {
@@ -62,30 +64,28 @@ impl Wallet {
         self.deliver(outgoing, consent.view.warnings.clone()).await
     }
 
-    /// The citizen declines: the site is told that access was denied, and nothing else. Whether the site could be told.
+    /// The citizen declines: the site is told that access was denied, and nothing else (section 8.5).
     ///
     /// # Errors
     /// [`WalletError::Vault`].
-    pub async fn decline(&self, consent: &Consent) -> Result<bool, WalletError> {
+    pub async fn decline(&self, consent: &Consent) -> Result<Declined, WalletError> {
         self.watched(Side::Website, Box::pin(self.decline_story(consent))).await
     }
 
-    pub(crate) async fn decline_story(&self, consent: &Consent) -> Result<bool, WalletError> {
-        let declined = HistoryEntry {
-            claims: consent.view.claims.iter().map(|claim| claim.name.clone()).collect(),
-            ..entry(&consent.request, self.now(), Event::Declined)
+    async fn decline_story(&self, consent: &Consent) -> Result<Declined, WalletError> {
+        let object = &consent.request.object;
+        let refusal = Refusal {
+            response_uri: object.response_uri.clone(),
+            state: object.state.clone(),
+            code: "access_denied",
+            description: "The holder declined.",
+            entry: about(&consent.request, &consent.view, self.now(), Event::Declined),
         };
         self.vault.write::<_, VaultError>(|batch| {
             batch.remove(Table::Outbox, &consent.view.id)?;
-            history::record(batch, &declined)
+            history::record(batch, &refusal.entry)
         })?;
-        let refusal = ErrorResponse {
-            error: "access_denied".to_owned(),
-            error_description: Some("The holder declined.".to_owned()),
-            state: consent.request.object.state.clone().unwrap_or_default(),
-        };
-        let client = VerifierClient::new(self.http.clone());
-        Ok(client.refuse(&consent.request.object.response_uri, &refusal).await.is_ok())
+        self.send_refusal(&refusal).await
     }
 
     fn consent_record(&self, consent: &Consent, match_code: Option<String>) -> ConsentRecord {
@@ -127,6 +127,7 @@ impl Wallet {
             origin: consent.request.origin(),
             purpose: consent.view.purpose.clone(),
             claims: consent.view.claims.iter().map(|claim| claim.name.clone()).collect(),
+            claim_types: consent.view.claims.iter().map(|claim| claim.attestation_type.clone()).collect(),
             unclear: false,
         };
         batch.put(Table::Consents, id, record)?;

@@ -44,7 +44,6 @@ impl Wallet {
         let mut held_types: Vec<Credential> = self.vault.list(Table::Credentials)?;
         held_types.retain(|credential| types.contains(credential.attestation_type.as_str()));
         held_types.sort_by_key(|credential| std::cmp::Reverse(credential.received_at));
-        let any = !held_types.is_empty();
         let (mut options, mut hidden) = (Vec::new(), Vec::new());
         for credential in held_types {
             match self.live_copy(credential).await? {
@@ -52,7 +51,7 @@ impl Wallet {
                 Err(not_in_force) => hidden.push(hidden_credential(&not_in_force, self.now())),
             }
         }
-        if options.is_empty() { Err(missing(request, any).into()) } else { Ok((options, hidden)) }
+        if options.is_empty() { Err(missing(request, &hidden).into()) } else { Ok((options, hidden)) }
     }
 
     /// A credential with its next copy that the ledger says is in force; the credential alone when there is none.
@@ -91,18 +90,23 @@ fn types(query: &Query) -> BTreeSet<&str> {
     query.credentials.iter().flat_map(|credential| credential.types()).collect()
 }
 
-fn missing(request: &OpenedRequest, not_in_force: bool) -> RequestError {
+fn missing(request: &OpenedRequest, hidden: &[HiddenCredential]) -> RequestError {
     let types = types(&request.object.query).into_iter().map(str::to_owned).collect();
-    RequestError::NoCredential { types, not_in_force }
+    RequestError::NoCredential { types, hidden: hidden.to_vec() }
 }
 
 /// Chooses what to show, and says what that reveals and what could be shown instead.
-pub(super) fn choose(request: &OpenedRequest, showables: &[Showable], selection: &Selection) -> Result<Choice, WalletError> {
+/// Nothing is chosen where everything is optional and the citizen has not said what (section 6.4.2): that can be opened and not approved.
+pub(super) fn choose(
+    request: &OpenedRequest,
+    (showables, hidden): (&[Showable], &[HiddenCredential]),
+    selection: &Selection,
+) -> Result<Choice, WalletError> {
     let query = &request.object.query;
     let candidates: Vec<Candidate<'_>> = showables.iter().map(|one| Candidate::held(&one.held, &one.authorities)).collect();
     let evaluation = dcql::evaluate(query, &candidates);
     // Nothing at all may be shown where a required part has no answer (section 6.4.2).
-    evaluation.choose(&[]).map_err(|_| missing(request, false))?;
+    evaluation.choose(&[]).map_err(|_| missing(request, hidden))?;
     check_names(&evaluation, selection)?;
     let sets = sets(&evaluation, selection)?;
     let wanted = wanted(&evaluation, &sets);
@@ -112,7 +116,7 @@ pub(super) fn choose(request: &OpenedRequest, showables: &[Showable], selection:
         let is_wanted = wanted.contains(&matches.query.id);
         let picked = if is_wanted { pick(matches, showables, selection)? } else { Vec::new() };
         for one in &picked {
-            let showable = showables.get(one.candidate).ok_or_else(|| missing(request, false))?;
+            let showable = showables.get(one.candidate).ok_or_else(|| missing(request, hidden))?;
             choice.claims.extend(revealed(request, showable, &one.disclose)?);
             choice.chosen.push(Chosen {
                 query_id: matches.query.id.clone(),
@@ -128,9 +132,6 @@ pub(super) fn choose(request: &OpenedRequest, showables: &[Showable], selection:
             chosen: chosen.collect(),
             options,
         });
-    }
-    if choice.chosen.is_empty() {
-        return Err(ConsentError::Choice("nothing would be shown").into());
     }
     Ok(choice)
 }

@@ -15,6 +15,7 @@ use super::{ConsentError, Outcome};
 use crate::error::{Side, WalletError};
 use crate::history::{self, Event, HistoryEntry};
 use crate::receipts::Receipt;
+use crate::requests::is_of_origin;
 use crate::vault::{Table, VaultError};
 use crate::wallet::Wallet;
 
@@ -50,6 +51,8 @@ pub(super) struct Outgoing {
     pub(super) origin: String,
     pub(super) purpose: Localized,
     pub(super) claims: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) claim_types: Vec<String>,
     /// A try ended without an answer: it may have got through.
     pub(super) unclear: bool,
 }
@@ -74,6 +77,7 @@ impl Outgoing {
             origin: Some(self.origin.clone()),
             purpose: Some(self.purpose.clone()),
             claims: self.claims.clone(),
+            claim_types: self.claim_types.clone(),
             consent: Some(self.consent.clone()),
             ..HistoryEntry::new(at, event)
         }
@@ -206,12 +210,6 @@ impl Wallet {
             history::record(batch, &entry)
         })
     }
-}
-
-/// A browser is only sent to the site that was consented to.
-fn is_of_origin(uri: &str, origin: &str) -> bool {
-    let parsed = |text: &str| Url::parse(text).ok().map(|url| url.origin()).filter(url::Origin::is_tuple);
-    parsed(uri).is_some() && parsed(uri) == parsed(origin)
 }
 
 fn no_receipt() -> Localized {

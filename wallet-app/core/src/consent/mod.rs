@@ -108,7 +108,7 @@ pub struct ConsentView {
     pub transactions: Vec<Localized>,
     /// The sentence that the citizen agrees to.
     pub sentence: Localized,
-    /// For a request from another device: what is going on there.
+    /// Where the request may be from another device, by how its link came here ([`crate::Channel`]): what is going on there.
     pub other_device: Option<Localized>,
     /// For a request from another device: one of these codes is on the login page; the citizen picks it.
     pub match_codes: Vec<String>,
@@ -152,8 +152,8 @@ pub struct AgreedView {
     pub hash: String,
 }
 
-/// One claim that would be shown.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+/// One claim that would be shown. Its value is for the screen, and not for a log.
+#[derive(Clone, PartialEq, Eq, Serialize)]
 pub struct ClaimToShow {
     /// The credential's type.
     pub attestation_type: String,
@@ -165,6 +165,12 @@ pub struct ClaimToShow {
     pub label: Localized,
     /// Its value.
     pub value: String,
+}
+
+impl std::fmt::Debug for ClaimToShow {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} of {}", self.name, self.attestation_type)
+    }
 }
 
 /// One part of a request, and what in the wallet answers it.

@@ -2,8 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use identity::Localized;
-use identity::canonical;
+use identity::{Localized, UnixSeconds, canonical};
 
 use super::choose::{Choice, Showable, choose};
 use super::{Chosen, ClaimToShow, Consent, ConsentRecord, ConsentView, HiddenCredential, LastTime, Selection, sentence};
@@ -12,12 +11,15 @@ use crate::history::{self, Event, HistoryEntry};
 use crate::identity::IdentityError;
 use crate::labels;
 use crate::records::base64url;
-use crate::requests::{Asker, OpenedRequest};
+use crate::requests::{Asked, Asker, OpenedRequest};
+use crate::scan::Channel;
 use crate::vault::{Table, VaultError};
 use crate::wallet::Wallet;
 
 /// A block older than this is worth a warning. An idle ledger makes one every few seconds.
 const OLD_LEDGER_SECONDS: u64 = 120;
+/// A site that asks again for the same within so long, having not been given it, is worth a warning.
+const AGAIN_SECONDS: i64 = 600;
 /// Context string of a consent's id.
 const ID_CONTEXT: &str = "yufu/consent/id/v1";
 
@@ -31,34 +33,40 @@ struct Who {
 }
 
 impl Wallet {
+    /// Opens the request of a link that was followed on this device: [`Self::open_from`] with [`Channel::Link`].
+    ///
+    /// # Errors
+    /// As [`Self::open_from`].
+    pub async fn open(&self, link: &str) -> Result<Consent, WalletError> {
+        self.open_from(link, Channel::Link).await
+    }
+
     /// Opens a request: fetches and verifies it, looks its party up on the ledger, chooses credentials, and gives what the citizen
-    /// is to see. Nothing is sent but the fetching of the request.
+    /// is to see. Nothing is sent but the fetching of the request. However it ends, the history has it.
     ///
     /// # Errors
     /// [`WalletError::Request`] with the reason for which the wallet refuses by itself, [`WalletError::Ledger`],
     /// [`WalletError::Scan`].
-    pub async fn open(&self, link: &str) -> Result<Consent, WalletError> {
-        self.watched(Side::Website, Box::pin(self.open_story(link))).await
-    }
-
-    pub(crate) async fn open_story(&self, link: &str) -> Result<Consent, WalletError> {
-        let request = self.open_request(link).await?;
-        if let Err(error) = self.check_this_device().await {
-            self.note(&refusal(&request, self.now(), error.slug()))?;
-            return Err(error);
-        }
-        match self.consent(&request).await {
-            Ok(consent) => {
-                self.note_request(&request, &consent.view)?;
-                Ok(consent)
-            }
+    pub async fn open_from(&self, link: &str, channel: Channel) -> Result<Consent, WalletError> {
+        let mut asked = Asked::new(self.now());
+        match self.watched(Side::Website, Box::pin(self.open_story(link, channel, &mut asked))).await {
+            Ok(consent) => Ok(consent),
             Err(error) => {
-                if let WalletError::Request(_) = &error {
-                    self.note(&refusal(&request, self.now(), error.slug()))?;
+                let (entry, error) = asked.ended(error);
+                if let Some(entry) = entry {
+                    self.note(&entry)?;
                 }
                 Err(error)
             }
         }
+    }
+
+    async fn open_story(&self, link: &str, channel: Channel, asked: &mut Asked) -> Result<Consent, WalletError> {
+        let request = self.open_request(link, channel, asked).await?;
+        self.check_this_device().await?;
+        let consent = self.consent(&request).await?;
+        self.note_request(&request, &consent.view)?;
+        Ok(consent)
     }
 
     /// A device that was removed from the identity shows nothing: where the ledger can be asked, and the wallet has an identity.
@@ -73,11 +81,7 @@ impl Wallet {
 
     /// That the request was shown, once.
     fn note_request(&self, request: &OpenedRequest, view: &ConsentView) -> Result<(), VaultError> {
-        let shown = HistoryEntry {
-            claims: view.claims.iter().map(|claim| claim.name.clone()).collect(),
-            consent: Some(view.id.clone()),
-            ..entry(request, self.now(), Event::Requested)
-        };
+        let shown = about(request, view, self.now(), Event::Requested);
         self.vault.write(|batch| {
             let last: Vec<HistoryEntry> = self.vault.list(Table::History)?;
             let again = last.iter().any(|one| one.event == Event::Requested && one.consent == shown.consent);
@@ -106,7 +110,7 @@ impl Wallet {
         selection: &Selection,
         knows_unverified: bool,
     ) -> Result<Consent, WalletError> {
-        let choice = choose(&request, &candidates, selection)?;
+        let choice = choose(&request, (&candidates, &hidden), selection)?;
         let chosen = choice.chosen.clone();
         let view = ConsentView { hidden: hidden.clone(), ..self.consent_view(&request, choice)? };
         Ok(Consent { view, request, candidates, hidden, chosen, knows_unverified })
@@ -114,10 +118,11 @@ impl Wallet {
 
     fn consent_view(&self, request: &OpenedRequest, choice: Choice) -> Result<ConsentView, WalletError> {
         let now = self.now();
-        let OpenedRequest { object, asker } = request;
+        let OpenedRequest { object, asker, channel } = request;
         let Choice { chosen, claims, questions, sets } = choice;
         let origin = request.origin();
-        let last_time = self.last_time(&origin)?;
+        let history: Vec<HistoryEntry> = self.vault.list(Table::History)?;
+        let last_time = last_time(&history, &origin);
         let match_codes = object.registration.as_ref().map(|registration| registration.match_codes.clone()).unwrap_or_default();
         let who = who(asker);
         let seconds_ago = who.as_of.map_or(0, |as_of| as_of.seconds_ago(now));
@@ -126,9 +131,10 @@ impl Wallet {
         if self.vault.get::<ConsentRecord>(Table::Consents, &id)?.is_some() {
             warnings.push(sentence::answered_before());
         }
+        warnings.extend(asked_before(&history, &id, &origin, &claims, now));
         warnings.extend(chosen.iter().filter_map(reused));
-        if let Some(last) = &last_time {
-            let more: Vec<&ClaimToShow> = claims.iter().filter(|claim| !last.claims.contains(&claim.name)).collect();
+        if let Some((_, last)) = &last_time {
+            let more: Vec<&ClaimToShow> = claims.iter().filter(|claim| !has_claim(last, claim)).collect();
             if !more.is_empty() {
                 warnings.push(sentence::more_than_last_time(&more));
             }
@@ -151,15 +157,15 @@ impl Wallet {
             id,
             party: registered.map(|party| party.record.id),
             unverified: registered.is_none().then(|| sentence::unverified(&origin)),
-            name: who.name,
+            name: who.name.clone(),
             origin: labels::printable(&origin, 200),
             sponsor: who.sponsor,
             purpose: who.purpose,
             retention_days: who.retention_days,
             sentence: sentence::with_transactions(agreed, &transactions),
-            other_device: registered.filter(|_| !match_codes.is_empty()).map(sentence::other_device),
+            other_device: sentence::elsewhere(*channel, &who.name, !match_codes.is_empty()),
             match_codes,
-            last_time,
+            last_time: last_time.map(|(view, _)| view),
             warnings,
             expires_at: object.expires_at,
             as_of: who.as_of,
@@ -172,17 +178,42 @@ impl Wallet {
             transactions,
         })
     }
+}
 
-    /// What a site at this origin saw when something was last released to it.
-    fn last_time(&self, origin: &str) -> Result<Option<LastTime>, WalletError> {
-        let history: Vec<HistoryEntry> = self.vault.list(Table::History)?;
-        let released = |entry: &&HistoryEntry| entry.event == Event::Released && entry.origin.as_deref() == Some(origin);
-        Ok(history.iter().rev().find(released).map(|entry| LastTime {
-            at: entry.at,
-            claims: entry.claims.clone(),
-            sentence: sentence::last_time(entry.at, &entry.claims),
-        }))
+/// What a site at this origin saw when something was last released to it.
+fn last_time<'h>(history: &'h [HistoryEntry], origin: &str) -> Option<(LastTime, &'h HistoryEntry)> {
+    let released = |entry: &&HistoryEntry| entry.event == Event::Released && entry.origin.as_deref() == Some(origin);
+    history.iter().rev().find(released).map(|entry| {
+        let sentence = sentence::last_time(entry.at, &entry.claims);
+        (LastTime { at: entry.at, claims: entry.claims.clone(), sentence }, entry)
+    })
+}
+
+/// Whether an entry has this claim of this type.
+fn has_claim(entry: &HistoryEntry, claim: &ClaimToShow) -> bool {
+    let types = entry.claim_types.iter().map(Some).chain(std::iter::repeat(None));
+    // Older entries have no types.
+    let is =
+        |(name, vct): (&String, Option<&String>)| *name == claim.name && vct.is_none_or(|vct| *vct == claim.attestation_type);
+    entry.claims.iter().zip(types).any(is)
+}
+
+/// That the citizen declined this very request, or that the site asks again for what it was not given: somebody may hope that the citizen
+/// gives way.
+fn asked_before(history: &[HistoryEntry], id: &str, origin: &str, claims: &[ClaimToShow], now: UnixSeconds) -> Option<Localized> {
+    let is_this = |entry: &HistoryEntry| entry.consent.as_deref() == Some(id);
+    if history.iter().any(|entry| entry.event == Event::Declined && is_this(entry)) {
+        return Some(sentence::declined_before());
     }
+    let was_given =
+        |asked: &HistoryEntry| history.iter().any(|entry| entry.event == Event::Released && entry.consent == asked.consent);
+    let is_the_same = |entry: &HistoryEntry| {
+        let same_claims = entry.claims.len() == claims.len() && claims.iter().all(|claim| has_claim(entry, claim));
+        entry.event == Event::Requested && entry.origin.as_deref() == Some(origin) && same_claims && !is_this(entry)
+    };
+    let recent = history.iter().rev().take_while(|entry| now.saturating_sub(entry.at) <= AGAIN_SECONDS);
+    let last = recent.filter(|entry| is_the_same(entry)).find(|entry| !was_given(entry))?;
+    Some(sentence::asked_again(now.saturating_sub(last.at)))
 }
 
 fn who(asker: &Asker) -> Who {
@@ -217,7 +248,7 @@ fn reused(chosen: &Chosen) -> Option<Localized> {
 }
 
 /// A history entry about a request, by the party's verified name where it has one.
-pub(super) fn entry(request: &OpenedRequest, at: identity::UnixSeconds, event: Event) -> HistoryEntry {
+fn entry(request: &OpenedRequest, at: UnixSeconds, event: Event) -> HistoryEntry {
     let registered = request.asker.registered();
     HistoryEntry {
         other_side: registered.map(|party| sentence::shown(&party.record.name)),
@@ -227,6 +258,12 @@ pub(super) fn entry(request: &OpenedRequest, at: identity::UnixSeconds, event: E
     }
 }
 
-fn refusal(request: &OpenedRequest, at: identity::UnixSeconds, slug: &str) -> HistoryEntry {
-    HistoryEntry { reason: Some(slug.to_owned()), ..entry(request, at, Event::RequestRefused) }
+/// The same with what would be shown.
+pub(super) fn about(request: &OpenedRequest, view: &ConsentView, at: UnixSeconds, event: Event) -> HistoryEntry {
+    HistoryEntry {
+        claims: view.claims.iter().map(|claim| claim.name.clone()).collect(),
+        claim_types: view.claims.iter().map(|claim| claim.attestation_type.clone()).collect(),
+        consent: Some(view.id.clone()),
+        ..entry(request, at, event)
+    }
 }

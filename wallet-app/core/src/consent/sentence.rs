@@ -5,6 +5,7 @@ use identity::{Localized, UnixSeconds};
 use super::ClaimToShow;
 use crate::labels::{self, moment, printable};
 use crate::requests::RegisteredParty;
+use crate::scan::Channel;
 
 /// Characters of a name or purpose that are shown at most. The registration allows no more than a few hundred bytes.
 const MAX_CHARACTERS: usize = 200;
@@ -91,6 +92,9 @@ pub(super) fn not_encrypted() -> Localized {
 fn what(claims: &[ClaimToShow], types: &[Localized]) -> (String, String) {
     let join = |zh: Vec<&str>, en: Vec<&str>| (zh.join("、"), en.join(", "));
     let names = join(types.iter().map(|t| t.zh.as_str()).collect(), types.iter().map(|t| t.en.as_str()).collect());
+    if types.is_empty() {
+        return ("尚未选择任何内容".to_owned(), "nothing yet, for nothing is chosen".to_owned());
+    }
     if claims.is_empty() {
         return (
             format!("您持有“{}”这一事实，不含其他信息", names.0),
@@ -104,9 +108,38 @@ fn what(claims: &[ClaimToShow], types: &[Localized]) -> (String, String) {
     (format!("{}（来自{}）", labels.0, names.0), format!("{} (from {})", labels.1, names.1))
 }
 
-/// What goes on when the request came from another device.
-pub(super) fn other_device(party: &RegisteredParty) -> Localized {
-    let name = shown(&party.record.name);
+/// What goes on where the request may have come from elsewhere, by how its link came to the wallet; the site only says whether its page shows
+/// codes. A code there is to compare; without one nobody can tell in which browser the login ends.
+pub(super) fn elsewhere(channel: Channel, name: &Localized, has_codes: bool) -> Option<Localized> {
+    match (channel, has_codes) {
+        (_, true) => Some(other_device(name)),
+        (Channel::Scanned, false) => Some(unchecked_device(name)),
+        (Channel::Pasted, false) => Some(pasted()),
+        (Channel::Link, false) => None,
+    }
+}
+
+fn unchecked_device(name: &Localized) -> Localized {
+    Localized::new(
+        format!(
+            "注意：您正在另一台设备的浏览器上登录“{}”，而网站没有提供核对码，谁也无法确认那是哪一个浏览器。只有当二维码就显示在您面前、由您自己打开的页面上时才可继续；如果是别人发给您或让您扫的，请拒绝，否则登录的将是对方。",
+            name.zh
+        ),
+        format!(
+            "CAUTION: you are signing in to {} in a browser on another device, and the site shows no code, so nobody can check which browser it is. Go on only if the QR code is in front of you, on a page that you opened yourself. If somebody sent it or asked you to scan it, decline: they would be signed in as you.",
+            name.en
+        ),
+    )
+}
+
+fn pasted() -> Localized {
+    Localized::new(
+        "您粘贴了一个链接。如果不是您自己从正在登录的页面上复制的，而是别人发给您的，请拒绝：登录的可能是对方的浏览器。",
+        "You pasted a link. If you did not copy it yourself from the page that you are signing in to, but somebody sent it to you, decline: it may be their browser that is signed in.",
+    )
+}
+
+fn other_device(name: &Localized) -> Localized {
     Localized::new(
         format!(
             "您正在另一台设备的浏览器上登录“{}”。请确认那台设备就在您面前，并选择其登录页面上显示的核对码。如果是别人发给您的二维码，请拒绝。",
@@ -124,6 +157,28 @@ pub(super) fn answered_before() -> Localized {
     Localized::new(
         "这个请求您已经答复过。同一请求不会作第二次答复；如需重新登录，请刷新网站页面后重新扫码。",
         "You have answered this very request before. It is not answered twice; to log in again, reload the site's page and scan anew.",
+    )
+}
+
+/// The very request was declined before.
+pub(super) fn declined_before() -> Localized {
+    Localized::new(
+        "这个请求您之前已经拒绝过。如果不是您自己又打开了它，请再次拒绝。",
+        "You have declined this very request before. If it was not you who opened it again, decline again.",
+    )
+}
+
+/// The site asks again for the same.
+pub(super) fn asked_again(seconds: i64) -> Localized {
+    let minutes = seconds / 60;
+    let (zh, en) = match minutes {
+        0 => ("不到 1 分钟前".to_owned(), "less than a minute ago".to_owned()),
+        1 => ("1 分钟前".to_owned(), "1 minute ago".to_owned()),
+        minutes => (format!("{minutes} 分钟前"), format!("{minutes} minutes ago")),
+    };
+    Localized::new(
+        format!("同一网站{zh}已要求过同样的信息，您没有提供。如果不是您自己在重新登录，请拒绝。"),
+        format!("The same site asked for the same {en}, and you did not give it. If it is not you who logs in again, decline."),
     )
 }
 

@@ -6,6 +6,8 @@ use identity::dcql::QueryError;
 use identity::jose::X509Error;
 use identity::jose::jws::JwsError;
 
+use super::Refusal;
+use crate::consent::HiddenCredential;
 use crate::error::{Explained, Side, explain_http};
 use crate::labels;
 
@@ -62,6 +64,20 @@ pub enum RequestError {
         /// The registered origin.
         registered: String,
     },
+    /// The request was not served by the party's registered origin (section 15.8.2).
+    #[error("the request came from {found}, and not from the registered origin {registered}")]
+    ForeignRequest {
+        /// Where it came from.
+        found: String,
+        /// The registered origin.
+        registered: String,
+    },
+    /// An address leads to this machine, in a city that is not on it.
+    #[error("{found} is on this machine")]
+    ThisMachine {
+        /// The address.
+        found: String,
+    },
     /// The purpose is not one of the party's.
     #[error("the purpose is not registered")]
     UnknownPurpose {
@@ -87,12 +103,53 @@ pub enum RequestError {
     NoCredential {
         /// The types that are asked for.
         types: Vec<String>,
-        /// A credential of such a type is in the wallet but not in force.
-        not_in_force: bool,
+        /// Credentials of such types that are in the wallet and not in force, each with its reason.
+        hidden: Vec<HiddenCredential>,
+    },
+    /// One of the others, found when it was known who asks: the citizen can have the site told ([`crate::Wallet::tell_site`]).
+    #[error("{why}")]
+    Answerable {
+        /// What was found.
+        why: Box<RequestError>,
+        /// What the site would be told.
+        refusal: Box<Refusal>,
     },
 }
 
 impl RequestError {
+    /// The error code for the site (section 8.5, RFC 6749 section 4.1.2.1); `None` where it is not known who asks, or where the site's own
+    /// word or address is what is wrong.
+    pub(crate) fn code(&self) -> Option<&'static str> {
+        match self {
+            // Section 5.10.1: such a request is not gone on with; and one to another wallet is not this one's to answer.
+            Self::Claim("wallet_nonce" | "aud") => None,
+            Self::Transaction(_) | Self::Claim("transaction_data") => Some("invalid_transaction_data"),
+            Self::Claim(_) | Self::Query(_) | Self::EncryptionKey | Self::Time(_) => Some("invalid_request"),
+            Self::UnknownPurpose { .. } | Self::OverAsking { .. } | Self::NoCredential { .. } => Some("access_denied"),
+            Self::Fetch(_)
+            | Self::Gone
+            | Self::Signature(_)
+            | Self::Certificate(_)
+            | Self::ClientId(_)
+            | Self::Expired
+            | Self::Unregistered { .. }
+            | Self::OtherParty
+            | Self::ForeignAddress { .. }
+            | Self::ForeignRequest { .. }
+            | Self::ThisMachine { .. }
+            | Self::Suspended { .. }
+            | Self::Answerable { .. } => None,
+        }
+    }
+
+    /// What the site can be told, where it can.
+    pub fn refusal(&self) -> Option<&Refusal> {
+        match self {
+            Self::Answerable { refusal, .. } => Some(refusal),
+            _ => None,
+        }
+    }
+
     /// The slug of this error.
     pub fn slug(&self) -> &'static str {
         match self {
@@ -110,10 +167,13 @@ impl RequestError {
             Self::Unregistered { .. } => "party-unregistered",
             Self::OtherParty => "party-differs",
             Self::ForeignAddress { .. } => "response-address-foreign",
+            Self::ForeignRequest { .. } => "request-address-foreign",
+            Self::ThisMachine { .. } => "request-address-local",
             Self::UnknownPurpose { .. } => "purpose-unregistered",
             Self::Suspended { .. } => "party-suspended",
             Self::OverAsking { .. } => "over-asking",
             Self::NoCredential { .. } => "no-credential",
+            Self::Answerable { why, .. } => why.slug(),
         }
     }
 
@@ -171,10 +231,13 @@ impl RequestError {
                 "The request has no usable encryption key, so your data could not be sent safely. It was refused. Tell the site."
                     .to_owned(),
             ),
-            Self::NoCredential { .. } => self.explain_missing(),
+            Self::NoCredential { types, hidden } => self.explain_missing(types, hidden),
+            Self::Answerable { why, .. } => why.explain(),
             Self::Unregistered { .. }
             | Self::OtherParty
             | Self::ForeignAddress { .. }
+            | Self::ForeignRequest { .. }
+            | Self::ThisMachine { .. }
             | Self::UnknownPurpose { .. }
             | Self::Suspended { .. }
             | Self::OverAsking { .. } => self.explain_party(),
@@ -198,6 +261,7 @@ impl RequestError {
                     "Your data would go to {found}, but the registered address is {registered}. It was refused. Do not go on."
                 ),
             ),
+            Self::ForeignRequest { .. } | Self::ThisMachine { .. } => return self.explain_source(),
             Self::UnknownPurpose { party } => (
                 format!("“{}”没有登记这项用途，已拒绝，未发送任何内容。", party.zh),
                 format!("{} has not registered this purpose. It was refused and nothing was sent.", party.en),
@@ -233,21 +297,42 @@ impl RequestError {
         Explained::new(self.slug(), Side::Website, zh, en)
     }
 
-    fn explain_missing(&self) -> Explained {
-        let Self::NoCredential { types, not_in_force } = self else {
-            return Explained::new(self.slug(), Side::You, "", "");
+    fn explain_source(&self) -> Explained {
+        let (zh, en) = match self {
+            Self::ForeignRequest { found, registered } => (
+                format!(
+                    "请求来自 {found}，而登记的网址是 {registered}，可能有人转发了别人的请求，已拒绝，未发送任何内容。请勿继续。"
+                ),
+                format!(
+                    "The request came from {found}, but the registered address is {registered}: somebody may be passing on another's request. It was refused and nothing was sent. Do not go on."
+                ),
+            ),
+            Self::ThisMachine { found } => (
+                format!("请求要钱包访问您这台设备上的地址（{found}），已拒绝，未发送任何内容。请勿继续。"),
+                format!(
+                    "The request would have the wallet ask an address on this very device ({found}). It was refused and nothing was sent. Do not go on."
+                ),
+            ),
+            _ => Default::default(),
         };
+        Explained::new(self.slug(), Side::Website, zh, en)
+    }
+
+    fn explain_missing(&self, types: &[String], hidden: &[HiddenCredential]) -> Explained {
         let names: Vec<Localized> = types.iter().map(|vct| labels::attestation_type(vct)).collect();
         let zh: Vec<&str> = names.iter().map(|name| name.zh.as_str()).collect();
         let en: Vec<&str> = names.iter().map(|name| name.en.as_str()).collect();
         let (zh, en) = (zh.join("、"), en.join(", "));
-        if *not_in_force {
+        if !hidden.is_empty() {
+            let zh: Vec<String> = hidden.iter().map(|one| format!("“{}”（{}）", one.type_name.zh, one.reason.zh)).collect();
+            let en: Vec<String> = hidden.iter().map(|one| format!("{} ({})", one.type_name.en, one.reason.en)).collect();
             return Explained::new(
                 self.slug(),
                 Side::You,
-                format!("您钱包中的“{zh}”已失效（被撤销、暂停或过期），不能出示。请向签发部门重新领取后再扫码。"),
+                format!("您钱包中的{}已失效，不能出示。请向签发部门重新领取后再扫码。", zh.join("、")),
                 format!(
-                    "The credential in your wallet ({en}) is not in force: revoked, suspended or expired. Get a new one from its department, then scan again."
+                    "What you have of this is not in force: {}. Get a new one from its department, then scan again.",
+                    en.join(", ")
                 ),
             );
         }

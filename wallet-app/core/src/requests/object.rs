@@ -11,6 +11,7 @@ use identity::keys::Algorithm;
 use identity::{UnixSeconds, json};
 use serde_json::{Map, Value};
 use url::Url;
+use wire::link::is_on_this_machine;
 use wire::oid4vp::{ClientMetadata, Registration, SELF_ISSUED_AUDIENCE, VerifierInfo, YUFU_REGISTRATION};
 
 use super::RequestError;
@@ -46,6 +47,16 @@ pub(crate) struct RequestObject {
     pub(crate) transactions: Vec<Transaction>,
 }
 
+impl RequestObject {
+    /// Whether a party of the city asks, or somebody who says so: what the city demands of its parties is demanded of it.
+    fn is_of_the_city(&self) -> bool {
+        match &self.client {
+            Client::Certified(_) | Client::Named(..) => true,
+            Client::Identity(..) | Client::Nobody => self.registration.is_some(),
+        }
+    }
+}
+
 /// What the wallet knows when it reads a request object.
 pub(super) struct Expected<'a> {
     /// The client identifier in the link.
@@ -60,7 +71,7 @@ pub(super) fn wallet_nonce(environment: &Environment) -> String {
     crate::records::base64url(&environment.entropy())
 }
 
-/// Reads the claims of a signed request object.
+/// Reads the claims of a signed request object. `iss` is not looked at (OpenID4VP 1.0 section 5): who asks is `client_id`.
 pub(super) fn signed(
     claims: &Map<String, Value>,
     client: Client,
@@ -70,16 +81,12 @@ pub(super) fn signed(
     if client_id != expected.client_id {
         return Err(RequestError::ClientId("it is not the one in the link"));
     }
-    // RFC 9101 section 4: where `iss` is there, it is the client.
-    if claims.get("iss").is_some_and(|issuer| issuer.as_str() != Some(client_id)) {
-        return Err(RequestError::ClientId("its iss is another party"));
-    }
     if text(claims, "aud")? != SELF_ISSUED_AUDIENCE {
         return Err(RequestError::Claim("aud"));
     }
-    let expires_at = check_time(claims, expected.now)?;
     check_wallet_nonce(claims, expected.wallet_nonce)?;
-    let object = read(claims, client, expires_at)?;
+    let mut object = read(claims, client, expected.now.saturating_add(MAX_LIFETIME_SECONDS))?;
+    object.expires_at = check_time(claims, expected.now, object.is_of_the_city())?;
     match &object.client {
         // What a DNS name answers for is what is at that name (section 5.9.3).
         Client::Named(_, name) if object.response_uri.host_str() != Some(name) => {
@@ -150,7 +157,7 @@ fn text<'c>(claims: &'c Map<String, Value>, name: &'static str) -> Result<&'c st
     claims.get(name).and_then(Value::as_str).ok_or(RequestError::Claim(name))
 }
 
-fn state(claims: &Map<String, Value>) -> Result<Option<String>, RequestError> {
+pub(super) fn state(claims: &Map<String, Value>) -> Result<Option<String>, RequestError> {
     match claims.get("state") {
         None => Ok(None),
         Some(Value::String(state)) if !state.is_empty() && state.len() <= MAX_STATE_BYTES => Ok(Some(state.clone())),
@@ -158,24 +165,31 @@ fn state(claims: &Map<String, Value>) -> Result<Option<String>, RequestError> {
     }
 }
 
-/// `iat ≤ now < exp ≤ iat + 120 s`; the site's clock may be a little ahead.
-fn check_time(claims: &Map<String, Value>, now: UnixSeconds) -> Result<UnixSeconds, RequestError> {
-    let seconds = |name| claims.get(name).and_then(Value::as_i64).ok_or(RequestError::Claim(name));
-    let (issued_at, expires_at) = (seconds("iat")?, seconds("exp")?);
-    if expires_at <= now {
+/// When the request ends. The city's parties say it: `iat ≤ now < exp ≤ iat + 120 s`, where the site's clock may be a little ahead. Of others
+/// OpenID4VP demands neither `iat` nor `exp`: what they say must hold, and the wallet answers within 120 s of opening.
+fn check_time(claims: &Map<String, Value>, now: UnixSeconds, is_of_the_city: bool) -> Result<UnixSeconds, RequestError> {
+    let seconds = |name| match claims.get(name) {
+        None if !is_of_the_city => Ok(None),
+        claim => claim.and_then(Value::as_i64).map(Some).ok_or(RequestError::Claim(name)),
+    };
+    let (issued_at, expires_at, valid_from) = (seconds("iat")?, seconds("exp")?, claims.get("nbf"));
+    if expires_at.is_some_and(|at| at <= now) {
         return Err(RequestError::Expired);
     }
-    if issued_at > now.saturating_add(LEEWAY_SECONDS) {
+    if issued_at.is_some_and(|at| at > now.saturating_add(LEEWAY_SECONDS)) {
         return Err(RequestError::Time("it was made in the future"));
     }
-    if expires_at.saturating_sub(issued_at) > MAX_LIFETIME_SECONDS {
+    if let (true, Some(from), Some(to)) = (is_of_the_city, issued_at, expires_at)
+        && to.saturating_sub(from) > MAX_LIFETIME_SECONDS
+    {
         return Err(RequestError::Time("it lives longer than 120 seconds"));
     }
-    match claims.get("nbf") {
-        None => Ok(expires_at),
-        Some(nbf) if nbf.as_i64().is_some_and(|nbf| nbf <= now.saturating_add(LEEWAY_SECONDS)) => Ok(expires_at),
-        Some(_) => Err(RequestError::Time("it is not valid yet")),
+    if valid_from.is_some_and(|nbf| nbf.as_i64().is_none_or(|nbf| nbf > now.saturating_add(LEEWAY_SECONDS))) {
+        return Err(RequestError::Time("it is not valid yet"));
     }
+    // A site whose clock is ahead gets no longer than what it may claim.
+    let latest = now.saturating_add(MAX_LIFETIME_SECONDS + if is_of_the_city { LEEWAY_SECONDS } else { 0 });
+    Ok(expires_at.map_or(latest, |at| at.min(latest)))
 }
 
 fn check_wallet_nonce(claims: &Map<String, Value>, sent: Option<&str>) -> Result<(), RequestError> {
@@ -186,12 +200,11 @@ fn check_wallet_nonce(claims: &Map<String, Value>, sent: Option<&str>) -> Result
     }
 }
 
-/// https, or http on this machine; no credentials, no fragment.
-fn response_uri(claims: &Map<String, Value>) -> Result<Url, RequestError> {
+/// https, or http on this machine, which only a pilot city may name; no credentials, no fragment.
+pub(super) fn response_uri(claims: &Map<String, Value>) -> Result<Url, RequestError> {
     let refused = || RequestError::Claim("response_uri");
     let url = Url::parse(text(claims, "response_uri")?).map_err(|_| refused())?;
-    let loopback = matches!(url.host_str(), Some("127.0.0.1" | "localhost" | "[::1]"));
-    let secure = url.scheme() == "https" || (url.scheme() == "http" && loopback);
+    let secure = url.scheme() == "https" || (url.scheme() == "http" && is_on_this_machine(&url));
     let plain = url.username().is_empty() && url.password().is_none() && url.fragment().is_none();
     if secure && plain && url.has_host() { Ok(url) } else { Err(refused()) }
 }

@@ -8,7 +8,7 @@ use ledger::records::{AuthorityRecord, PartyId, PartyRecord, Purpose};
 use url::Url;
 
 use super::client::Client;
-use super::{RequestError, RequestObject};
+use super::{Asked, RequestError, RequestObject};
 use crate::chain::{self, AsOf, Chain};
 use crate::error::WalletError;
 
@@ -51,7 +51,8 @@ impl Asker {
 }
 
 /// Finds who asks by what was proven of it, and checks that it may ask for this.
-pub(super) async fn find(chain: &dyn Chain, object: &RequestObject) -> Result<Asker, WalletError> {
+/// What is found on the way is noted in `asked`, so that a refusal says whose request it was.
+pub(super) async fn find(chain: &dyn Chain, object: &RequestObject, asked: &mut Asked) -> Result<Asker, WalletError> {
     let unregistered = || RequestError::Unregistered { claimed_name: object.client.claimed_name() };
     let client = chain::find::<PartyId>(chain, &Subject::Client(object.client_id.clone())).await?;
     let id = match (client.record, &object.client, &object.registration) {
@@ -60,6 +61,7 @@ pub(super) async fn find(chain: &dyn Chain, object: &RequestObject) -> Result<As
         (None, Client::Named(..), Some(registration)) => registration.party,
         (None, Client::Identity(_, as_of), None) => {
             let name = object.client.unverified_name(&object.response_uri.origin().ascii_serialization());
+            asked.may_be_told(object.response_uri.clone(), object.state.clone());
             return Ok(Asker::Unverified { name, as_of: Some(*as_of) });
         }
         (None, ..) => return Err(unregistered().into()),
@@ -77,9 +79,13 @@ pub(super) async fn find(chain: &dyn Chain, object: &RequestObject) -> Result<As
     if registration.party != id {
         return Err(RequestError::OtherParty.into());
     }
+    asked.is_by(&record);
     check_address(&record, &object.response_uri)?;
+    check_source(&record, asked.request_uri.as_ref())?;
+    asked.may_be_told(object.response_uri.clone(), object.state.clone());
     let purpose = record.purposes.iter().find(|purpose| purpose.id == registration.purpose);
     let purpose = purpose.cloned().ok_or_else(|| RequestError::UnknownPurpose { party: record.name.clone() })?;
+    asked.has_purpose(&purpose);
     check_entitlement(&record, &purpose, &object.query)?;
     let sponsor = chain::find::<AuthorityRecord>(chain, &Subject::Authority(record.sponsor)).await?;
     let as_of = client.as_of.older(party.as_of).older(sponsor.as_of);
@@ -96,12 +102,43 @@ fn host_of(origin: &str) -> Option<String> {
 
 /// The response goes to the registered origin and nowhere else.
 fn check_address(party: &PartyRecord, response_uri: &Url) -> Result<(), RequestError> {
-    let registered = Url::parse(&party.origin).ok().map(|url| url.origin());
-    if registered.is_some_and(|origin| origin.is_tuple() && origin == response_uri.origin()) {
+    if is_of_origin(response_uri, &party.origin) {
         return Ok(());
     }
     let found = response_uri.origin().ascii_serialization();
     Err(RequestError::ForeignAddress { found, registered: party.origin.clone() })
+}
+
+/// A request by reference is served by the registered origin (section 15.8.2): whoever else has it got it there and passes it on.
+fn check_source(party: &PartyRecord, request_uri: Option<&Url>) -> Result<(), RequestError> {
+    match request_uri {
+        Some(uri) if !is_of_origin(uri, &party.origin) => {
+            let found = uri.origin().ascii_serialization();
+            Err(RequestError::ForeignRequest { found, registered: party.origin.clone() })
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+fn is_of_origin(uri: &Url, registered: &str) -> bool {
+    let registered = Url::parse(registered).ok().map(|url| url.origin());
+    registered.is_some_and(|origin| origin.is_tuple() && origin == uri.origin())
+}
+
+/// Whether an error response may go to this address of a request that is not as it must be: it belongs to whoever signed. A ledger that does
+/// not answer proves nothing.
+pub(super) async fn answers_at(chain: &dyn Chain, client_id: &str, client: &Client, response_uri: &Url) -> bool {
+    match client {
+        Client::Identity(..) => true,
+        Client::Named(_, name) => response_uri.host_str() == Some(name),
+        Client::Nobody => false,
+        Client::Certified(_) => {
+            let Ok(found) = chain::find::<PartyId>(chain, &Subject::Client(client_id.to_owned())).await else { return false };
+            let Some((_, id)) = found.record else { return false };
+            let Ok(party) = chain::find::<PartyRecord>(chain, &Subject::Party(id)).await else { return false };
+            party.record.is_some_and(|(_, party)| party.client_id == client_id && is_of_origin(response_uri, &party.origin))
+        }
+    }
 }
 
 /// Everything that the query asks for, in whatever combination, is allowed by the purpose.

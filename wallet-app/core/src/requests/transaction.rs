@@ -35,13 +35,15 @@ pub(crate) struct Transaction {
     pub(crate) names_hash: bool,
 }
 
+/// A [`CONFIRMATION`] as it is sent. What is in it beside this would be signed and never shown: section 8.5 has it refused.
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Sent {
     #[serde(rename = "type")]
-    kind: String,
+    _kind: String,
     credential_ids: Vec<String>,
     transaction_data_hashes_alg: Option<Vec<String>>,
-    text: Option<Localized>,
+    text: Localized,
 }
 
 /// The claims of a key binding JWT that sign these transactions.
@@ -63,23 +65,29 @@ pub(super) fn read(claims: &Map<String, Value>, query: &Query) -> Result<Vec<Tra
     sent.iter().map(|one| decode(one).ok_or_else(refused).and_then(|(encoded, sent)| check(encoded, sent, query))).collect()
 }
 
-fn decode(one: &Value) -> Option<(&str, Sent)> {
+fn decode(one: &Value) -> Option<(&str, Value)> {
     let encoded = one.as_str().filter(|text| text.len() <= MAX_BYTES)?;
     let decoded = URL_SAFE_NO_PAD.decode(encoded).ok()?;
-    let sent = serde_json::from_value(json::parse_strict(&decoded).ok()?).ok()?;
-    Some((encoded, sent))
+    Some((encoded, json::parse_strict(&decoded).ok().filter(Value::is_object)?))
 }
 
-fn check(encoded: &str, sent: Sent, query: &Query) -> Result<Transaction, RequestError> {
-    let known = |id: &String| query.credential(id).is_some();
-    if sent.credential_ids.is_empty() || !sent.credential_ids.iter().all(known) {
-        return Err(RequestError::Claim("transaction_data"));
+fn check(encoded: &str, sent: Value, query: &Query) -> Result<Transaction, RequestError> {
+    if sent.get("type").and_then(Value::as_str) != Some(CONFIRMATION) {
+        return Err(RequestError::Transaction("its kind is not one that this wallet can put into words"));
+    }
+    let not_of_its_kind =
+        |_| RequestError::Transaction("it is not as its kind must be, or has something in it that is not shown");
+    let sent: Sent = serde_json::from_value(sent).map_err(not_of_its_kind)?;
+    let named: Option<Vec<_>> = sent.credential_ids.iter().map(|id| query.credential(id)).collect();
+    let named = named.filter(|named| !named.is_empty()).ok_or(RequestError::Claim("transaction_data"))?;
+    // Appendix B.3.3: without the holder's key nobody signs it.
+    if !named.iter().all(|credential| credential.require_cryptographic_holder_binding) {
+        return Err(RequestError::Transaction("a credential without the holder's key would have to sign it"));
     }
     if sent.transaction_data_hashes_alg.as_ref().is_some_and(|algs| !algs.iter().any(|alg| alg == SHA_256)) {
         return Err(RequestError::Transaction("its hash is not SHA-256"));
     }
-    let text = sent.text.filter(|_| sent.kind == CONFIRMATION);
-    let text = text.ok_or(RequestError::Transaction("its kind is not one that this wallet can put into words"))?;
+    let text = sent.text;
     let shown = |text: &str| labels::printable(text, MAX_CHARACTERS);
     let (zh, en) = (shown(&text.zh), shown(&text.en));
     if zh != text.zh || en != text.en || zh.is_empty() || en.is_empty() {

@@ -208,10 +208,14 @@ impl City {
 
     /// A wallet on another device: in a directory of this name.
     pub(crate) fn create_wallet_in(&self, name: &str) -> Wallet {
+        self.create_wallet_with(name, self.config())
+    }
+
+    /// A wallet with another configuration.
+    pub(crate) fn create_wallet_with(&self, name: &str, config: WalletConfig) -> Wallet {
         let passphrase = Passphrase::new(PASSPHRASE.to_owned());
-        let environment = self.environment.clone();
-        let strength = Strength::weak_for_tests();
-        Wallet::create_with(&self.dir.path().join(name), &passphrase, self.config(), strength, environment, self.chain()).unwrap()
+        let (strength, environment) = (Strength::weak_for_tests(), self.environment.clone());
+        Wallet::create_with(&self.dir.path().join(name), &passphrase, config, strength, environment, self.chain()).unwrap()
     }
 
     /// Opens the wallet in this directory.

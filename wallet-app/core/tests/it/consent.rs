@@ -6,7 +6,7 @@ use identity::sd_jwt_vc::{self, Demand};
 use ledger::cell::Subject;
 use ledger::records::AttestationStatus;
 use serde_json::{Map, Value, json};
-use wallet_core::{Event, Verdict, Wallet};
+use wallet_core::{Channel, Event, Selection, Verdict, Wallet, WalletError};
 
 use crate::city::{City, only, p256};
 use crate::issuer::PIN;
@@ -126,7 +126,11 @@ async fn a_login_on_another_device_needs_a_match_code() {
 async fn declining_tells_the_site_and_releases_nothing() {
     let (city, wallet) = city_and_wallet().await;
     let consent = wallet.open(&city.site.ask(&["family_name"])).await.unwrap();
-    assert!(wallet.decline(&consent).await.unwrap());
+    let done = format!("{}/declined?response_code=1", city.site.origin());
+    city.site.behave(|behaviour| behaviour.redirect_uri = Some(done.clone()));
+    let declined = wallet.decline(&consent).await.unwrap();
+    // OpenID4VP section 8.2: the browser goes on where the site says.
+    assert_eq!((declined.site_told, declined.redirect_uri), (true, Some(done)));
     let posted = city.site.seen(|seen| seen.posted[0].clone());
     assert_eq!((posted["error"].as_str(), posted["state"].as_str()), ("access_denied", "state-1"));
     assert!(!posted.contains_key("response"));
@@ -155,6 +159,164 @@ async fn a_request_is_answered_once() {
     assert!(again.view.warnings[0].en.contains("answered this very request before"), "{:?}", again.view.warnings);
     assert_eq!(wallet.approve(&again, None).await.unwrap_err().slug(), "already-answered");
     assert_eq!(city.site.seen(|seen| seen.posted.len()), 1);
+}
+
+/// SEC-W1, SEC-W4: that the login is elsewhere follows from how the link came here, and not from what the site says: without codes the words
+/// are only stronger. They stay when another credential is chosen.
+#[tokio::test]
+async fn what_was_scanned_is_a_login_elsewhere_whatever_the_site_says() {
+    let (city, wallet) = city_and_wallet().await;
+    let link = city.site.ask(&["family_name"]);
+    let scanned = wallet.open_from(&link, Channel::Scanned).await.unwrap();
+    for consent in [&scanned, &wallet.select(&scanned, &Selection::default()).unwrap()] {
+        let note = consent.view.other_device.clone().unwrap();
+        assert!(note.en.starts_with("CAUTION: you are signing in to Tax portal in a browser on another device"), "{}", note.en);
+        assert!(note.en.contains("nobody can check which browser") && note.zh.contains("另一台设备"));
+    }
+    let pasted = wallet.open_from(&link, Channel::Pasted).await.unwrap().view.other_device.unwrap();
+    assert!(pasted.en.contains("You pasted a link") && pasted.zh.contains("粘贴"));
+    assert_eq!(wallet.open_from(&link, Channel::Link).await.unwrap().view.other_device, None);
+    let mut claims = city.site.claims(&["family_name"]);
+    claims["verifier_info"][0]["data"]["match_codes"] = json!(["17", "42", "88"]);
+    let link = city.site.serve("1", Served::Token(city.site.sign(&claims)));
+    for channel in [Channel::Scanned, Channel::Pasted, Channel::Link] {
+        let note = wallet.open_from(&link, channel).await.unwrap().view.other_device.unwrap();
+        assert!(note.en.contains("pick the code") && !note.en.contains("CAUTION"), "{}", note.en);
+    }
+}
+
+/// A refusal that the site did not hear of is in the history as such.
+#[tokio::test]
+async fn a_decline_that_the_site_did_not_hear_is_kept() {
+    let (city, wallet) = city_and_wallet().await;
+    city.site.behave(|behaviour| behaviour.deaf = Some(500));
+    let consent = wallet.open(&city.site.ask(&["family_name"])).await.unwrap();
+    assert!(!wallet.decline(&consent).await.unwrap().site_told);
+    let history = wallet.history().unwrap();
+    let last: Vec<_> = history.iter().rev().take(2).map(|one| (one.event, one.consent.clone(), one.reason.clone())).collect();
+    let id = Some(consent.view.id.clone());
+    assert_eq!(last, [(Event::NotDelivered, id.clone(), Some("refused".to_owned())), (Event::Declined, id, None)]);
+}
+
+/// Requests that come again: the very one that was declined, and another for the same that was not given. One that was given is no reason.
+#[tokio::test]
+async fn a_request_that_comes_again_is_flagged() {
+    let (city, wallet) = city_and_wallet().await;
+    let ask = |number: u8, claims: &[&str]| {
+        let mut claims = city.site.claims(claims);
+        claims["nonce"] = format!("nonce-nonce-nonce-nonce-{number}").into();
+        city.site.serve(&number.to_string(), Served::Token(city.site.sign(&claims)))
+    };
+    let first = ask(1, &["family_name"]);
+    let consent = wallet.open(&first).await.unwrap();
+    wallet.decline(&consent).await.unwrap();
+    let again = wallet.open(&first).await.unwrap().view.warnings;
+    assert!(again[0].en.contains("declined this very request before"), "{again:?}");
+    city.clock.advance(119);
+    let second = wallet.open(&ask(2, &["family_name"])).await.unwrap();
+    assert!(second.view.warnings[0].en.contains("asked for the same 1 minute ago"), "{:?}", second.view.warnings);
+    assert!(wallet.open(&ask(3, &["birth_date"])).await.unwrap().view.warnings.is_empty(), "for something else");
+    city.clock.advance(700);
+    let third = wallet.open(&ask(4, &["family_name"])).await.unwrap();
+    assert!(third.view.warnings.iter().all(|one| !one.en.contains("asked for the same")), "long ago");
+    wallet.approve(&third, None).await.unwrap();
+    let fourth = wallet.open(&ask(5, &["family_name"])).await.unwrap();
+    assert!(fourth.view.warnings.iter().all(|one| !one.en.contains("asked for the same")), "it was given");
+}
+
+/// Section 8.5: what is refused once it is known who asks is told to the site by the citizen's word only, with its code; what the site's own
+/// address or word is wrong of is not.
+#[tokio::test]
+async fn a_site_is_told_why_by_the_citizens_word_only() {
+    let (city, wallet) = city_and_wallet().await;
+    let origin = city.site.origin();
+    let done = format!("{origin}/refused");
+    city.site.behave(|behaviour| behaviour.redirect_uri = Some(done.clone()));
+    let unknown = crate::base64url(json!({ "type": "payment", "credential_ids": ["identity"] }).to_string().as_bytes());
+    let cases = [
+        ("redirect_uri", json!(format!("{origin}/done")), Some("invalid_request")),
+        ("transaction_data", json!([unknown]), Some("invalid_transaction_data")),
+        ("transaction_data", json!(["e30"]), Some("invalid_transaction_data")),
+        ("dcql_query", json!(null), Some("invalid_request")),
+        ("dcql_query", city.site.claims(&["id_number"])["dcql_query"].clone(), Some("access_denied")),
+        ("response_uri", json!("https://evil.example/responses/1"), None),
+        ("aud", json!("https://another-wallet.example"), None),
+    ];
+    for (name, value, code) in cases {
+        let mut claims = city.site.claims(&["family_name"]);
+        claims[name] = value.clone();
+        let error = wallet.open(&city.site.serve("1", Served::Token(city.site.sign(&claims)))).await.unwrap_err();
+        let WalletError::Request(error) = error else { panic!("{error:?}") };
+        assert_eq!(error.refusal().map(|refusal| refusal.code()), code, "{name} = {value}");
+        let before = city.site.seen(|seen| seen.posted.len());
+        if let Some(refusal) = error.refusal() {
+            assert_eq!((refusal.origin(), before), (origin.as_str(), city.site.seen(|seen| seen.posted.len())));
+            let told = wallet.tell_site(refusal).await.unwrap();
+            assert_eq!((told.site_told, told.redirect_uri.as_deref()), (true, Some(done.as_str())));
+            let posted = city.site.seen(|seen| seen.posted[before].clone());
+            assert_eq!((posted["error"].as_str(), posted["state"].as_str()), (code.unwrap(), "state-1"));
+            assert_eq!(wallet.history().unwrap().last().unwrap().event, Event::Declined);
+        }
+    }
+    assert_eq!(city.site.seen(|seen| seen.posted.len()), 5, "each once, and nothing before the citizen's word");
+    // An address inside the request that is not the party's gets no answer, whatever else is wrong.
+    let mut claims = city.site.claims(&["family_name"]);
+    (claims["redirect_uri"], claims["response_uri"]) = (json!("https://a.example"), json!("https://evil.example/responses/1"));
+    let error = wallet.open(&city.site.serve("1", Served::Token(city.site.sign(&claims)))).await.unwrap_err();
+    assert!(matches!(error, WalletError::Request(error) if error.refusal().is_none()));
+}
+
+/// A wallet without the credential can say so: `access_denied`.
+#[tokio::test]
+async fn a_missing_credential_can_be_told() {
+    let city = City::new().await;
+    let wallet = city.create_wallet();
+    let WalletError::Request(error) = wallet.open(&city.site.ask(&["family_name"])).await.unwrap_err() else { panic!() };
+    assert_eq!((error.slug(), error.refusal().unwrap().code()), ("no-credential", "access_denied"));
+}
+
+/// However opening ends, the history says who asked for what, and why it ended.
+#[tokio::test]
+async fn every_end_of_opening_is_in_the_history() {
+    let (city, wallet) = city_and_wallet().await;
+    let last = |wallet: &Wallet| wallet.history().unwrap().pop().unwrap();
+    for served in [Served::Status(410), Served::Status(500)] {
+        wallet.open(&city.site.serve("1", served)).await.unwrap_err();
+        let entry = last(&wallet);
+        assert_eq!((entry.event, entry.origin), (Event::RequestFailed, Some(city.site.origin())));
+    }
+    // A request by value has no address but that in it.
+    let token = city.site.sign(&city.site.claims(&["id_number"]));
+    let query = url::form_urlencoded::Serializer::new(String::new())
+        .append_pair("client_id", &city.site.client_id())
+        .append_pair("request", &token)
+        .finish();
+    wallet.open(&format!("openid4vp://?{query}")).await.unwrap_err();
+    let entry = last(&wallet);
+    assert_eq!((entry.event, entry.reason.as_deref()), (Event::RequestRefused, Some("over-asking")));
+    assert_eq!((entry.origin, entry.claims), (Some(city.site.origin()), vec!["id_number".to_owned()]));
+    assert_eq!(entry.claim_types, [crate::city::VCT]);
+    wallet.report_site(&city.site.origin(), "It asks for more than it registered.").await.unwrap();
+    city.ledger.set_away(true);
+    wallet.open(&city.site.ask(&["family_name"])).await.unwrap_err();
+    let entry = last(&wallet);
+    assert_eq!((entry.event, entry.reason.as_deref()), (Event::RequestFailed, Some("ledger-unreachable")));
+}
+
+/// SEC-D1: no value gets into what is printed of a consent, of its view, or of a refusal.
+#[tokio::test]
+async fn no_value_is_printed_for_a_log() {
+    let (city, wallet) = city_and_wallet().await;
+    let consent = wallet.open(&city.site.ask(&["family_name", "birth_date"])).await.unwrap();
+    assert!(consent.view.claims.iter().any(|claim| claim.value == "李-canary-1"));
+    let mut claims = city.site.claims(&["family_name"]);
+    claims["dcql_query"]["credentials"][0]["claims"][0]["values"] = json!(["another"]);
+    let refused = wallet.open(&city.site.serve("2", Served::Token(city.site.sign(&claims)))).await.unwrap_err();
+    let choice = Selection { sets: [(3, None)].into(), ..Selection::default() };
+    let unchosen = wallet.select(&consent, &choice).unwrap_err();
+    let printed = format!("{consent:?} {:?} {refused:?} {refused} {unchosen:?}", consent.view);
+    assert!(printed.contains("family_name"), "{printed}");
+    assert!(!printed.contains("canary") && !printed.contains("1990"), "{printed}");
 }
 
 /// Each copy is shown once; when all were, the last one is shown again, with a warning.
@@ -207,14 +369,15 @@ async fn revoked_copies_are_not_shown() {
     let encoded = serde_json::to_value(records[1]).unwrap();
     assert_eq!(claims["yufu"]["record"], encoded);
     for record in records {
-        city.ledger.set_status(&Subject::Attestation(record), AttestationStatus::Suspended);
+        city.ledger.set_status(&Subject::Attestation(record), AttestationStatus::Revoked);
     }
     let mut claims = city.site.claims(&["family_name"]);
     claims["nonce"] = "nonce-nonce-nonce-nonce-3".into();
     let link = city.site.serve("2", Served::Token(city.site.sign(&claims)));
     let error = wallet.open(&link).await.unwrap_err();
     assert_eq!(error.slug(), "no-credential");
-    assert!(error.sentence().en.contains("not in force"), "{}", error.sentence().en);
+    assert!(error.sentence().en.contains("Resident identity (revoked)"), "{}", error.sentence().en);
+    assert!(error.sentence().zh.contains("居民身份"), "{}", error.sentence().zh);
 }
 
 /// A card that is not in force cannot be chosen, and the screen says which one and why; the other answers.

@@ -171,7 +171,6 @@ async fn claims_that_are_not_as_they_must_be_are_refused() {
     let cases = [
         ("aud", json!("https://another-wallet.example"), "request-malformed"),
         ("aud", json!(null), "request-malformed"),
-        ("iss", json!("https://another.example"), "request-client-id"),
         ("response_type", json!("code"), "request-malformed"),
         ("response_mode", json!("fragment"), "request-malformed"),
         ("nonce", json!(null), "request-malformed"),
@@ -196,7 +195,7 @@ async fn claims_that_are_not_as_they_must_be_are_refused() {
         ("response_uri", json!("javascript:alert(1)"), "request-malformed"),
         ("response_uri", json!(null), "request-malformed"),
         ("redirect_uri", json!(format!("{origin}/done")), "request-malformed"),
-        ("transaction_data", json!(["e30"]), "request-malformed"),
+        ("transaction_data", json!(["e30"]), "request-transaction"),
         ("wallet_nonce", json!("not-sent"), "request-malformed"),
         ("client_metadata", json!(null), "request-malformed"),
         ("dcql_query", json!(null), "request-malformed"),
@@ -213,6 +212,84 @@ async fn claims_that_are_not_as_they_must_be_are_refused() {
         }
         assert_eq!(refused(&city, &wallet, city.site.sign(&claims)).await, slug, "{name} = {value}");
     }
+}
+
+/// OpenID4VP section 5: `iss` MAY be present, and the wallet MUST ignore it.
+#[tokio::test]
+async fn an_iss_in_the_request_is_ignored() {
+    let city = City::new().await;
+    let wallet = city.wallet_with_credential().await;
+    for iss in [json!("https://another.example"), json!(7)] {
+        let mut claims = city.site.claims(&["family_name"]);
+        claims["iss"] = iss;
+        let consent = wallet.open(&city.site.serve("1", Served::Token(city.site.sign(&claims)))).await.unwrap();
+        assert_eq!(consent.view.name.en, "Tax portal");
+    }
+}
+
+/// OpenID4VP section 15.8.2: the genuine request of a registered party, passed on from another address, is refused although its answer would
+/// go to the party.
+#[tokio::test]
+async fn a_genuine_request_from_another_address_is_refused() {
+    let city = City::new().await;
+    let wallet = city.wallet_with_credential().await;
+    let genuine = city.site.ask(&["family_name"]);
+    let relayed = genuine.replace("127.0.0.1", "localhost");
+    assert_ne!(relayed, genuine);
+    let error = wallet.open(&relayed).await.unwrap_err();
+    assert_eq!(error.slug(), "request-address-foreign");
+    assert!(error.sentence().en.contains("localhost") && error.sentence().en.contains(&city.site.origin()));
+    wallet.open(&genuine).await.unwrap();
+}
+
+/// SEC-W5: in a city that is not on this machine, no link makes the wallet ask a service of this machine, neither for the request nor with
+/// the answer.
+#[tokio::test]
+async fn no_link_makes_the_wallet_ask_a_service_of_this_machine() {
+    let city = City::new().await;
+    let config = wallet_core::WalletConfig { nodes: vec!["https://node.city.example".parse().unwrap()], ..city.config() };
+    let wallet = city.create_wallet_with("citizen", config);
+    let by_reference = city.site.ask(&["family_name"]);
+    let token = city.site.sign(&city.site.claims(&["family_name"]));
+    let query = url::form_urlencoded::Serializer::new(String::new())
+        .append_pair("client_id", &city.site.client_id())
+        .append_pair("request", &token)
+        .finish();
+    for link in [
+        by_reference.clone(),
+        format!("{by_reference}&request_uri_method=post"),
+        by_reference.replace("127.0.0.1", "127.1"),
+        by_reference.replace("127.0.0.1", "localhost"),
+        format!("openid4vp://?{query}"),
+    ] {
+        let error = wallet.open(&link).await.unwrap_err();
+        assert_eq!(error.slug(), "request-address-local", "{link}");
+    }
+    assert_eq!(city.site.seen(|seen| (seen.fetched, seen.posted.len())), (0, 0));
+}
+
+/// OpenID4VP sections 14.7 and 8.2: a redirect of the response is not followed; whoever it leads to gets nothing.
+#[tokio::test]
+async fn a_redirected_response_goes_nowhere_else() {
+    let (city, elsewhere) = (City::new().await, City::new().await);
+    let wallet = city.wallet_with_credential().await;
+    city.site.behave(|behaviour| behaviour.redirect_response = Some(format!("{}/responses/1", elsewhere.site.origin())));
+    let consent = wallet.open(&city.site.ask(&["family_name"])).await.unwrap();
+    assert_eq!(wallet.approve(&consent, None).await.unwrap_err().slug(), "refused");
+    assert_eq!(city.site.seen(|seen| seen.posted.len()), 1);
+    assert_eq!(elsewhere.site.seen(|seen| seen.posted.len()), 0);
+    assert_eq!(wallet.history().unwrap().last().unwrap().event, Event::NotTaken);
+}
+
+/// OpenID4VP sections 15.6 and 15.8: no request to a site names the software.
+#[tokio::test]
+async fn a_site_does_not_hear_which_software_asks() {
+    let city = City::new().await;
+    let wallet = city.wallet_with_credential().await;
+    let consent = wallet.open(&city.site.ask(&["family_name"])).await.unwrap();
+    wallet.approve(&consent, None).await.unwrap();
+    let (heard, agents) = city.site.seen(|seen| (seen.fetched as usize + seen.posted.len(), seen.user_agents.clone()));
+    assert_eq!((heard, agents), (2, Vec::<String>::new()));
 }
 
 /// SEC-P2: the response is encrypted only to a key inside the signed request, and to one that can be used.
@@ -260,6 +337,8 @@ async fn over_asking_is_refused_by_the_wallet() {
     }
     let last = wallet.history().unwrap().pop().unwrap();
     assert_eq!((last.event, last.reason.as_deref()), (Event::RequestRefused, Some("over-asking")));
+    assert_eq!((last.other_side.unwrap().en.as_str(), last.purpose.unwrap().en.as_str()), ("Tax portal", "Log in"));
+    assert_eq!(last.claims, ["family_name.x"]);
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use axum::extract::{Path, State};
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -47,11 +47,17 @@ pub(crate) struct Behaviour {
     pub(crate) receipt_not_on_ledger: bool,
     pub(crate) receipt_about_other: bool,
     pub(crate) redirect_uri: Option<String>,
+    /// Responses and refusals are sent on to there with 307.
+    pub(crate) redirect_response: Option<String>,
+    /// Refusals are answered so.
+    pub(crate) deaf: Option<u16>,
 }
 
 #[derive(Default)]
 pub(crate) struct Seen {
     pub(crate) fetched: u32,
+    /// What software the wallet said that it is.
+    pub(crate) user_agents: Vec<String>,
     /// Every body that was posted, by form field.
     pub(crate) posted: Vec<BTreeMap<String, String>>,
     pub(crate) responses: Vec<AuthorizationResponse>,
@@ -173,7 +179,13 @@ pub(crate) fn decryption_key() -> DecryptionKey {
 
 type Site = State<Arc<Shared>>;
 
-async fn request(State(site): Site, Path(id): Path<String>) -> Response {
+fn note_software(site: &Shared, headers: &HeaderMap) {
+    let named = headers.get(header::USER_AGENT).map(|value| value.to_str().unwrap().to_owned());
+    site.seen.lock().unwrap().user_agents.extend(named);
+}
+
+async fn request(State(site): Site, Path(id): Path<String>, headers: HeaderMap) -> Response {
+    note_software(&site, &headers);
     site.seen.lock().unwrap().fetched += 1;
     let served = site.served.lock().unwrap().get(&id).cloned();
     let typed = |body: Vec<u8>, media_type: &str| ([(header::CONTENT_TYPE, media_type.to_owned())], body).into_response();
@@ -189,6 +201,7 @@ async fn request(State(site): Site, Path(id): Path<String>) -> Response {
 
 /// A request by POST repeats the wallet's nonce, unless its id says otherwise.
 async fn request_by_post(State(site): Site, Path(id): Path<String>, body: String) -> Response {
+    site.seen.lock().unwrap().fetched += 1;
     let fields: BTreeMap<String, String> = url::form_urlencoded::parse(body.as_bytes()).into_owned().collect();
     let site = FakeSite { shared: site };
     let mut claims = site.claims(&["family_name"]);
@@ -197,11 +210,18 @@ async fn request_by_post(State(site): Site, Path(id): Path<String>, body: String
     ([(header::CONTENT_TYPE, "application/oauth-authz-req+jwt")], site.sign(&claims)).into_response()
 }
 
-async fn response(State(site): Site, body: String) -> Response {
+async fn response(State(site): Site, headers: HeaderMap, body: String) -> Response {
+    note_software(&site, &headers);
     let fields: BTreeMap<String, String> = url::form_urlencoded::parse(body.as_bytes()).into_owned().collect();
     site.seen.lock().unwrap().posted.push(fields.clone());
+    let redirect = site.behaviour.lock().unwrap().redirect_response.clone();
+    if let Some(to) = redirect {
+        return (StatusCode::TEMPORARY_REDIRECT, [(header::LOCATION, to)]).into_response();
+    }
     if fields.contains_key("error") {
-        return Json(json!({})).into_response();
+        let behaviour = site.behaviour.lock().unwrap().clone();
+        let status = StatusCode::from_u16(behaviour.deaf.unwrap_or(200)).unwrap();
+        return (status, Json(json!({ "redirect_uri": behaviour.redirect_uri }))).into_response();
     }
     let behaviour = {
         let mut behaviour = site.behaviour.lock().unwrap();

@@ -350,6 +350,63 @@ async fn combinations_are_chosen_and_optional_ones_are_left_out() {
     }
 }
 
+/// Section 6.4.2: where everything is optional, the request opens with nothing chosen, and is approved once something is.
+#[tokio::test]
+async fn a_request_of_optional_parts_opens_with_nothing_chosen() {
+    let city = City::new().await;
+    let wallet = city.wallet_with_credential().await;
+    let mut claims = city.site.claims(&["family_name"]);
+    claims["dcql_query"]["credential_sets"] = json!([{ "options": [["identity"]], "required": false }]);
+    let consent = opened(&city, &wallet, &claims).await.unwrap();
+    assert!(consent.view.claims.is_empty() && consent.view.sentence.en.contains("nothing yet"), "{}", consent.view.sentence.en);
+    assert_eq!(wallet.approve(&consent, None).await.unwrap_err().slug(), "choice-not-possible");
+    assert_eq!(city.site.seen(|seen| seen.posted.len()), 0);
+    let chosen = wallet.select(&consent, &Selection { sets: [(0, Some(0))].into(), ..Selection::default() }).unwrap();
+    wallet.approve(&chosen, None).await.unwrap();
+    assert_eq!(posted(&city, &city.site.client_id()).0["family_name"], "李-canary-1");
+}
+
+/// OpenID4VP demands neither `iat` nor `exp`: of who is not the city's party, what is there must hold, and the wallet's own limit ends the
+/// request. Who says that it is a party must do as parties do.
+#[tokio::test]
+async fn a_stranger_needs_no_times_and_the_consent_ends_all_the_same() {
+    let city = City::new().await;
+    let wallet = city.wallet_with_credential().await;
+    let device = p256(61);
+    let did = identity(&city, &device.public_key());
+    let kid = format!("{did}#{}", thumbprint_text(&device.public_key()));
+    let now = city.clock.now();
+    let signed = |change: Value| {
+        let client_id = format!("decentralized_identifier:{did}");
+        let mut claims = city.site.claims(&["family_name"]);
+        claims["client_id"] = client_id.clone().into();
+        for (name, value) in change.as_object().unwrap() {
+            claims[name] = value.clone();
+        }
+        claims.as_object_mut().unwrap().retain(|_, value| !value.is_null());
+        let header = JwsHeader { kid: Some(kid.clone()), ..JwsHeader::typ("oauth-authz-req+jwt") };
+        let token = jws::sign_compact(&device, &header, claims.to_string().as_bytes());
+        link(&[("client_id", &client_id), ("request", &token)])
+    };
+    for (change, ends) in [
+        (json!({ "verifier_info": null, "iat": null, "exp": null }), now + 120),
+        (json!({ "verifier_info": null, "exp": now + 3600 }), now + 120),
+        (json!({ "verifier_info": null, "exp": now + 7 }), now + 7),
+    ] {
+        assert_eq!(wallet.open(&signed(change.clone())).await.unwrap().view.expires_at, ends, "{change}");
+    }
+    for (change, slug) in [
+        (json!({ "verifier_info": null, "iat": null, "exp": now }), "request-expired"),
+        (json!({ "verifier_info": null, "iat": now + 60, "exp": null }), "request-time"),
+        (json!({ "verifier_info": null, "nbf": now + 60, "exp": null }), "request-time"),
+        (json!({ "verifier_info": null, "exp": "soon" }), "request-malformed"),
+        (json!({ "exp": null }), "request-malformed"),
+        (json!({ "exp": now + 121 }), "request-time"),
+    ] {
+        assert_eq!(wallet.open(&signed(change.clone())).await.unwrap_err().slug(), slug, "{change}");
+    }
+}
+
 /// `claim_sets`, `values` and `trusted_authorities` of type `aki`.
 #[tokio::test]
 async fn values_claim_sets_and_authorities_decide_what_answers() {
@@ -419,6 +476,10 @@ async fn a_transaction_is_shown_and_signed_or_refused() {
         (json!([transaction(&json!({ "credential_ids": ["other"] }))]), "request-malformed"),
         (json!([transaction(&json!({ "credential_ids": [] }))]), "request-malformed"),
         (json!([transaction(&json!({ "type": "payment" }))]), "request-transaction"),
+        // Section 8.5: what is not shown is not signed.
+        (json!([transaction(&json!({ "amount": 9000 }))]), "request-transaction"),
+        (json!([transaction(&json!({ "text": { "zh": "a", "en": "b", "fr": "9000" } }))]), "request-transaction"),
+        (json!([transaction(&json!({ "text": null }))]), "request-transaction"),
         (json!([transaction(&json!({ "transaction_data_hashes_alg": ["sha-1"] }))]), "request-transaction"),
         (json!([transaction(&json!({ "text": { "zh": "a", "en": long } }))]), "request-transaction"),
         (json!([transaction(&json!({ "text": { "zh": "a\u{202e}b", "en": "b" } }))]), "request-transaction"),
@@ -427,4 +488,8 @@ async fn a_transaction_is_shown_and_signed_or_refused() {
         claims["transaction_data"] = data.clone();
         assert_eq!(opened(&city, &wallet, &claims).await.unwrap_err().slug(), slug, "{data}");
     }
+    // Appendix B.3.3: nobody would sign it.
+    claims["transaction_data"] = json!([transaction(&json!({}))]);
+    claims["dcql_query"]["credentials"][0]["require_cryptographic_holder_binding"] = false.into();
+    assert_eq!(opened(&city, &wallet, &claims).await.unwrap_err().slug(), "request-transaction");
 }

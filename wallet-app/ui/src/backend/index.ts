@@ -42,7 +42,7 @@ function isFailure(answer: unknown): answer is Failure {
 }
 
 function away(): Failure {
-  return { slug: "wallet-away", side: "wallet", sentence: words.walletAway, attempts_left: null, wait_seconds: null };
+  return { slug: "wallet-away", side: "wallet", sentence: words.walletAway, attempts_left: null, wait_seconds: null, site_can_be_told: false };
 }
 
 /** Begins to speak with the wallet. */
