@@ -70,6 +70,12 @@ impl OAuthFailure {
         }
     }
 
+    /// The same, with the time when it may be otherwise.
+    #[must_use]
+    pub fn retry_after(self, seconds: u64) -> Self {
+        Self { retry_after_seconds: Some(seconds), ..self }
+    }
+
     /// Try again in some seconds.
     pub fn later(description: &'static str, seconds: u64) -> Self {
         let status = StatusCode::SERVICE_UNAVAILABLE;

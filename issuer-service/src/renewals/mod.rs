@@ -36,10 +36,10 @@ pub enum RenewalError {
     #[error("the credential is suspended; ask again when the department has resumed it")]
     Suspended,
     /// The last copies are too young.
-    #[error("new copies were issued a moment ago; ask again in {minutes} min")]
+    #[error("new copies were issued a moment ago; ask again in {} min", seconds.div_ceil(60))]
     TooSoon {
         /// How long to wait.
-        minutes: i64,
+        seconds: u64,
     },
     /// There are too many copies.
     #[error("there are {MAX_LIVE_COPIES} copies of this credential in force; ask the department for a new one")]
@@ -68,8 +68,10 @@ pub fn may_issue(grant: &Grant, usage: &Usage, copies: i64, now: UnixSeconds) ->
         return Err(RenewalError::Suspended);
     }
     let wait = usage.last_at.map_or(0, |at| at.saturating_add(PAUSE_SECONDS).saturating_sub(now));
-    if usage.batches > 1 && wait > 0 {
-        return Err(RenewalError::TooSoon { minutes: wait.saturating_add(59) / 60 });
+    if let Ok(seconds @ 1..) = u64::try_from(wait)
+        && usage.batches > 1
+    {
+        return Err(RenewalError::TooSoon { seconds });
     }
     if usage.live.saturating_add(copies) > MAX_LIVE_COPIES {
         return Err(RenewalError::TooMany);
@@ -82,9 +84,15 @@ pub(crate) fn invalid_grant(error: RenewalError) -> OAuthFailure {
     OAuthFailure::bad("invalid_grant", error.to_string())
 }
 
-/// At the credential endpoint (OpenID4VCI 1.0 section 8.3.1.2).
+/// At the credential endpoint. `credential_request_denied` says that asking again is in vain (OpenID4VCI 1.0 section 8.3.1.2), which is not so
+/// after a pause.
 pub(crate) fn denied(error: RenewalError) -> OAuthFailure {
-    OAuthFailure::bad("credential_request_denied", error.to_string())
+    match error {
+        RenewalError::TooSoon { seconds } => OAuthFailure::bad("temporarily_unavailable", error.to_string()).retry_after(seconds),
+        RenewalError::Ended | RenewalError::Over | RenewalError::Suspended | RenewalError::TooMany => {
+            OAuthFailure::bad("credential_request_denied", error.to_string())
+        }
+    }
 }
 
 #[cfg(test)]
@@ -108,8 +116,8 @@ mod tests {
     fn the_first_renewal_need_not_wait_and_the_next_one_must() {
         assert_eq!(may_issue(&grant(), &FIRST, 10, 1001), Ok(()));
         let second = Usage { batches: 2, ..FIRST };
-        assert_eq!(may_issue(&grant(), &second, 10, 1001), Err(RenewalError::TooSoon { minutes: 10 }));
-        assert_eq!(may_issue(&grant(), &second, 10, 1599), Err(RenewalError::TooSoon { minutes: 1 }));
+        assert_eq!(may_issue(&grant(), &second, 10, 1001), Err(RenewalError::TooSoon { seconds: 599 }));
+        assert_eq!(may_issue(&grant(), &second, 10, 1599), Err(RenewalError::TooSoon { seconds: 1 }));
         assert_eq!(may_issue(&grant(), &second, 10, 1600), Ok(()));
     }
 

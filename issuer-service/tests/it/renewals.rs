@@ -218,9 +218,10 @@ async fn pauses_and_numbers_are_limited_in_words() {
     let (wallet, tokens, _) = received(&world).await;
     got(&wallet.renew(&world, &tokens.refresh, &keys(1, 3)).await);
     let early = wallet.renew(&world, &tokens.refresh, &keys(2, 3)).await;
-    refused(&early, "credential_request_denied", "ask again in 10 min");
+    refused(&early, "temporarily_unavailable", "ask again in 10 min");
+    assert_eq!(early.header("retry-after"), "600");
     world.clock.advance(599);
-    refused(&wallet.renew(&world, &tokens.refresh, &keys(2, 3)).await, "credential_request_denied", "in 1 min");
+    refused(&wallet.renew(&world, &tokens.refresh, &keys(2, 3)).await, "temporarily_unavailable", "in 1 min");
     world.clock.advance(1);
     got(&wallet.renew(&world, &tokens.refresh, &keys(2, 3)).await);
     world.clock.advance(600);
