@@ -189,8 +189,8 @@ impl Issuer {
 pub fn router(app: &Arc<Issuer>) -> Router {
     let routes = Router::new()
         .merge(requests::routes())
-        .merge(offers::routes())
-        .merge(credentials::routes())
+        .merge(offers::routes(app))
+        .merge(credentials::routes(app))
         .merge(status::routes())
         .merge(console::routes())
         .merge(openapi::routes())

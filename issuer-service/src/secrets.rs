@@ -41,6 +41,15 @@ pub const RESPONSE: Column = Column("yufu/issuer/response/v1");
 /// The clerk's reason, by request id.
 pub const REASON: Column = Column("yufu/issuer/reason/v1");
 
+/// What a nonce is for: one kind is not taken for the other.
+#[derive(Clone, Copy, Debug)]
+pub struct NonceKind(&'static str);
+
+/// `c_nonce`, in key proofs.
+pub const KEY_NONCE: NonceKind = NonceKind("yufu/issuer/nonce/v1");
+/// `DPoP-Nonce`, in DPoP proofs.
+pub const DPOP_NONCE: NonceKind = NonceKind("yufu/issuer/dpop-nonce/v1");
+
 /// The root secret.
 pub struct Secrets {
     root: CommitmentKey,
@@ -98,30 +107,30 @@ impl Secrets {
         seal::open(&key, &ciphertext).map_err(|_| SecretsError::Open)
     }
 
-    /// A nonce for key proofs that says itself when it ends. Nothing is stored until it is used.
-    pub fn nonce(&self, random: [u8; NONCE_RANDOM], expires_at: UnixSeconds) -> String {
+    /// A nonce that says itself when it ends. Nothing is stored until it is used.
+    pub fn nonce(&self, kind: NonceKind, random: [u8; NONCE_RANDOM], expires_at: UnixSeconds) -> String {
         let mut bytes = Vec::with_capacity(NONCE_BYTES);
         bytes.extend_from_slice(&random);
         bytes.extend_from_slice(&expires_at.to_be_bytes());
-        let authenticator = self.nonce_authenticator(&bytes);
+        let authenticator = self.nonce_authenticator(kind, &bytes);
         bytes.extend_from_slice(&authenticator);
         URL_SAFE_NO_PAD.encode(bytes)
     }
 
-    /// When a nonce of ours ends; `None` when it is not of ours.
-    pub fn nonce_expiry(&self, nonce: &str) -> Option<UnixSeconds> {
+    /// When a nonce of ours ends; `None` when it is not of ours, or of another kind.
+    pub fn nonce_expiry(&self, kind: NonceKind, nonce: &str) -> Option<UnixSeconds> {
         if nonce.len() > 2 * NONCE_BYTES {
             return None;
         }
         let bytes = URL_SAFE_NO_PAD.decode(nonce).ok().filter(|bytes| bytes.len() == NONCE_BYTES)?;
         let (content, authenticator) = bytes.split_at_checked(NONCE_RANDOM + 8)?;
-        let ours = bool::from(self.nonce_authenticator(content).as_slice().ct_eq(authenticator));
+        let ours = bool::from(self.nonce_authenticator(kind, content).as_slice().ct_eq(authenticator));
         let expiry = content.get(NONCE_RANDOM..)?.try_into().ok()?;
         ours.then(|| UnixSeconds::from_be_bytes(expiry))
     }
 
-    fn nonce_authenticator(&self, content: &[u8]) -> Vec<u8> {
-        let commitment = self.root.commit("yufu/issuer/nonce/v1", &content);
+    fn nonce_authenticator(&self, kind: NonceKind, content: &[u8]) -> Vec<u8> {
+        let commitment = self.root.commit(kind.0, &content);
         commitment.0.into_iter().take(NONCE_BYTES - NONCE_RANDOM - 8).collect()
     }
 }
@@ -154,13 +163,14 @@ mod tests {
     }
 
     #[test]
-    fn a_nonce_of_another_service_or_with_another_expiry_is_not_ours() {
-        let nonce = secrets(1).nonce([7; 16], 1000);
-        assert_eq!(secrets(1).nonce_expiry(&nonce), Some(1000));
-        assert_eq!(secrets(2).nonce_expiry(&nonce), None);
+    fn a_nonce_of_another_service_or_kind_or_with_another_expiry_is_not_ours() {
+        let nonce = secrets(1).nonce(KEY_NONCE, [7; 16], 1000);
+        assert_eq!(secrets(1).nonce_expiry(KEY_NONCE, &nonce), Some(1000));
+        assert_eq!(secrets(1).nonce_expiry(DPOP_NONCE, &nonce), None);
+        assert_eq!(secrets(2).nonce_expiry(KEY_NONCE, &nonce), None);
         let mut bytes = URL_SAFE_NO_PAD.decode(&nonce).unwrap();
         bytes[20] ^= 1;
-        assert_eq!(secrets(1).nonce_expiry(&URL_SAFE_NO_PAD.encode(bytes)), None);
-        assert_eq!(secrets(1).nonce_expiry(""), None);
+        assert_eq!(secrets(1).nonce_expiry(KEY_NONCE, &URL_SAFE_NO_PAD.encode(bytes)), None);
+        assert_eq!(secrets(1).nonce_expiry(KEY_NONCE, ""), None);
     }
 }

@@ -9,6 +9,7 @@ mod clusters;
 mod first_login;
 mod kill_points;
 mod ledger;
+mod new_copies;
 mod overload;
 mod refusals;
 mod stranger;

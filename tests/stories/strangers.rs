@@ -137,6 +137,26 @@ async fn a_strangers_wallet_receives_verifies_and_logs_in_with_a_credential() ->
     world.stop().await
 }
 
+/// The libraries' DPoP (RFC 9449) with our nonces at all three endpoints, and a refresh token: new copies, which log in.
+#[tokio::test]
+async fn a_strangers_wallet_with_dpop_renews_its_copies() -> Result<()> {
+    let _alone = alone().await;
+    let world = World::fresh().await?;
+    let plan = world.plan();
+    let card = receive(plan, json!({"copies": 2, "renews": true})).await?;
+    ensure!(card["token_type"] == "DPoP", "{card}");
+    let (first, renewed) = (&card["copies"], card["renewed"].as_array().context("new copies")?);
+    ensure!(
+        renewed.len() == 2 && first.as_array().is_some_and(|first| first.iter().all(|copy| !renewed.contains(copy))),
+        "{card}"
+    );
+    for copy in renewed {
+        let presented = wallet("present", &merged(&[&make_request(plan).await?, copy])).await?;
+        ensure!(presented["status"] == 200, "{presented}");
+    }
+    world.stop().await
+}
+
 #[tokio::test]
 async fn a_strangers_wallet_is_refused_what_yufus_wallet_would_be() -> Result<()> {
     let _alone = alone().await;

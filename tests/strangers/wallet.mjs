@@ -1,7 +1,7 @@
 // A wallet that nobody at Yufu wrote: libraries of the OpenWallet Foundation, jose and Node's cryptography, put together as their
 // documentation says. One command reads one JSON object on standard input and prints one on standard output:
 //
-//   node wallet.mjs receive   {link, tx_code, alg?, copies?}: OpenID4VCI 1.0, pre-authorized code and PIN
+//   node wallet.mjs receive   {link, tx_code, alg?, copies?, renews?}: OpenID4VCI 1.0, pre-authorized code and PIN; with DPoP and a refresh token
 //   node wallet.mjs verify    {credential, trust_root}: the SD-JWT VC, its chain, its status list
 //   node wallet.mjs present   {credential, jwk, request_link, client_id, trust_root, enc?, answers?}: OpenID4VP 1.0
 //
@@ -9,7 +9,7 @@
 
 import { createHash, randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { clientAuthenticationAnonymous, HashAlgorithm } from '@openid4vc/oauth2'
+import { clientAuthenticationAnonymous, HashAlgorithm, Oauth2Client } from '@openid4vc/oauth2'
 import { Openid4vciClient, setGlobalConfig } from '@openid4vc/openid4vci'
 import { Openid4vpClient } from '@openid4vc/openid4vp'
 import { digest, generateSalt } from '@sd-jwt/crypto-nodejs'
@@ -54,17 +54,38 @@ function callbacks({ keys = [], roots = [] }) {
   }
 }
 
-async function receive({ link, tx_code: txCode, alg = 'ES256', copies = 1 }) {
-  const pairs = await Promise.all(Array.from({ length: copies }, () => generateKeyPair(alg, { extractable: true })))
-  const keys = await Promise.all(pairs.map((pair) => exportJWK(pair.privateKey)))
-  const client = new Openid4vciClient({ callbacks: callbacks({ keys }) })
+async function receive({ link, tx_code: txCode, alg = 'ES256', copies = 1, renews = false }) {
+  const keys = []
+  const options = { callbacks: callbacks({ keys }) }
+  const client = new Openid4vciClient(options)
   const credentialOffer = await client.resolveCredentialOffer(link)
   const issuerMetadata = await client.resolveIssuerMetadata(credentialOffer.credential_issuer)
-  const token = await client.retrievePreAuthorizedCodeAccessTokenFromOffer({ credentialOffer, issuerMetadata, txCode })
-  const { c_nonce: nonce } = await client.requestNonce({ issuerMetadata })
+  // Only a wallet that binds its tokens to a key (DPoP) gets a refresh token.
+  const dpop = renews ? { signer: { method: 'jwk', alg: 'ES256', publicJwk: publicPart(await freshKey(keys, 'ES256')) } } : undefined
+  const token = await client.retrievePreAuthorizedCodeAccessTokenFromOffer({ credentialOffer, issuerMetadata, txCode, dpop })
   const [credentialConfigurationId] = credentialOffer.credential_configuration_ids
-  const proof = async (key) => {
-    const by = { method: 'jwk', alg, publicJwk: publicPart(key) }
+  const asked = { client, issuerMetadata, credentialConfigurationId, keys, alg, copies }
+  const credentials = await ask(asked, token)
+  const received = { ...credentials[0], copies: credentials, version: issuerMetadata.originalDraftVersion }
+  if (!renews) return received
+  const { token_type: tokenType, refresh_token: refreshToken } = token.accessTokenResponse
+  const [authorizationServerMetadata] = issuerMetadata.authorizationServers
+  const again = await new Oauth2Client(options).retrieveRefreshTokenAccessToken({ authorizationServerMetadata, refreshToken, dpop: token.dpop })
+  return { ...received, token_type: tokenType, renewed: await ask(asked, again) }
+}
+
+async function freshKey(keys, alg) {
+  const { privateKey } = await generateKeyPair(alg, { extractable: true })
+  const key = await exportJWK(privateKey)
+  keys.push(key)
+  return key
+}
+
+/** Copies for an access token, each under a fresh key. */
+async function ask({ client, issuerMetadata, credentialConfigurationId, keys, alg, copies }, token) {
+  const { c_nonce: nonce } = await client.requestNonce({ issuerMetadata })
+  const proof = async () => {
+    const by = { method: 'jwk', alg, publicJwk: publicPart(await freshKey(keys, alg)) }
     const options = { issuerMetadata, credentialConfigurationId, signer: by, nonce, issuedAt: new Date() }
     return (await client.createCredentialRequestJwtProof(options)).jwt
   }
@@ -72,13 +93,13 @@ async function receive({ link, tx_code: txCode, alg = 'ES256', copies = 1 }) {
     issuerMetadata,
     credentialConfigurationId,
     accessToken: token.accessTokenResponse.access_token,
-    proofs: { jwt: await Promise.all(keys.map(proof)) },
+    proofs: { jwt: await Promise.all(Array.from({ length: copies }, proof)) },
+    dpop: token.dpop,
   })
-  const credentials = credentialResponse.credentials.map(({ credential }) => {
+  return credentialResponse.credentials.map(({ credential }) => {
     const { cnf } = issuerClaims(credential)
     return { credential, jwk: keys.find((key) => key.x === cnf.jwk.x) }
   })
-  return { ...credentials[0], copies: credentials, version: issuerMetadata.originalDraftVersion }
 }
 
 async function verify({ credential, trust_root: trustRoot }) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ledger::receipt::{Outcome, Refusal};
-use ledger::records::{AttestationRecord, RecordId};
+use ledger::records::{AttestationRecord, AttestationStatus, RecordId};
 use ledger::transaction::{Body, NewAttestation, Transaction};
 use service_kit::Shutdown;
 use tokio::sync::{Notify, watch};
@@ -127,6 +127,7 @@ async fn deliver(app: &Issuer, entry: &Pending) -> Result<(), DeliveryError> {
         Outcome::Refused(refusal) if already_done(&*app.ledger, &entry.transaction, refusal).await? => {
             settle(app, entry, None).await
         }
+        Outcome::Refused(Refusal::StatusFinal) => leave_out_final(app, entry).await,
         Outcome::Refused(refusal) => {
             tracing::error!(entry = entry.id, %refusal, "the ledger refuses a transaction of this department");
             settle(app, entry, Some(refusal)).await
@@ -140,6 +141,29 @@ async fn renew(app: &Issuer, entry: &Pending) -> Result<(), DeliveryError> {
     let renewed = app.ledger.prepare(entry.transaction.unsigned.body.clone()).await?;
     if outbox::replace(app.database.pool(), entry, &renewed).await? {
         tracing::warn!(entry = entry.id, "a transaction expired before a block took it and was signed again");
+        app.bell.ring();
+    }
+    Ok(())
+}
+
+/// A copy that its holder killed changes no more, and the ledger takes a change of status whole or not at all: signs it again for the
+/// copies that can still change.
+async fn leave_out_final(app: &Issuer, entry: &Pending) -> Result<(), DeliveryError> {
+    let Body::SetAttestationStatus(changes) = &entry.transaction.unsigned.body else {
+        return settle(app, entry, Some(Refusal::StatusFinal)).await;
+    };
+    let mut open = Vec::new();
+    for change in changes {
+        let status = app.ledger.attestation(change.record).await?.map(|(status, _)| status);
+        if matches!(status, Some(AttestationStatus::Active | AttestationStatus::Suspended)) {
+            open.push(*change);
+        }
+    }
+    if open.is_empty() {
+        return settle(app, entry, None).await;
+    }
+    let narrowed = app.ledger.prepare(Body::SetAttestationStatus(open)).await?;
+    if outbox::replace(app.database.pool(), entry, &narrowed).await? {
         app.bell.ring();
     }
     Ok(())

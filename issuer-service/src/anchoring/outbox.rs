@@ -71,10 +71,13 @@ pub async fn insert(
     .map(drop)
 }
 
-/// The oldest pending transactions. An issuance's records come before changes of their status.
+/// The oldest pending transactions. Changes of status wait until the records that they change are final: the ledger would refuse them.
 pub async fn pending(pool: &AnyPool, limit: i64) -> sqlx::Result<Vec<Pending>> {
     let rows = sqlx::query(
-        "SELECT id, purpose, issuance_id, transaction_bytes FROM outbox WHERE state = 'pending' ORDER BY created_at, id LIMIT $1",
+        "SELECT id, purpose, issuance_id, transaction_bytes FROM outbox WHERE state = 'pending'
+         AND (purpose = 'recording' OR NOT EXISTS (SELECT 1 FROM outbox AS records
+             WHERE records.issuance_id = outbox.issuance_id AND records.purpose = 'recording' AND records.state = 'pending'))
+         ORDER BY created_at, id LIMIT $1",
     )
     .bind(limit)
     .fetch_all(pool)

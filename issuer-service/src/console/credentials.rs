@@ -58,6 +58,10 @@ pub(super) async fn change(
     let result = async {
         check_id(&id)?;
         check_form(&app, &session, &headers, &form.csrf)?;
+        if form.action == status::END_RENEWALS {
+            status::end_renewals(&app, &session.staff, &id).await?;
+            return Ok(see("/console/credentials"));
+        }
         let action = Action::from_name(&form.action);
         let action = action.ok_or_else(|| refuse(Slug::BadRequest, "there is no such action"))?;
         status::change(&app, &session.staff, &id, action).await?;
@@ -76,6 +80,8 @@ pub(super) fn line(app: &Issuer, language: Language, issuance: &Issuance) -> Iss
         kind: kind.map_or_else(|| issuance.attestation_type.clone(), |kind| l.of(&kind.name)),
         request: issuance.request.clone(),
         copies: issuance.copies,
+        batches: issuance.batches,
+        renewable: issuance.renewable,
         created: issuance.created_at.into(),
         valid_until: issuance.valid_until.into(),
         progress: match issuance.progress {

@@ -142,7 +142,11 @@ pub(super) struct IssuanceLine {
     pub(super) number: String,
     pub(super) kind: String,
     pub(super) request: Option<String>,
+    /// Of the first batch.
     pub(super) copies: i64,
+    /// 0 where the wallet cannot renew.
+    pub(super) batches: i64,
+    pub(super) renewable: bool,
     pub(super) created: Moment,
     pub(super) valid_until: Moment,
     /// `recording`, `recorded`, `denied`.

@@ -69,6 +69,7 @@ impl Tongue {
             "revoke" => self.t("吊销", "revoked"),
             "suspend" => self.t("暂停", "suspended"),
             "resume" => self.t("恢复", "resumed"),
+            "end-renewals" => self.t("停止续发", "ended the renewals"),
             _ => "?",
         }
     }

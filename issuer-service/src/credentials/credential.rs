@@ -25,14 +25,17 @@ use wire::oid4vci::{CredentialResponse, IssuedCredential};
 use super::BATCH_SIZE;
 use super::issue::{self, Copy, Dataset};
 use super::proof::{self, Proof, ProofError};
-use super::store::{self, Issuance, Progress};
+use super::store::{self, Inserted, Issuance, NewCopy, Progress};
 use crate::anchoring::outbox::{self, Purpose};
 use crate::app::Issuer;
 use crate::attestations::rules::is_entitled;
 use crate::config::AttestationConfig;
+use crate::dpop;
 use crate::failure::Failure;
-use crate::offers::{OAuthFailure, store as offers};
-use crate::secrets::{DATASET, RESPONSE};
+use crate::offers::{OAuthFailure, Scheme, store as offers};
+use crate::renewals::store::Grant;
+use crate::renewals::{self, RenewalError};
+use crate::secrets::{DATASET, KEY_NONCE, RESPONSE};
 use crate::status;
 
 /// How often the database is looked at while waiting, in case another process delivers.
@@ -41,9 +44,6 @@ const LOOK: Duration = Duration::from_millis(500);
 const RETRY_SECONDS: u64 = 2;
 /// The largest request.
 const REQUEST: json::Limits = json::Limits { bytes: 256 * 1024, depth: 8, names: 64 };
-/// `iat` is the start of an hour, so that it does not tell copies of different people apart by the second.
-const HOUR: i64 = 3600;
-const DAY: i64 = 24 * HOUR;
 
 #[tracing::instrument(name = "credentials.issue", skip_all)]
 pub(super) async fn credential(
@@ -57,21 +57,52 @@ pub(super) async fn credential(
     let (attestation, jwts) = read_request(&app, &offer, &body)?;
     let proofs = check_proofs(&app, &jwts)?;
     let keys_hash = hash_of_keys(&proofs);
-    let issuance = match store::by_offer(app.database.pool(), &offer.id).await? {
+    let issuance = match store::by_keys(app.database.pool(), &offer, &keys_hash).await? {
         Some(issuance) => issuance,
         None => begin(&app, &offer, attestation, &proofs, &keys_hash).await?,
     };
     if issuance.proofs_hash != keys_hash {
-        return Err(OAuthFailure::bad("credential_request_denied", "the offer was used for other keys"));
+        return Err(used_for_others(&offer));
     }
     respond(&app, issuance).await
 }
 
-/// The offer behind the access token (RFC 6750).
+/// An access token is good for one set of keys. Who has a grant gets another one for more (OpenID4VCI section 13.2).
+fn used_for_others(offer: &offers::Offer) -> OAuthFailure {
+    if offer.grant.is_some() {
+        let description = "the access token was used for other keys; get a new one with the refresh token";
+        return OAuthFailure::of_resource(scheme(offer), StatusCode::UNAUTHORIZED, "invalid_token", description);
+    }
+    OAuthFailure::bad("credential_request_denied", "the offer was used for other keys")
+}
+
+/// How the access token of an offer is presented.
+fn scheme(offer: &offers::Offer) -> Scheme {
+    if offer.dpop_key.is_some() { Scheme::Dpop } else { Scheme::Bearer }
+}
+
+/// The offer behind the access token (RFC 6750; RFC 9449 section 7). A token that is bound to a key is worth nothing without a proof of
+/// that key, and no other one becomes bound by a proof.
 async fn authorize(app: &Issuer, headers: &HeaderMap) -> Result<offers::Offer, OAuthFailure> {
-    let refused = || OAuthFailure::bearer(StatusCode::UNAUTHORIZED, "invalid_token", "the access token is missing or has ended");
-    let token = Token::bearer(headers).ok_or_else(refused)?;
-    offers::by_token(app.database.pool(), &token.hash(), app.now()).await?.ok_or_else(refused)
+    let refused = |scheme, description| OAuthFailure::of_resource(scheme, StatusCode::UNAUTHORIZED, "invalid_token", description);
+    let missing = |scheme| refused(scheme, "the access token is missing or has ended");
+    let (scheme, token, key) = match Token::of_scheme(headers, "DPoP") {
+        None => (Scheme::Bearer, Token::bearer(headers).ok_or_else(|| missing(Scheme::Bearer))?, None),
+        Some(token) => {
+            let key = dpop::check(app, headers, "/credential", Some(token.secret())).await;
+            let key = key.map_err(OAuthFailure::of_proof_at_resource)?;
+            let none = || {
+                let description = "the token goes with a DPoP proof";
+                OAuthFailure::of_resource(Scheme::Dpop, StatusCode::UNAUTHORIZED, "invalid_dpop_proof", description)
+            };
+            (Scheme::Dpop, token, Some(key.ok_or_else(none)?))
+        }
+    };
+    let offer = offers::by_token(app.database.pool(), &token.hash(), app.now()).await?.ok_or_else(|| missing(scheme))?;
+    if offer.dpop_key != key {
+        return Err(refused(Scheme::Dpop, "the access token is bound to a key that the request does not prove"));
+    }
+    Ok(offer)
 }
 
 /// Reads the request (section 8.2) and finds what it asks for. Members that are not known are ignored.
@@ -98,7 +129,7 @@ fn read_request<'a>(
         .ok_or_else(|| OAuthFailure::bad("unknown_credential_configuration", "there is no such configuration"))?;
     if attestation.attestation_type != offer.attestation_type {
         let description = "the access token is for another credential configuration";
-        return Err(OAuthFailure::bearer(StatusCode::FORBIDDEN, "insufficient_scope", description));
+        return Err(OAuthFailure::of_resource(scheme(offer), StatusCode::FORBIDDEN, "insufficient_scope", description));
     }
     Ok((attestation, read_proofs(&request)?))
 }
@@ -127,7 +158,7 @@ fn check_proofs(app: &Issuer, jwts: &[String]) -> Result<Vec<Proof>, OAuthFailur
     if keys.len() != proofs.len() {
         return Err(OAuthFailure::bad("invalid_proof", "two proofs are for the same key"));
     }
-    if proofs.iter().any(|proof| app.secrets.nonce_expiry(&proof.nonce).is_none()) {
+    if proofs.iter().any(|proof| app.secrets.nonce_expiry(KEY_NONCE, &proof.nonce).is_none()) {
         return Err(wrong_nonce());
     }
     Ok(proofs)
@@ -152,80 +183,139 @@ async fn begin(
     keys_hash: &str,
 ) -> Result<Issuance, OAuthFailure> {
     let now = app.now();
-    if proofs.iter().any(|proof| app.secrets.nonce_expiry(&proof.nonce).is_none_or(|expiry| now >= expiry)) {
+    if proofs.iter().any(|proof| app.secrets.nonce_expiry(KEY_NONCE, &proof.nonce).is_none_or(|expiry| now >= expiry)) {
         return Err(wrong_nonce());
     }
-    if offer.dataset_sealed.is_empty() {
-        return Err(OAuthFailure::bad("credential_request_denied", "the offer has ended"));
-    }
+    let mut transaction = app.database.begin().await?;
+    let allowed_now = allowed(app, &mut transaction, offer, proofs.len(), keys_hash).await?;
+    transaction.rollback().await?;
+    let grant = match allowed_now {
+        Allowed::Issued(issuance) => return Ok(*issuance),
+        Allowed::Issue(grant) => grant,
+    };
+    let claims = attested(app, offer).await?;
     // What the ledger would refuse is not signed, and the offer stays for when it would not.
     let authority = app.ledger.authority().await.map_err(Failure::from)?;
     is_entitled(authority.as_ref(), &attestation.attestation_type)
         .map_err(|error| OAuthFailure::bad("credential_request_denied", error.to_string()))?;
-    let made = make_copies(app, offer, attestation, proofs).await?;
-    let body = Body::RecordAttestations(made.records);
+    let made = make_copies(app, attestation, (&claims, grant.as_ref()), proofs).await?;
+    let body = Body::RecordAttestations(made.records.clone());
     let transaction_to_send = app.ledger.prepare(body).await.map_err(Failure::from)?;
     let id = app.environment.random.token();
     let response = serde_json::to_vec(&made.response).map_err(|e| Failure::Api(ApiError::internal(e)))?;
     let response_sealed = app.secrets.seal(RESPONSE, &id, &response).map_err(Failure::from)?;
 
     let mut transaction = app.database.begin().await?;
+    let copies = made.copies.len();
+    // Again, and alone with the grant until the end: another request, or a clerk, may have been faster.
+    if let Allowed::Issued(issuance) = allowed(app, &mut transaction, offer, copies, keys_hash).await? {
+        return Ok(*issuance);
+    }
     let new = store::NewIssuance {
         id: &id,
-        offer: &offer.id,
-        request: offer.request.as_deref(),
-        attestation_type: &offer.attestation_type,
+        offer,
         proofs_hash: keys_hash,
         response_sealed: &response_sealed,
         copies: &made.copies,
         now,
         valid_until: made.valid_until,
     };
-    if store::insert(&mut transaction, &new).await? {
-        for nonce in proofs.iter().map(|proof| &proof.nonce).collect::<BTreeSet<_>>() {
-            let hash = URL_SAFE_NO_PAD.encode(Sha256::digest(nonce.as_bytes()));
-            let expiry = app.secrets.nonce_expiry(nonce).unwrap_or(now);
-            if !store::use_nonce(&mut transaction, &hash, expiry).await? {
-                return Err(wrong_nonce());
-            }
+    match store::insert(&mut transaction, &new).await? {
+        Inserted::Stored => {
+            use_nonces(app, &mut transaction, proofs, now).await?;
+            let entry = app.environment.random.token();
+            outbox::insert(&mut transaction, &entry, Purpose::Recording, &id, &transaction_to_send, now).await?;
+            transaction.commit().await?;
+            metrics::counter!("issuer_credentials_total").increment(u64::try_from(copies).unwrap_or(0));
+            tracing::info!(issuance = id, copies, "an issuance is being recorded");
+            app.bell.ring();
         }
-        let entry = app.environment.random.token();
-        outbox::insert(&mut transaction, &entry, Purpose::Recording, &id, &transaction_to_send, now).await?;
-        transaction.commit().await?;
-        metrics::counter!("issuer_credentials_total").increment(u64::try_from(made.copies.len()).unwrap_or(0));
-        tracing::info!(issuance = id, copies = made.copies.len(), "an issuance is being recorded");
-        app.bell.ring();
-    } else {
         // The same wallet asked twice at the same time; the other request has stored its copies.
-        drop(transaction);
+        Inserted::There => drop(transaction),
+        Inserted::KeyUsed => {
+            return Err(OAuthFailure::bad("invalid_proof", "a key has a copy already; every copy needs a new key"));
+        }
     }
-    let issuance = store::by_offer(app.database.pool(), &offer.id).await?;
+    let issuance = store::by_keys(app.database.pool(), offer, keys_hash).await?;
     issuance.ok_or_else(|| OAuthFailure::later("the issuance is being stored", RETRY_SECONDS))
+}
+
+/// What may be done for an access token.
+enum Allowed {
+    /// Issue, under a grant if there is one.
+    Issue(Option<Grant>),
+    /// Nothing is to be done: it was issued a moment ago.
+    Issued(Box<Issuance>),
+}
+
+/// Takes the grant of the offer, if it has one, and decides whether so many copies may be issued under it.
+async fn allowed(
+    app: &Issuer,
+    transaction: &mut sqlx::Transaction<'_, sqlx::Any>,
+    offer: &offers::Offer,
+    copies: usize,
+    keys_hash: &str,
+) -> Result<Allowed, OAuthFailure> {
+    let Some(id) = offer.grant.as_deref() else { return Ok(Allowed::Issue(None)) };
+    let now = app.now();
+    let grant = renewals::store::take_by_offer(transaction, id, now).await?;
+    let grant = grant.ok_or_else(|| renewals::denied(RenewalError::Ended))?;
+    if let Some(issuance) = store::by_keys(&mut **transaction, offer, keys_hash).await? {
+        return Ok(Allowed::Issued(Box::new(issuance)));
+    }
+    let usage = renewals::store::usage(transaction, id, now).await?;
+    let copies = i64::try_from(copies).unwrap_or(i64::MAX);
+    renewals::may_issue(&grant, &usage, copies, now).map_err(renewals::denied)?;
+    Ok(Allowed::Issue(Some(grant)))
+}
+
+/// The claims to issue: those of the offer, or of the one that it renews.
+async fn attested(app: &Issuer, offer: &offers::Offer) -> Result<BTreeMap<String, String>, OAuthFailure> {
+    let id = offer.grant.as_ref().unwrap_or(&offer.id);
+    let first = offers::load(app.database.pool(), id).await?.filter(|first| !first.dataset_sealed.is_empty());
+    let first = first.ok_or_else(|| OAuthFailure::bad("credential_request_denied", "the offer has ended"))?;
+    let claims = app.secrets.open(DATASET, &first.id, &first.dataset_sealed).map_err(Failure::from)?;
+    Ok(serde_json::from_slice(&claims).map_err(|e| Failure::Api(ApiError::internal(e)))?)
+}
+
+async fn use_nonces(
+    app: &Issuer,
+    transaction: &mut sqlx::Transaction<'_, sqlx::Any>,
+    proofs: &[Proof],
+    now: i64,
+) -> Result<(), OAuthFailure> {
+    for nonce in proofs.iter().map(|proof| &proof.nonce).collect::<BTreeSet<_>>() {
+        let hash = URL_SAFE_NO_PAD.encode(Sha256::digest(nonce.as_bytes()));
+        let expiry = app.secrets.nonce_expiry(KEY_NONCE, nonce).unwrap_or(now);
+        if !store::use_nonce(&mut **transaction, &hash, expiry).await? {
+            return Err(wrong_nonce());
+        }
+    }
+    Ok(())
 }
 
 struct Made {
     response: CredentialResponse,
     records: Vec<NewAttestation>,
-    copies: Vec<(String, i64, i64)>,
+    copies: Vec<NewCopy>,
     valid_until: i64,
 }
 
+/// A copy for every proof. Copies of a renewal are good as long as the first ones and not longer.
 async fn make_copies(
     app: &Issuer,
-    offer: &offers::Offer,
     attestation: &AttestationConfig,
+    (claims, grant): (&BTreeMap<String, String>, Option<&Grant>),
     proofs: &[Proof],
 ) -> Result<Made, Failure> {
-    let claims = app.secrets.open(DATASET, &offer.id, &offer.dataset_sealed)?;
-    let claims: BTreeMap<String, String> = serde_json::from_slice(&claims).map_err(ApiError::internal)?;
-    let valid_from = app.now().div_euclid(HOUR).saturating_mul(HOUR);
-    let valid_until = valid_from.saturating_add(i64::from(attestation.validity_days).saturating_mul(DAY));
+    let (valid_from, valid_until) = issue::validity(app.now(), attestation.validity_days);
+    let valid_until = grant.map_or(valid_until, |grant| grant.valid_until);
     let dataset = Dataset {
         issuer: &app.config.public_url,
         authority: app.config.authority.id,
         genesis: app.ledger.genesis(),
         vct: &attestation.attestation_type,
-        claims: &claims,
+        claims,
         valid_from,
         valid_until,
     };
@@ -242,7 +332,12 @@ async fn make_copies(
             salt_entropy: app.environment.entropy(),
         };
         let (credential, record) = issue::issue(&dataset, &copy, &app.keys).map_err(ApiError::internal)?;
-        made.copies.push((URL_SAFE_NO_PAD.encode(record.id.0), entry.list, entry.index));
+        made.copies.push(NewCopy {
+            record: URL_SAFE_NO_PAD.encode(record.id.0),
+            list: entry.list,
+            index: entry.index,
+            holder_key: grant.map(|_| jwk::thumbprint_text(&copy.key)),
+        });
         made.response.credentials.push(IssuedCredential { credential });
         made.records.push(record);
     }
@@ -274,6 +369,9 @@ async fn respond(app: &Issuer, mut issuance: Issuance) -> Result<Response, OAuth
         let id = issuance.id;
         let loaded = store::load(app.database.pool(), &id).await?;
         issuance = loaded.ok_or_else(|| OAuthFailure::later("the issuance is being stored", RETRY_SECONDS))?;
+    }
+    if issuance.status == "revoked" {
+        return Err(OAuthFailure::bad("credential_request_denied", "the credential was revoked"));
     }
     if issuance.response_sealed.is_empty() {
         return Err(OAuthFailure::bad("credential_request_denied", "the offer has ended"));

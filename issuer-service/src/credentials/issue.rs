@@ -20,6 +20,17 @@ use crate::app::Keys;
 /// The claim that ties a credential to its record on the ledger.
 pub const YUFU_CLAIM: &str = "yufu";
 
+const HOUR: i64 = 3600;
+const DAY: i64 = 24 * HOUR;
+
+/// From when and until when what is attested now is good: from the start of the hour, so that it does not tell copies of different
+/// people apart by the second, and until the end of a day, because renewals have the same end.
+pub fn validity(now: UnixSeconds, days: u32) -> (UnixSeconds, UnixSeconds) {
+    let from = now.div_euclid(HOUR).saturating_mul(HOUR);
+    let until = from.saturating_add(i64::from(days).saturating_mul(DAY)).saturating_add(DAY - 1);
+    (from, until.div_euclid(DAY).saturating_mul(DAY))
+}
+
 /// What all copies of an issuance have in common.
 pub struct Dataset<'a> {
     /// The credential issuer identifier.

@@ -14,6 +14,8 @@ use super::BATCH_SIZE;
 use super::proof::PROOF_ALGORITHMS;
 use crate::app::Issuer;
 use crate::config::{AttestationConfig, PORTRAIT_CLAIM};
+use crate::dpop;
+use crate::offers::REFRESH_GRANT;
 
 /// How long metadata may be kept.
 const CACHE_CONTROL: HeaderValue = HeaderValue::from_static("public, max-age=300");
@@ -33,15 +35,18 @@ pub(super) async fn credential_issuer(State(app): State<Arc<Issuer>>) -> Respons
     ([(header::CACHE_CONTROL, CACHE_CONTROL)], Json(metadata)).into_response()
 }
 
+/// `dpop_signing_alg_values_supported` is of RFC 9449 section 5.1.
+///
 /// Without `response_types_supported`: there is no authorization endpoint, RFC 8414 section 3.2 leaves out what is empty, and section 12.3
 /// of OpenID4VCI allows it.
 pub(super) async fn authorization_server(State(app): State<Arc<Issuer>>) -> Response {
     let metadata = json!({
         "issuer": app.config.public_url,
         "token_endpoint": app.url("/token"),
-        "grant_types_supported": [wire::oid4vci::PRE_AUTHORIZED_CODE_GRANT],
+        "grant_types_supported": [wire::oid4vci::PRE_AUTHORIZED_CODE_GRANT, REFRESH_GRANT],
         "token_endpoint_auth_methods_supported": ["none"],
         "pre-authorized_grant_anonymous_access_supported": true,
+        "dpop_signing_alg_values_supported": dpop::algorithms(),
     });
     ([(header::CACHE_CONTROL, CACHE_CONTROL)], Json(metadata)).into_response()
 }

@@ -2,7 +2,9 @@
 
 use identity::UnixSeconds;
 use sqlx::any::AnyRow;
-use sqlx::{Any, AnyPool, Row as _, Transaction};
+use sqlx::{Any, AnyPool, Executor, Row as _, Transaction};
+
+use crate::offers::store::Offer;
 
 /// Where an issuance stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +34,12 @@ pub struct Issuance {
     pub id: String,
     /// The request that it answers.
     pub request: Option<String>,
+    /// The grant under which it was issued.
+    pub grant: Option<String>,
+    /// How many issuances there are under the grant.
+    pub batches: i64,
+    /// Whether a wallet can still renew it.
+    pub renewable: bool,
     /// What was issued.
     pub attestation_type: String,
     /// Hash of the holder's keys.
@@ -57,25 +65,56 @@ pub struct NewIssuance<'a> {
     /// Its id.
     pub id: &'a str,
     /// The offer.
-    pub offer: &'a str,
-    /// The request.
-    pub request: Option<&'a str>,
-    /// What is issued.
-    pub attestation_type: &'a str,
+    pub offer: &'a Offer,
     /// Hash of the holder's keys.
     pub proofs_hash: &'a str,
     /// The response, sealed.
     pub response_sealed: &'a str,
-    /// Its copies: record id, status list, index.
-    pub copies: &'a [(String, i64, i64)],
+    /// Its copies.
+    pub copies: &'a [NewCopy],
     /// Now.
     pub now: UnixSeconds,
     /// Until when the copies are good.
     pub valid_until: UnixSeconds,
 }
 
-const COLUMNS: &str = "SELECT id, request_id, attestation_type, proofs_hash, response_sealed, state, status, copies, created_at,
-    valid_until, status_changed_by, status_changed_at FROM issuances";
+/// A copy to store.
+pub struct NewCopy {
+    /// The id of its record.
+    pub record: String,
+    /// Its status list.
+    pub list: i64,
+    /// Its place there.
+    pub index: i64,
+    /// Thumbprint of its key, under a grant.
+    pub holder_key: Option<String>,
+}
+
+/// What became of storing an issuance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Inserted {
+    /// It is stored.
+    Stored,
+    /// The offer has one already.
+    There,
+    /// One of the keys has a copy already. What was stored is to be rolled back.
+    KeyUsed,
+}
+
+const COLUMNS: &str =
+    "SELECT issuances.id, issuances.request_id, offers.grant_id, issuances.attestation_type, issuances.proofs_hash,
+    issuances.response_sealed, issuances.state, issuances.status, issuances.copies, issuances.created_at, issuances.valid_until,
+    issuances.status_changed_by, issuances.status_changed_at,
+    (SELECT COUNT(*) FROM issuances AS batch JOIN offers AS of_batch ON of_batch.id = batch.offer_id
+        WHERE of_batch.grant_id = offers.grant_id AND batch.state <> 'denied') AS batches,
+    (SELECT COUNT(*) FROM grants WHERE grants.offer_id = offers.grant_id AND grants.ended_at IS NULL) AS open_grants
+    FROM issuances JOIN offers ON offers.id = issuances.offer_id";
+
+/// One issuance stands for all under its grant: the first that the ledger did not refuse. Clerks see and change them as one. Only the
+/// first renewal can be of the same second as what it renews.
+const SHOWN: &str = "NOT EXISTS (SELECT 1 FROM issuances AS earlier JOIN offers AS of_earlier ON of_earlier.id = earlier.offer_id
+    WHERE of_earlier.grant_id = offers.grant_id AND earlier.state <> 'denied' AND (earlier.created_at < issuances.created_at
+        OR (earlier.created_at = issuances.created_at AND earlier.id <> issuances.id AND earlier.offer_id = of_earlier.grant_id)))";
 
 fn read(row: &AnyRow) -> sqlx::Result<Issuance> {
     let state: String = row.try_get("state")?;
@@ -84,6 +123,9 @@ fn read(row: &AnyRow) -> sqlx::Result<Issuance> {
     Ok(Issuance {
         id: row.try_get("id")?,
         request: row.try_get("request_id")?,
+        grant: row.try_get("grant_id")?,
+        batches: row.try_get("batches")?,
+        renewable: row.try_get::<i64, _>("open_grants")? > 0,
         attestation_type: row.try_get("attestation_type")?,
         proofs_hash: row.try_get("proofs_hash")?,
         response_sealed: row.try_get("response_sealed")?,
@@ -96,17 +138,17 @@ fn read(row: &AnyRow) -> sqlx::Result<Issuance> {
     })
 }
 
-/// Stores an issuance and its copies; `false` when the offer has one already.
-pub async fn insert(transaction: &mut Transaction<'_, Any>, new: &NewIssuance<'_>) -> sqlx::Result<bool> {
+/// Stores an issuance and its copies.
+pub async fn insert(transaction: &mut Transaction<'_, Any>, new: &NewIssuance<'_>) -> sqlx::Result<Inserted> {
     let inserted = sqlx::query(
         "INSERT INTO issuances (id, offer_id, request_id, attestation_type, proofs_hash, response_sealed, state, status, copies,
          created_at, valid_until) VALUES ($1, $2, $3, $4, $5, $6, 'recording', 'active', $7, $8, $9)
          ON CONFLICT (offer_id) DO NOTHING",
     )
     .bind(new.id)
-    .bind(new.offer)
-    .bind(new.request)
-    .bind(new.attestation_type)
+    .bind(&new.offer.id)
+    .bind(&new.offer.request)
+    .bind(&new.offer.attestation_type)
     .bind(new.proofs_hash)
     .bind(new.response_sealed)
     .bind(i64::try_from(new.copies.len()).unwrap_or(i64::MAX))
@@ -115,42 +157,67 @@ pub async fn insert(transaction: &mut Transaction<'_, Any>, new: &NewIssuance<'_
     .execute(&mut **transaction)
     .await?;
     if inserted.rows_affected() == 0 {
-        return Ok(false);
+        return Ok(Inserted::There);
     }
-    for (record, list, index) in new.copies {
-        sqlx::query("INSERT INTO credentials (record_id, issuance_id, status_list, status_index) VALUES ($1, $2, $3, $4)")
-            .bind(record)
-            .bind(new.id)
-            .bind(list)
-            .bind(index)
-            .execute(&mut **transaction)
-            .await?;
+    for copy in new.copies {
+        let inserted = sqlx::query(
+            "INSERT INTO credentials (record_id, issuance_id, status_list, status_index, holder_key)
+             VALUES ($1, $2, $3, $4, $5) ON CONFLICT (holder_key) DO NOTHING",
+        )
+        .bind(&copy.record)
+        .bind(new.id)
+        .bind(copy.list)
+        .bind(copy.index)
+        .bind(&copy.holder_key)
+        .execute(&mut **transaction)
+        .await?;
+        if inserted.rows_affected() == 0 {
+            return Ok(Inserted::KeyUsed);
+        }
     }
-    Ok(true)
+    Ok(Inserted::Stored)
 }
 
-/// The issuance of an offer.
-pub async fn by_offer(pool: &AnyPool, offer: &str) -> sqlx::Result<Option<Issuance>> {
-    let sql = sqlx::AssertSqlSafe(format!("{COLUMNS} WHERE offer_id = $1"));
-    sqlx::query(sql).bind(offer).fetch_optional(pool).await?.as_ref().map(read).transpose()
+/// What was issued for these keys under the offer's grant, or for any keys under the offer's token.
+pub async fn by_keys<'e>(
+    executor: impl Executor<'e, Database = Any>,
+    offer: &Offer,
+    proofs_hash: &str,
+) -> sqlx::Result<Option<Issuance>> {
+    let sql = sqlx::AssertSqlSafe(format!(
+        "{COLUMNS} WHERE issuances.offer_id = $1 OR (offers.grant_id = $2 AND issuances.proofs_hash = $3)
+         ORDER BY CASE WHEN issuances.proofs_hash = $3 THEN 0 ELSE 1 END LIMIT 1"
+    ));
+    let row = sqlx::query(sql).bind(&offer.id).bind(&offer.grant).bind(proofs_hash).fetch_optional(executor).await?;
+    row.as_ref().map(read).transpose()
 }
 
 /// The issuance with this id.
 pub async fn load(pool: &AnyPool, id: &str) -> sqlx::Result<Option<Issuance>> {
-    let sql = sqlx::AssertSqlSafe(format!("{COLUMNS} WHERE id = $1"));
+    let sql = sqlx::AssertSqlSafe(format!("{COLUMNS} WHERE issuances.id = $1"));
     sqlx::query(sql).bind(id).fetch_optional(pool).await?.as_ref().map(read).transpose()
 }
 
-/// The issuances of a request, latest first.
+/// The issuances of a request, latest first, without renewals.
 pub async fn of_request(pool: &AnyPool, request: &str) -> sqlx::Result<Vec<Issuance>> {
-    let sql = sqlx::AssertSqlSafe(format!("{COLUMNS} WHERE request_id = $1 ORDER BY created_at DESC LIMIT 20"));
+    let sql = sqlx::AssertSqlSafe(format!(
+        "{COLUMNS} WHERE issuances.request_id = $1 AND {SHOWN} ORDER BY issuances.created_at DESC LIMIT 20"
+    ));
     sqlx::query(sql).bind(request).fetch_all(pool).await?.iter().map(read).collect()
 }
 
-/// Issuances, latest first.
+/// Issuances, latest first, without renewals.
 pub async fn latest(pool: &AnyPool, limit: i64) -> sqlx::Result<Vec<Issuance>> {
-    let sql = sqlx::AssertSqlSafe(format!("{COLUMNS} ORDER BY created_at DESC, id LIMIT $1"));
+    let sql = sqlx::AssertSqlSafe(format!("{COLUMNS} WHERE {SHOWN} ORDER BY issuances.created_at DESC, issuances.id LIMIT $1"));
     sqlx::query(sql).bind(limit).fetch_all(pool).await?.iter().map(read).collect()
+}
+
+/// What the status of an issuance is changed with: itself and all others under its grant, without what the ledger refused.
+pub async fn batches<'e>(executor: impl Executor<'e, Database = Any>, issuance: &Issuance) -> sqlx::Result<Vec<Issuance>> {
+    let sql = sqlx::AssertSqlSafe(format!(
+        "{COLUMNS} WHERE (issuances.id = $1 OR offers.grant_id = $2) AND issuances.state <> 'denied' ORDER BY issuances.id"
+    ));
+    sqlx::query(sql).bind(&issuance.id).bind(&issuance.grant).fetch_all(executor).await?.iter().map(read).collect()
 }
 
 /// The copies of an issuance: record id, status list, index.
@@ -174,7 +241,7 @@ pub async fn settle(transaction: &mut Transaction<'_, Any>, issuance: &str, reco
         .map(drop)
 }
 
-/// Changes the status of a recorded issuance; `false` when it is not as the clerk saw it.
+/// Changes the status of an issuance; `false` when it is not as the clerk saw it.
 pub async fn set_status(
     transaction: &mut Transaction<'_, Any>,
     issuance: &str,
@@ -184,7 +251,7 @@ pub async fn set_status(
 ) -> sqlx::Result<bool> {
     let result = sqlx::query(
         "UPDATE issuances SET status = $1, status_changed_by = $2, status_changed_at = $3
-         WHERE id = $4 AND status = $5 AND state = 'recorded'",
+         WHERE id = $4 AND status = $5 AND state <> 'denied'",
     )
     .bind(to)
     .bind(staff)
@@ -196,12 +263,16 @@ pub async fn set_status(
     Ok(result.rows_affected() == 1)
 }
 
-/// Uses a nonce; `false` when it was used before.
-pub async fn use_nonce(transaction: &mut Transaction<'_, Any>, nonce_hash: &str, expires_at: UnixSeconds) -> sqlx::Result<bool> {
+/// Uses a nonce, or a DPoP proof by its hash; `false` when it was used before.
+pub async fn use_nonce<'e>(
+    executor: impl Executor<'e, Database = Any>,
+    nonce_hash: &str,
+    expires_at: UnixSeconds,
+) -> sqlx::Result<bool> {
     let result = sqlx::query("INSERT INTO used_nonces (nonce_hash, expires_at) VALUES ($1, $2) ON CONFLICT DO NOTHING")
         .bind(nonce_hash)
         .bind(expires_at)
-        .execute(&mut **transaction)
+        .execute(executor)
         .await?;
     Ok(result.rows_affected() == 1)
 }

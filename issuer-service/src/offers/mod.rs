@@ -12,16 +12,19 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::extract::{Path, State};
+use axum::middleware::map_response_with_state;
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use clients::Environment;
 use service_kit::{ApiError, Slug};
 use wire::oid4vci::{CredentialOffer, Grants, PreAuthorizedCode, TxCode};
 
-pub use oauth::OAuthFailure;
+pub use oauth::{OAuthFailure, Scheme};
+pub use token::{REFRESH_GRANT, TOKEN_SECONDS};
 
 use crate::app::Issuer;
 use crate::config::{AttestationConfig, Config};
+use crate::dpop;
 use crate::failure::Failure;
 use crate::secrets::{DATASET, PIN_DIGITS, Secrets, SecretsError};
 
@@ -31,8 +34,9 @@ pub const OFFER_SECONDS: i64 = 10 * 60;
 pub const MAX_TRIES: i64 = 3;
 
 /// The routes for wallets.
-pub fn routes() -> Router<Arc<Issuer>> {
-    Router::new().route("/offers/{id}", get(show)).route("/token", post(token::token))
+pub fn routes(app: &Arc<Issuer>) -> Router<Arc<Issuer>> {
+    let nonces = map_response_with_state(Arc::clone(app), dpop::give_nonce);
+    Router::new().route("/offers/{id}", get(show)).route("/token", post(token::token).layer(nonces))
 }
 
 /// What offers are made with.

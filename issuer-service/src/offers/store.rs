@@ -39,6 +39,10 @@ pub struct Offer {
     pub state: String,
     /// When it ends.
     pub expires_at: UnixSeconds,
+    /// Thumbprint of the key that its access token is bound to.
+    pub dpop_key: Option<String>,
+    /// The offer whose grant it belongs to: itself, or the one that it renews.
+    pub grant: Option<String>,
 }
 
 impl Offer {
@@ -48,7 +52,8 @@ impl Offer {
     }
 }
 
-const COLUMNS: &str = "SELECT id, request_id, attestation_type, dataset_sealed, state, expires_at FROM offers";
+const COLUMNS: &str = "SELECT id, request_id, attestation_type, dataset_sealed, state, expires_at, dpop_key, grant_id
+    FROM offers";
 
 fn read(row: &sqlx::any::AnyRow) -> sqlx::Result<Offer> {
     Ok(Offer {
@@ -58,6 +63,8 @@ fn read(row: &sqlx::any::AnyRow) -> sqlx::Result<Offer> {
         dataset_sealed: row.try_get("dataset_sealed")?,
         state: row.try_get("state")?,
         expires_at: row.try_get("expires_at")?,
+        dpop_key: row.try_get("dpop_key")?,
+        grant: row.try_get("grant_id")?,
     })
 }
 
@@ -117,10 +124,12 @@ pub async fn redeem(
     id: &str,
     token_hash: &str,
     token_expires_at: UnixSeconds,
+    dpop_key: Option<&str>,
 ) -> sqlx::Result<()> {
-    sqlx::query("UPDATE offers SET state = 'redeemed', token_hash = $1, token_expires_at = $2 WHERE id = $3")
+    sqlx::query("UPDATE offers SET state = 'redeemed', token_hash = $1, token_expires_at = $2, dpop_key = $3 WHERE id = $4")
         .bind(token_hash)
         .bind(token_expires_at)
+        .bind(dpop_key)
         .bind(id)
         .execute(&mut **transaction)
         .await
@@ -136,11 +145,13 @@ pub async fn replace(transaction: &mut Transaction<'_, Any>, id: &str) -> sqlx::
         .map(drop)
 }
 
-/// Forgets the claims of offers that nobody can redeem or fetch from any more.
+/// Forgets the claims of offers that nobody can redeem, fetch from or renew any more.
 pub async fn forget(pool: &AnyPool, now: UnixSeconds) -> sqlx::Result<()> {
     sqlx::query(
         "UPDATE offers SET dataset_sealed = '' WHERE dataset_sealed <> '' AND expires_at <= $1
-         AND (token_expires_at IS NULL OR token_expires_at <= $1)",
+         AND (token_expires_at IS NULL OR token_expires_at <= $1)
+         AND NOT EXISTS (SELECT 1 FROM grants
+             WHERE grants.offer_id = offers.id AND grants.ended_at IS NULL AND grants.expires_at > $1)",
     )
     .bind(now)
     .execute(pool)

@@ -18,7 +18,7 @@ fn reference(credential: &str) -> StatusReference {
 }
 
 /// What a verifier reads.
-async fn status(world: &World, credential: &str) -> Status {
+pub(crate) async fn status(world: &World, credential: &str) -> Status {
     let reference = reference(credential);
     let answer = world.get(reference.uri.trim_start_matches("http://127.0.0.1:7301")).await;
     assert_eq!(answer.header("content-type"), "application/statuslist+jwt");

@@ -23,10 +23,15 @@ impl Token {
 
     /// The token of an `Authorization: Bearer` header (RFC 6750 section 2.1).
     pub fn bearer(headers: &axum::http::HeaderMap) -> Option<Self> {
+        Self::of_scheme(headers, "Bearer")
+    }
+
+    /// The token of an `Authorization` header with this scheme.
+    pub fn of_scheme(headers: &axum::http::HeaderMap, wanted: &str) -> Option<Self> {
         let mut values = headers.get_all(axum::http::header::AUTHORIZATION).iter();
         let value = values.next()?.to_str().ok()?;
         let (scheme, token) = value.split_once(' ')?;
-        if values.next().is_some() || !scheme.eq_ignore_ascii_case("bearer") {
+        if values.next().is_some() || !scheme.eq_ignore_ascii_case(wanted) {
             return None;
         }
         Self::presented(token.trim())

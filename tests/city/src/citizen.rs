@@ -30,16 +30,27 @@ pub struct Refusal {
 impl Citizen {
     /// A person with a new wallet in a folder of the city, set up for the city's ledger and trust root.
     pub async fn new(plan: &Plan, name: &str) -> Result<Self> {
+        Ok(Self::set_up(plan, name, &["create"]).await?.0)
+    }
+
+    /// A person on a new phone who takes their identity over by words and a backup; with what the wallet said.
+    pub async fn recovered(plan: &Plan, name: &str, words: &Path, backup: &Path) -> Result<(Self, Value)> {
+        let (words, backup) = (words.display().to_string(), backup.display().to_string());
+        Self::set_up(plan, name, &["recover", "--words-file", &words, "--backup", &backup]).await
+    }
+
+    async fn set_up(plan: &Plan, name: &str, command: &[&str]) -> Result<(Self, Value)> {
         let citizen = Self::existing(plan, name)?;
         write_secret(&citizen.passphrase_file(), &crate::configs::base64url(&entropy::<18>()?))?;
-        let mut arguments = vec!["create".to_owned(), "--language".to_owned(), "zh".to_owned()];
+        let mut arguments: Vec<String> = command.iter().map(|&text| text.to_owned()).collect();
+        arguments.extend(["--language".to_owned(), "zh".to_owned()]);
         for node in plan.node_urls() {
             arguments.extend(["--node".to_owned(), node]);
         }
         arguments.extend(["--genesis".to_owned(), plan.genesis_path().display().to_string()]);
         arguments.extend(["--trust-anchors".to_owned(), plan.trust_root_path().display().to_string()]);
-        citizen.wallet(&arguments.iter().map(String::as_str).collect::<Vec<_>>()).await?;
-        Ok(citizen)
+        let said = citizen.wallet(&arguments.iter().map(String::as_str).collect::<Vec<_>>()).await?;
+        Ok((citizen, said))
     }
 
     /// A person whose wallet is in the city already.

@@ -28,7 +28,11 @@ impl WalletKeys {
 
     /// Proof JWTs with this nonce.
     pub(crate) fn proofs(&self, nonce: &str) -> Vec<String> {
-        self.0.iter().map(|key| proof(key, &json!({ "aud": ISSUER, "iat": NOW, "nonce": nonce, "yufu_lock": LOCK }))).collect()
+        self.proofs_at(NOW, nonce)
+    }
+
+    pub(crate) fn proofs_at(&self, now: i64, nonce: &str) -> Vec<String> {
+        self.0.iter().map(|key| proof(key, &json!({ "aud": ISSUER, "iat": now, "nonce": nonce, "yufu_lock": LOCK }))).collect()
     }
 }
 

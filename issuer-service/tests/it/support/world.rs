@@ -228,7 +228,7 @@ fn registers() -> Registers {
 }
 
 /// SQLite in the world's directory, or a schema of its own on the server that the environment names.
-async fn database_url(directory: &std::path::Path) -> String {
+pub(crate) async fn database_url(directory: &std::path::Path) -> String {
     let Ok(server) = std::env::var("YUFU_TEST_POSTGRES") else { return Database::sqlite_url(directory) };
     sqlx::any::install_default_drivers();
     let name = directory.file_name().unwrap().to_str().unwrap().trim_start_matches('.').to_ascii_lowercase();
