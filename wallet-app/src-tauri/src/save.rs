@@ -3,7 +3,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use wallet_commands::{Failure, FileBytes};
@@ -28,7 +28,7 @@ pub(crate) struct ToSave {
 /// Where it is now.
 #[derive(Debug, Serialize)]
 pub(crate) struct Saved {
-    path: PathBuf,
+    path: String,
 }
 
 impl ToSave {
@@ -42,7 +42,7 @@ impl ToSave {
             let path = folder.join(name);
             return match create(&path) {
                 Ok(file) => match write(file, &self.contents.0) {
-                    Ok(()) => Ok(Saved { path }),
+                    Ok(()) => Ok(Saved { path: path.display().to_string() }),
                     Err(error) => {
                         // Half a backup would be taken for one.
                         drop(fs::remove_file(&path));
@@ -126,7 +126,7 @@ mod tests {
         for (number, contents) in [b"first".as_slice(), b"second", b"third"].into_iter().enumerate() {
             let saved = file("yufu-backup-2026-11-28.yufu", contents).save_in(&folder).unwrap();
             let expected = ["yufu-backup-2026-11-28.yufu", "yufu-backup-2026-11-28-2.yufu", "yufu-backup-2026-11-28-3.yufu"];
-            assert_eq!(saved.path, folder.join(expected[number]));
+            assert_eq!(saved.path, folder.join(expected[number]).display().to_string());
         }
         assert_eq!(fs::read(folder.join("yufu-backup-2026-11-28.yufu")).unwrap(), b"first", "nothing is overwritten");
         #[cfg(unix)]
