@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use identity::keys::{Algorithm, SecretKey, Signer as _};
+use identity::keys::{Algorithm, SecretKey};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use wallet_core::{Clock, Environment, Language, NoKeyStore, Passphrase, Patience, Random, Strength, Wallet, WalletConfig};
@@ -47,8 +47,15 @@ impl Opened {
         let (dir, passphrase) = (folder.path().join("wallet"), Passphrase::new(PASSPHRASE.to_owned()));
         let wallet = Wallet::create(&dir, &passphrase, config.clone(), Strength::weak_for_tests(), environment.clone()).unwrap();
         let strength = Some(Strength::weak_for_tests());
-        let commands =
-            Commands::new(Host { dir, config, departments: Vec::new(), device: Arc::new(NoKeyStore), strength, environment });
+        let commands = Commands::new(Host {
+            dir,
+            config,
+            departments: Vec::new(),
+            device: Arc::new(NoKeyStore),
+            hardware: None,
+            strength,
+            environment,
+        });
         commands.keep(wallet.with_patience(patience));
         Self { commands, clock, _folder: folder }
     }

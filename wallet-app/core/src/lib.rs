@@ -28,6 +28,7 @@ pub mod history;
 pub mod identity;
 pub mod issuance;
 pub mod keeper;
+mod kept;
 pub mod labels;
 mod memory;
 pub mod receipts;

@@ -19,6 +19,7 @@ use crate::config::{ConfigError, Language, TrustFiles, TrustPin, WalletConfig};
 use crate::error::WalletError;
 use crate::hardware::HardwareKeys;
 use crate::issuance::WalletProvider;
+use crate::kept::KeptAnswers;
 use crate::vault::key::{Passphrase, Strength};
 use crate::vault::{self, Disk, Secrets, Table, Vault, VaultError};
 use crate::waits::{PatientChain, Waits};
@@ -34,6 +35,8 @@ const MAX_AGE_MS: u64 = 120_000;
 pub struct Wallet {
     pub(crate) vault: Arc<Vault>,
     pub(crate) chain: Arc<dyn Chain>,
+    /// The same, with what it answered before: for who asks.
+    pub(crate) answers: KeptAnswers,
     pub(crate) http: reqwest::Client,
     pub(crate) anchors: TrustAnchors,
     pub(crate) network: Network,
@@ -178,8 +181,9 @@ impl Wallet {
         };
         let waits = Arc::new(Waits::default());
         let chain: Arc<dyn Chain> = Arc::new(PatientChain::new(chain, Arc::clone(&waits)));
+        let answers = KeptAnswers::new(Arc::clone(&chain), Arc::clone(&vault), environment.clock.clone());
         let (provider, hardware, config, dir) = (None, None, RwLock::new(config), dir.to_owned());
-        Ok(Self { vault, chain, http, anchors, network, genesis, environment, provider, hardware, waits, config, dir })
+        Ok(Self { vault, chain, answers, http, anchors, network, genesis, environment, provider, hardware, waits, config, dir })
     }
 
     /// With somebody who vouches for this wallet and its keys towards issuers that ask for it.

@@ -11,6 +11,7 @@ use ledger::records::AttestationStatus;
 use super::{Chosen, ClaimToShow, ConsentError, CredentialOption, HiddenCredential, QueryView, Selection, SetView};
 use crate::error::WalletError;
 use crate::issuance::Credential;
+use crate::kept;
 use crate::labels;
 use crate::requests::{OpenedRequest, RequestError, dotted};
 use crate::vault::{Table, VaultError};
@@ -58,7 +59,17 @@ impl Wallet {
     async fn live_copy(&self, mut credential: Credential) -> Result<Result<Showable, Credential>, WalletError> {
         for _ in 0..credential.copies.len() {
             let Some(copy) = credential.next_copy(self.now()) else { return Ok(Err(credential)) };
-            credential = self.refresh_copies(&credential, &[copy]).await?;
+            let heard = credential.copies.get(copy).map(|copy| copy.as_of);
+            credential = match self.refresh_copies(&credential, &[copy]).await {
+                Ok(refreshed) => refreshed,
+                // What was heard of it serves while it is recent; the site asks the ledger in any case.
+                Err(WalletError::Ledger(error))
+                    if kept::is_away(&error) && heard.is_some_and(|as_of| kept::is_recent(as_of, self.now())) =>
+                {
+                    credential
+                }
+                Err(error) => return Err(error),
+            };
             let current = credential.copies.get(copy).ok_or(VaultError::Tampered("credentials"))?;
             if current.is_live(self.now()) {
                 let held = current.open()?;

@@ -62,9 +62,11 @@ impl Wallet {
     }
 
     async fn open_story(&self, link: &str, channel: Channel, asked: &mut Asked) -> Result<Consent, WalletError> {
+        self.answers.begin();
         let request = self.open_request(link, channel, asked).await?;
         self.check_this_device().await?;
         let consent = self.consent(&request).await?;
+        self.answers.keep()?;
         self.note_request(&request, &consent.view)?;
         Ok(consent)
     }

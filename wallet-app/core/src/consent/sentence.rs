@@ -219,8 +219,13 @@ pub(super) fn copy_reused(credential: &Localized) -> Localized {
 /// The ledger's last block is old.
 pub(super) fn ledger_is_old(seconds: u64) -> Localized {
     let minutes = seconds / 60;
+    let (zh, en) = if minutes < 120 {
+        (format!("{minutes} 分钟"), format!("{minutes} minutes"))
+    } else {
+        (format!("{} 小时", minutes / 60), format!("{} hours", minutes / 60))
+    };
     Localized::new(
-        format!("账本的最新区块已是 {minutes} 分钟前，登记信息可能已有变化。"),
-        format!("The ledger's latest block is {minutes} minutes old; registrations may have changed since."),
+        format!("所依据的账本信息已是 {zh}前，此后登记可能已有变化。"),
+        format!("What the ledger says here is {en} old; registrations may have changed since."),
     )
 }

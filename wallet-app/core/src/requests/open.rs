@@ -94,7 +94,8 @@ impl Asked {
             | WalletError::Issuance(_)
             | WalletError::Consent(_)
             | WalletError::Recovery(_)
-            | WalletError::Statement(_) => return (None, error),
+            | WalletError::Statement(_)
+            | WalletError::Hardware(_) => return (None, error),
         };
         let entry = HistoryEntry { event, reason: Some(error.slug().to_owned()), ..self.entry };
         let error = match (error, self.answers_to) {
@@ -180,7 +181,7 @@ impl Wallet {
         asked: &mut Asked,
     ) -> Result<(RequestObject, Asker), WalletError> {
         let trust = (&self.anchors, expected.now);
-        let (claims, client) = client::verify(token, expected.client_id, trust, self.chain.as_ref()).await?;
+        let (claims, client) = client::verify(token, expected.client_id, trust, &self.answers).await?;
         if let Ok(address) = object::response_uri(&claims) {
             asked.is_at(&address);
             self.check_machine(&address)?;
@@ -190,7 +191,7 @@ impl Wallet {
             Err(error) => {
                 // Proven is who asks, and not yet that the address is theirs.
                 if let (Ok(address), Ok(state)) = (object::response_uri(&claims), object::state(&claims))
-                    && party::answers_at(self.chain.as_ref(), expected.client_id, &client, &address).await
+                    && party::answers_at(&self.answers, expected.client_id, &client, &address).await
                 {
                     asked.may_be_told(address, state);
                 }
@@ -198,7 +199,7 @@ impl Wallet {
             }
         };
         asked.is_for(&object.query);
-        let asker = party::find(self.chain.as_ref(), &object, asked).await?;
+        let asker = party::find(&self.answers, &object, asked).await?;
         Ok((object, asker))
     }
 }

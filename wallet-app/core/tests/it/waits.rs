@@ -92,9 +92,48 @@ async fn everything_is_shown_without_a_network_with_its_age() {
     assert!(receipts[0].freshness.as_ref().unwrap().zh.contains("720 秒前"));
     assert!(wallet.history().unwrap().iter().any(|entry| entry.event == Event::Released));
     assert!(wallet.identity().unwrap().unwrap().as_of.is_some());
-    let error = wallet.open(&city.site.ask(&["family_name"])).await.unwrap_err();
-    assert_eq!(error.slug(), "ledger-unreachable");
+}
+
+/// Without the ledger a site that asked before is known as of its block, and is shown what it may be shown, with a warning that says how old
+/// that is. After a day that is too old, and who never asked is not known at all.
+#[tokio::test]
+async fn a_known_site_is_shown_without_a_ledger_for_a_day() {
+    let city = City::new().await;
+    let wallet = city.wallet_with_credential().await;
+    let login = |number: u32| {
+        let mut claims = city.site.claims(&["family_name"]);
+        claims["nonce"] = format!("nonce-of-the-login-number-{number}").into();
+        city.site.serve(&number.to_string(), crate::site::Served::Token(city.site.sign(&claims)))
+    };
+    city.ledger.set_away(true);
+    let error = wallet.open(&login(1)).await.unwrap_err();
+    assert_eq!(error.slug(), "ledger-unreachable", "it never asked");
     assert!(error.sentence().en.contains("Nothing is lost"));
+    city.ledger.set_away(false);
+    let consent = wallet.open(&login(2)).await.unwrap();
+    assert!(consent.view.warnings.is_empty(), "{:?}", consent.view.warnings);
+
+    city.ledger.set_away(true);
+    let wallet = city.reopen(wallet);
+    city.clock.advance(3 * 3600);
+    let consent = wallet.open(&login(3)).await.unwrap();
+    assert_eq!((consent.view.as_of.unwrap().height, consent.view.seconds_ago), (42, 3 * 3600));
+    assert!(consent.view.warnings.iter().any(|warning| warning.en.contains("3 hours old")), "{:?}", consent.view.warnings);
+    let outcome = wallet.approve(&consent, None).await.unwrap();
+    assert_eq!(outcome.receipt.unwrap().verdict, Verdict::Unchecked);
+    assert_eq!(city.site.seen(|seen| seen.posted.len()), 1);
+    // The other side of the day.
+    city.clock.advance(21 * 3600 + 1);
+    assert_eq!(wallet.open(&login(4)).await.unwrap_err().slug(), "ledger-unreachable");
+    // Kept answers that do not hold any more are none, however young.
+    city.clock.advance(-21 * 3600);
+    city.ledger.distrust_proofs(true);
+    assert_eq!(wallet.open(&login(5)).await.unwrap_err().slug(), "ledger-unreachable");
+    city.ledger.distrust_proofs(false);
+    // What the ledger says now counts, and not what it said.
+    city.ledger.set_away(false);
+    city.register_party(&city.party(&["birth_date"]));
+    assert_eq!(wallet.open(&login(6)).await.unwrap_err().slug(), "asks-too-much");
 }
 
 /// REL-E3: five minutes and a day, forwards and back. Nothing that is over is accepted, and nothing is lost.
