@@ -231,7 +231,11 @@ async fn a_strangers_verifier_asks_in_every_way() {
         }
         wallet.approve(&consent, None).await.unwrap();
         let answered = stranger.hear().await;
-        assert_eq!((&answered["answered"]["parts"], &answered["answered"]["agreed"]), (&parts, &json!(agreed)), "{input}: {answered}");
+        assert_eq!(
+            (&answered["answered"]["parts"], &answered["answered"]["agreed"]),
+            (&parts, &json!(agreed)),
+            "{input}: {answered}"
+        );
     }
 }
 
