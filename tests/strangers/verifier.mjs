@@ -1,7 +1,9 @@
 // A verifier that nobody at Yufu wrote: libraries of the OpenWallet Foundation, jose and dcql, put together as their documentation says.
 // It reads one line of JSON on standard input and serves until that ends:
 //
-//   {key, x5c, verifier_info, vct, claims, mode?, lie?}: a private JWK, its certificates, the registration, what is asked for
+//   {key, x5c, verifier_info, vct, claims, mode?, by_value?, post?, optional?, transaction?, lie?}: a private JWK, its certificates, the
+//   registration, what is asked for; the request in the link itself, or fetched by POST with the wallet's nonce; claims of a credential that
+//   may be left out (credential_sets); a text to agree to (transaction_data)
 //
 // It prints {base}, then reads {ask: name} lines and prints {link} for each; and a line of JSON for every answer that it got.
 
@@ -49,20 +51,35 @@ const verifier = new Openid4vpVerifier({ callbacks })
 const requests = new Map()
 let base
 
-const query = {
-  credentials: [
-    { id: 'identity', format: 'dc+sd-jwt', meta: { vct_values: [input.vct] }, claims: input.claims.map((name) => ({ path: [name] })) },
-  ],
+const of = (id, names) => ({ id, format: 'dc+sd-jwt', meta: { vct_values: [input.vct] }, claims: names.map((name) => ({ path: [name] })) })
+const query = { credentials: [of('identity', input.claims)] }
+if (input.optional) {
+  query.credentials.push(of('more', input.optional))
+  query.credential_sets = [{ options: [['identity']] }, { options: [['more']], required: false }]
 }
 
-/** Makes a request by reference; the library signs it. */
+/** Signs a request by the library: by value where there is no `requestUri`. */
+function sign(payload, requestUri, claims = {}) {
+  return verifier.createOpenId4vpAuthorizationRequest({
+    scheme: 'openid4vp://',
+    authorizationRequestPayload: payload,
+    jar: {
+      requestUri,
+      jwtSigner: { method: 'x5c', alg: 'ES256', x5c: input.x5c },
+      expiresInSeconds: input.lie === 'expired' ? -10 : 100,
+      additionalJwtPayload: { aud: input.lie === 'aud' ? 'https://other.example' : 'https://self-issued.me/v2', ...claims },
+    },
+  })
+}
+
+/** Makes a request. */
 async function ask(name) {
   DcqlQuery.validate(DcqlQuery.parse(query))
   const mode = input.mode ?? 'direct_post.jwt'
   const payload = {
     response_type: 'vp_token',
     response_mode: mode,
-    client_id: clientId,
+    client_id: input.lie === 'client_id' ? `x509_hash:${createHash('sha256').update('another').digest('base64url')}` : clientId,
     response_uri: input.lie === 'response_uri' ? 'https://evil.example/responses' : `${base}/responses/${name}`,
     nonce: randomBytes(24).toString('base64url'),
     state: randomBytes(16).toString('base64url'),
@@ -74,18 +91,14 @@ async function ask(name) {
     },
     verifier_info: input.verifier_info,
   }
-  const created = await verifier.createOpenId4vpAuthorizationRequest({
-    scheme: 'openid4vp://',
-    authorizationRequestPayload: payload,
-    jar: {
-      requestUri: `${base}/requests/${name}`,
-      jwtSigner: { method: 'x5c', alg: 'ES256', x5c: input.x5c },
-      expiresInSeconds: 100,
-      additionalJwtPayload: { aud: input.lie === 'aud' ? 'https://other.example' : 'https://self-issued.me/v2' },
-    },
-  })
+  if (input.transaction) {
+    const { type, text } = input.transaction
+    payload.transaction_data = [Buffer.from(JSON.stringify({ type, credential_ids: ['identity'], text })).toString('base64url')]
+  }
+  const created = await sign(payload, input.by_value ? undefined : `${base}/requests/${name}`)
   requests.set(name, { payload, jwt: created.jar.authorizationRequestJwt ?? created.jar.authorizationRequest })
-  return { link: created.authorizationRequest }
+  // The library itself takes only POST in capitals, and writes none.
+  return { link: created.authorizationRequest + (input.post ? '&request_uri_method=post' : '') }
 }
 
 /** Reads a response as the libraries do: decrypted, of this request, the SD-JWT VC with its key binding, and the query answered. */
@@ -94,7 +107,22 @@ async function check(name, form) {
   const parsed = await verifier.parseOpenid4vpAuthorizationResponse({ authorizationResponse: form, authorizationRequestPayload: payload, callbacks })
   const token = parsed.authorizationResponsePayload.vp_token
   const vpToken = typeof token === 'string' ? JSON.parse(token) : token
-  const [presentation] = vpToken.identity
+  const shown = {}
+  for (const [id, presentations] of Object.entries(vpToken)) shown[id] = await read(presentations[0], payload)
+  const held = (one) => ({ credential_format: 'dc+sd-jwt', vct: one.payload.vct, claims: one.payload, cryptographic_holder_binding: true })
+  const presentations = Object.fromEntries(Object.entries(shown).map(([id, one]) => [id, [held(one)]]))
+  const answered = DcqlPresentationResult.fromDcqlPresentation(presentations, { dcqlQuery: DcqlQuery.parse(query) })
+  if (!answered.can_be_satisfied) throw new Error('the query is not answered')
+  let agreed = 0
+  if (payload.transaction_data) {
+    const credentials = Object.fromEntries(Object.entries(shown).map(([id, one]) => [id, [one.kb.payload]]))
+    agreed = (await verifier.verifyTransactionData({ transactionData: payload.transaction_data, credentials })).length
+  }
+  return { encrypted: parsed.jarm !== undefined, parts: Object.keys(shown), agreed, claims: shown.identity.payload }
+}
+
+/** Reads one presentation: the issuer's signature, the key binding, whom it is for. */
+async function read(presentation, payload) {
   const issuerKey = (await verifyByChainAnywhere(presentation.split('~')[0])).jwk
   const instance = new SDJwtVcInstance({
     hasher: digest,
@@ -103,10 +131,7 @@ async function check(name, form) {
   })
   const result = await instance.verify(presentation, { keyBindingNonce: payload.nonce })
   if (result.kb.payload.aud !== clientId) throw new Error(`the presentation is for ${result.kb.payload.aud}`)
-  const held = { credential_format: 'dc+sd-jwt', vct: result.payload.vct, claims: result.payload, cryptographic_holder_binding: true }
-  const answered = DcqlPresentationResult.fromDcqlPresentation({ identity: [held] }, { dcqlQuery: DcqlQuery.parse(query) })
-  if (!answered.can_be_satisfied) throw new Error('the query is not answered')
-  return { encrypted: parsed.jarm !== undefined, claims: result.payload }
+  return result
 }
 
 async function verified(compact, jwk) {
@@ -126,7 +151,20 @@ const http = createServer(async (incoming, outgoing) => {
   const send = (status, type, body, headers = {}) => outgoing.writeHead(status, { 'content-type': type, ...headers }).end(body)
   if (kind === 'requests' && requests.has(name)) {
     if (input.lie === 'redirect') return send(302, 'text/plain', '', { location: `${base}/requests/again` })
-    return send(200, 'application/oauth-authz-req+jwt', requests.get(name).jwt)
+    if (!input.post) return send(200, 'application/oauth-authz-req+jwt', requests.get(name).jwt)
+    const sent = new URLSearchParams(Buffer.concat(chunks).toString('utf8')).get('wallet_nonce')
+    if (incoming.method !== 'POST' || !sent) return send(400, 'application/json', '{}')
+    const nonce = input.lie === 'wallet_nonce' ? 'another' : sent
+    const created = await sign(requests.get(name).payload, `${base}/requests/${name}`, { wallet_nonce: nonce })
+    return send(200, 'application/oauth-authz-req+jwt', created.jar.authorizationRequestJwt)
+  }
+  if (kind === 'stolen') {
+    say({ stolen: Buffer.concat(chunks).length })
+    return send(200, 'application/json', '{}')
+  }
+  if (kind === 'responses' && input.lie === 'response redirect') {
+    say({ redirected: true })
+    return send(307, 'text/plain', '', { location: `${base}/stolen/${name}` })
   }
   if (kind !== 'responses') return send(404, 'application/json', '{}')
   try {

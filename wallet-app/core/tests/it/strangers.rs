@@ -11,9 +11,9 @@ use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::sync::{Mutex, OnceCell};
 use url::Url;
-use wallet_core::{Clock, PendingStage, Wallet};
+use wallet_core::{Clock, PendingStage, Selection, Wallet};
 
-use crate::city::{City, VCT, only};
+use crate::city::{Ca, City, VCT, only};
 use crate::site::site_key;
 
 /// How long a program may take to say something.
@@ -49,6 +49,8 @@ struct Stranger {
     _process: Child,
     input: ChildStdin,
     output: Mutex<Lines<BufReader<ChildStdout>>>,
+    /// Where it is.
+    base: String,
 }
 
 impl Stranger {
@@ -59,8 +61,9 @@ impl Stranger {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit());
         let mut process = command.spawn().expect(NO_NPM);
         let output = Mutex::new(BufReader::new(process.stdout.take().unwrap()).lines());
-        let mut stranger = Self { input: process.stdin.take().unwrap(), _process: process, output };
+        let mut stranger = Self { input: process.stdin.take().unwrap(), _process: process, output, base: String::new() };
         let ready = stranger.tell(input).await;
+        stranger.base = ready["base"].as_str().unwrap_or_default().to_owned();
         (stranger, ready)
     }
 
@@ -176,7 +179,9 @@ async fn verifying(input: Value) -> (City, Wallet, Stranger) {
     });
     all.as_object_mut().unwrap().extend(input.as_object().unwrap().clone());
     let (stranger, ready) = Stranger::start("verifier.mjs", &all).await;
-    assert_eq!(ready["client_id"], city.site.client_id().as_str());
+    if input.get("x5c").is_none() {
+        assert_eq!(ready["client_id"], city.site.client_id().as_str());
+    }
     let mut party = city.party(&["family_name"]);
     party.origin = ready["base"].as_str().unwrap().to_owned();
     city.register_party(&party);
@@ -201,13 +206,65 @@ async fn a_strangers_verifier_reads_what_this_wallet_shows() {
     }
 }
 
+/// X060: the same verifier in every way that it can ask: the request in the link itself, fetched by POST with the wallet's nonce
+/// (section 5.10), with a part that may be left out (section 6.2), and with something to agree to (section 8.4), whose hash its library checks.
+#[tokio::test]
+async fn a_strangers_verifier_asks_in_every_way() {
+    let text = json!({ "zh": "缴纳税款 120 元", "en": "Pay 120 yuan of tax" });
+    let transaction = json!({ "type": "urn:yufu:transaction:confirmation:1", "text": text });
+    for (input, take_all, parts, agreed) in [
+        (json!({ "by_value": true }), false, json!(["identity"]), 0),
+        (json!({ "post": true }), false, json!(["identity"]), 0),
+        (json!({ "optional": ["birth_date"] }), false, json!(["identity"]), 0),
+        (json!({ "optional": ["birth_date"] }), true, json!(["identity", "more"]), 0),
+        (json!({ "transaction": transaction }), false, json!(["identity"]), 1),
+    ] {
+        let (city, wallet, mut stranger) = verifying(input.clone()).await;
+        let mut party = city.party(&["family_name", "birth_date"]);
+        party.origin = stranger.base.clone();
+        city.register_party(&party);
+        let made = stranger.tell(&json!({ "ask": "one" })).await;
+        let mut consent = wallet.open(made["link"].as_str().unwrap_or_else(|| panic!("{made}"))).await.unwrap();
+        if take_all {
+            consent = wallet.select(&consent, &Selection { sets: [(1, Some(0))].into(), ..Selection::default() }).unwrap();
+        }
+        wallet.approve(&consent, None).await.unwrap();
+        let answered = stranger.hear().await;
+        assert_eq!(
+            (&answered["answered"]["parts"], &answered["answered"]["agreed"]),
+            (&parts, &json!(agreed)),
+            "{input}: {answered}"
+        );
+    }
+}
+
+/// Sections 14.7 and 8.2: a stranger that sends the response on finds that nobody followed.
+#[tokio::test]
+async fn a_strangers_redirect_of_the_response_is_not_followed() {
+    let (_city, wallet, mut stranger) = verifying(json!({ "lie": "response redirect" })).await;
+    let made = stranger.tell(&json!({ "ask": "one" })).await;
+    let consent = wallet.open(made["link"].as_str().unwrap()).await.unwrap();
+    assert_eq!(wallet.approve(&consent, None).await.unwrap_err().slug(), "refused");
+    assert_eq!(stranger.hear().await, json!({ "redirected": true }));
+    // The next line is the answer to this, and not that something was stolen.
+    let next = stranger.tell(&json!({ "ask": "two" })).await;
+    assert!(next.get("link").is_some(), "{next}");
+}
+
 /// SEC-P2: the same verifier lying: nothing is sent, or the browser stays.
 #[tokio::test]
 async fn a_strangers_verifier_that_lies_is_refused() {
+    let another_citys = Ca::new("Another city").chain("Tax office", site_key().public_key());
     for (input, slug) in [
         (json!({ "lie": "response_uri" }), "response-address-foreign"),
         (json!({ "lie": "aud" }), "request-malformed"),
         (json!({ "lie": "redirect" }), "refused"),
+        (json!({ "lie": "expired" }), "request-expired"),
+        (json!({ "lie": "client_id" }), "request-client-id"),
+        (json!({ "lie": "client_id", "by_value": true }), "request-client-id"),
+        (json!({ "lie": "wallet_nonce", "post": true }), "request-malformed"),
+        (json!({ "x5c": another_citys.to_x5c() }), "request-certificate"),
+        (json!({ "transaction": { "type": "payment", "text": { "zh": "一", "en": "one" } } }), "request-transaction"),
         (json!({ "claims": ["family_name", "id_number"] }), "over-asking"),
         (
             json!({ "verifier_info": [{ "format": "yufu_registration", "data": { "party": "other", "purpose": "login" } }] }),
