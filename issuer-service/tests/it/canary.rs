@@ -3,14 +3,14 @@
 use std::path::Path;
 
 use crate::support::wallet_tools::credential_request;
-use crate::support::{Citizen, Clerk, WalletKeys, World, claims, logged};
+use crate::support::{Citizen, Clerk, DpopWallet, WalletKeys, World, claims, logged};
 
 /// The values that must be nowhere but in a page, a credential or an encrypted column.
-fn canaries(pin: &str, access_token: &str) -> Vec<String> {
+fn canaries(secrets: &[&str]) -> Vec<String> {
     let claims = claims();
     let mut values: Vec<String> = ["canary-4711", "canary-4712", "canary-4713", "canary-4714"].map(str::to_owned).into();
     values.extend([claims["id_number"].clone(), claims["birth_date"].clone(), crate::support::PASSWORD.to_owned()]);
-    values.extend([pin.to_owned(), access_token.to_owned()]);
+    values.extend(secrets.iter().map(|&secret| secret.to_owned()));
     values
 }
 
@@ -28,7 +28,7 @@ fn files(directory: &Path, found: &mut Vec<std::path::PathBuf>) {
     }
 }
 
-/// SEC-D1, INV-I8: after attesting, refusing, issuing, revoking and failing, no attribute, PIN, token or password is in the log, the
+/// SEC-D1, INV-I8: after attesting, refusing, issuing, renewing, revoking and failing, no attribute, PIN, token or password is in the log, the
 /// metrics, the database or its write-ahead log, or the blob store.
 #[tokio::test]
 async fn no_personal_data_in_logs_metrics_or_files() {
@@ -51,7 +51,15 @@ async fn no_personal_data_in_logs_metrics_or_files() {
     world.token("canary-4711", "canary-4712").await;
     world.get("/console/requests/canary-4711").await;
 
-    let canaries = canaries(&pin, &issued.access_token);
+    let wallet = DpopWallet::new(50);
+    let tokens = wallet.tokens(&world).await;
+    assert_eq!(wallet.ask(&world, &tokens.access, &WalletKeys::new(2)).await.status, 200);
+    let renewed = wallet.refreshed(&world, &tokens.refresh).await;
+    assert_eq!(wallet.ask(&world, &renewed, &WalletKeys::new(2)).await.status, 200);
+    DpopWallet::new(51).refresh(&world, &tokens.refresh).await;
+    DpopWallet::new(51).ask(&world, &renewed, &WalletKeys::new(1)).await;
+
+    let canaries = canaries(&[&pin, &issued.access_token, &tokens.access, &tokens.refresh, &renewed]);
     // The log of every test of this process that has run by now.
     let log = logged();
     assert!(String::from_utf8_lossy(&log).contains(&id), "the log was caught");
