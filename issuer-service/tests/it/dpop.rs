@@ -4,7 +4,6 @@ use axum::body::Body;
 use axum::http::Request;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use identity::Signer as _;
 use serde_json::{Value, json};
 
 use crate::support::wallet_tools::{code, code_form, credential_request, credentials};

@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use identity::sd_jwt::SdJwt;
 use identity::status_list::{Status, StatusReference};
-use identity::{Algorithm, SecretKey, Signer as _};
+use identity::{Algorithm, SecretKey};
 use issuer_service::database::Database;
 use issuer_service::{credentials, offers};
 use ledger::cell::Subject;

@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use identity::jose::Jwk;
 use identity::jose::jws::{self, JwsHeader};
-use identity::{Algorithm, SecretKey, Signer as _};
+use identity::{Algorithm, SecretKey};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 

@@ -133,7 +133,7 @@ async fn a_known_site_is_shown_without_a_ledger_for_a_day() {
     // What the ledger says now counts, and not what it said.
     city.ledger.set_away(false);
     city.register_party(&city.party(&["birth_date"]));
-    assert_eq!(wallet.open(&login(6)).await.unwrap_err().slug(), "asks-too-much");
+    assert_eq!(wallet.open(&login(6)).await.unwrap_err().slug(), "over-asking");
 }
 
 /// REL-E3: five minutes and a day, forwards and back. Nothing that is over is accepted, and nothing is lost.
