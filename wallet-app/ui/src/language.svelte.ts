@@ -17,3 +17,12 @@ export function speak(language: Language): void {
 export function of(text: Localized): string {
   return text[state.language];
 }
+
+/** What is written in Latin letters alone; an address, a number or a key has others, and is of no language. */
+const LATIN = /^[\p{Script=Latin}\p{M}'’.,\s-]{2,}$/u;
+
+/** The `lang` of a text that came from elsewhere, where it is not in the language that is spoken (WCAG 3.1.2). */
+export function langOf(text: string): string | undefined {
+  if (/\p{Script=Han}/u.test(text)) return state.language === "zh" ? undefined : "zh-CN";
+  return state.language === "zh" && LATIN.test(text) ? "en" : undefined;
+}

@@ -2,11 +2,13 @@
 // Which one is chosen when the interface is built, so that neither has a byte of the other.
 
 import transport from "#transport";
-import type { Commands, Failure, LinkRead } from "../commands.gen";
-import { words } from "../words";
+import type { Commands, Failure, LinkRead, Localized } from "../commands.gen";
 
 /** What a way to reach the wallet has to do. A call that the wallet refused ends with what it said. */
 export type Transport = {
+  /** What this wallet is, and what to do when it is gone: each host's own words. */
+  about: Localized;
+  away: Localized;
   begin(): Promise<void>;
   call(name: string, input: unknown): Promise<unknown>;
   open(url: string): void;
@@ -42,8 +44,11 @@ function isFailure(answer: unknown): answer is Failure {
 }
 
 function away(): Failure {
-  return { slug: "wallet-away", side: "wallet", sentence: words.walletAway, attempts_left: null, wait_seconds: null };
+  return { slug: "wallet-away", side: "wallet", sentence: transport.away, attempts_left: null, wait_seconds: null };
 }
+
+/** What this wallet is, in words. */
+export const about = transport.about;
 
 /** Begins to speak with the wallet. */
 export async function begin(): Promise<void> {
