@@ -22,7 +22,7 @@ export function of(text: Localized): string {
 const LATIN = /^[\p{Script=Latin}\p{M}'’.,\s-]{2,}$/u;
 
 /** The `lang` of a text that came from elsewhere, where it is not in the language that is spoken (WCAG 3.1.2). */
-export function langOf(text: string): string | undefined {
-  if (/\p{Script=Han}/u.test(text)) return state.language === "zh" ? undefined : "zh-CN";
-  return state.language === "zh" && LATIN.test(text) ? "en" : undefined;
+export function langOf(text: string, spoken: Language = state.language): string | undefined {
+  if (/\p{Script=Han}/u.test(text)) return spoken === "zh" ? undefined : "zh-CN";
+  return spoken === "zh" && LATIN.test(text) ? "en" : undefined;
 }

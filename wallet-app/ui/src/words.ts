@@ -80,6 +80,7 @@ export const words = {
   issuerVerified: both("已在账本登记，有权签发此类凭证", "On the ledger, and accredited for this"),
   status: both("状态", "Status"),
   checked: both("核实", "Checked"),
+  confirmedNow: both("账本核实：", "Checked on the ledger "),
   received: both("领取时间", "Received"),
   validUntil: both("有效期至", "Valid until"),
   copies: both("一次性副本", "Single-use copies"),
