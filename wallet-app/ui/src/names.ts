@@ -20,7 +20,7 @@ export const events: Record<Event, Localized> = {
   request_refused: both("钱包拒绝了请求", "Request refused by the wallet"),
   consented: both("您已同意", "You agreed"),
   released: both("信息已出示", "Shown to the site"),
-  not_taken: both("对方未接收", "Not taken by the site"),
+  not_taken: both("网站未接受", "Not taken by the site"),
   declined: both("您已拒绝", "You declined"),
   credential_killed: both("凭证已由您永久作废", "Card revoked by you"),
   credential_deleted: both("凭证已从钱包删除", "Card removed from the wallet"),
