@@ -18,6 +18,11 @@ export function of(text: Localized): string {
   return text[state.language];
 }
 
+/** Sentences one after the other: Chinese has no space between them. */
+export function sentences(...all: string[]): string {
+  return all.filter(Boolean).join(state.language === "zh" ? "" : " ");
+}
+
 /** What is written in Latin letters alone; an address, a number or a key has others, and is of no language. */
 const LATIN = /^[\p{Script=Latin}\p{M}'’.,\s-]{2,}$/u;
 

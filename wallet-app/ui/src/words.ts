@@ -516,6 +516,7 @@ export const say = {
       `${cards} ${cards === 1 ? "card" : "cards"}, ${entries} ${entries === 1 ? "entry" : "entries"}, ${receipts} ${receipts === 1 ? "receipt" : "receipts"}`,
     ),
   device: (n: number, key: string) => both(`设备 ${n} · ${key}`, `Device ${n} · ${key}`),
+  ofDevice: (name: Localized, help: Localized) => both(`${name.zh}：${help.zh}`, `${name.en}: ${help.en}`),
   removeDevice: (name: Localized) => both(`移除：${name.zh}`, `Remove: ${name.en}`),
   checkedAgo: (ago: Localized) => both(`${ago.zh}在账本核实`, `checked on the ledger ${ago.en}`),
   anchoredIn: (height: number) => both(`已在账本登记（第 ${height} 个区块）`, `Registered on the ledger (block ${height})`),
