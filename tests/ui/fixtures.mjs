@@ -1,5 +1,7 @@
 // Answers of a wallet that is not there: what each screen shows, with the hard cases that a city seldom has.
 
+import * as codes from "./codes.mjs";
+
 const now = Math.floor(Date.now() / 1000);
 const text = (zh, en) => ({ zh, en });
 const asOf = { height: 48213, timestamp_ms: (now - 7) * 1000 };
@@ -142,6 +144,7 @@ const request = (id, stage) => ({ id, department: bureau, issuer: card.issuer, a
 const requests = [
   request("request-1", { stage: "pending" }),
   request("request-2", { stage: "refused", reason: "名字与户籍登记不一致，请改用登记用字。" }),
+  request("request-4", { stage: "prepared", anchored_height: null }),
   request("request-3", { stage: "attested", offer: "openid-credential-offer://?credential_offer_uri=https%3A%2F%2Fpolice.riverside.example" }),
 ];
 
@@ -164,11 +167,10 @@ const preview = {
   as_of: asOf,
 };
 
-// A code whose squares follow from their place: it is looked at and not read.
-const qr = (side) => {
-  const dark = (x, y) => ((x * 7 + y * 13 + x * y) % 5 < 2 ? `M${x + 4} ${y + 4}h1v1h-1z` : "");
-  const squares = Array.from({ length: side * side }, (_, at) => dark(at % side, Math.floor(at / side)));
-  return { side: side + 8, path: squares.join("") };
+// A code with its quiet zone, drawn as the wallet draws one.
+const qr = (rows) => {
+  const dark = (row, y) => [...row].flatMap((digit, at) => [8, 4, 2, 1].map((bit, of) => (parseInt(digit, 16) & bit ? `M${at * 4 + of + 4} ${y + 4}h1v1h-1z` : "")));
+  return { side: rows.length + 8, path: rows.flatMap(dark).join("") };
 };
 const here = "ed25519:3wZb8kq7Yh6v5tT2mN9sX1cR4eF0gJ";
 const devices = { devices: [{ key: here, this_device: true }, { key: "ed25519:9sX1cR4eF0gJ3wZb8kq7Yh6v5tT2mN", this_device: false }], as_of: asOf, seconds_ago: 7 };
@@ -189,7 +191,7 @@ const guardian = (number) => ({
     "请妥善保管此卡，不要拍照或转发。3 张卡中任意 2 张可恢复对方的数字身份，单独一张没有用处。只有在当面确认是本人时才交出。",
     "Keep this card safe; do not photograph or forward it. Any 2 of 3 recover your friend's digital identity, one alone does nothing. Hand it over only to your friend in person.",
   ),
-  qr: qr(69),
+  qr: qr(codes.guardian),
 });
 const rehearsal = { at: now, did, as_of: asOf, backup: { made_at: now - 60, has: { credentials: 2, history: 41, receipts: 3 }, lacks: { credentials: 0, history: 1, receipts: 0 } } };
 const prepared = { has_secret: true, words_at: now - 400, cards_at: null, backup_at: now - 300, rehearsed_at: now - 200, advice: [] };
@@ -232,6 +234,24 @@ const status = { stage: "open", language: "zh", idle_seconds: 300, closes_in: 30
 /** A failure, as a command ends with it. */
 export const failure = (slug, zh, en, more = {}) => ({ failure: { slug, side: "you", sentence: text(zh, en), attempts_left: null, wait_seconds: null, ...more } });
 
+/** Names as long as anybody could register, and one without a place to break it; a person of one language, an address of the other. */
+const endless = "滨河市住房公积金管理与不动产登记及市民服务热线综合受理".repeat(8).slice(0, 200);
+const longName = text(endless, "The Riverside City Joint Office for Housing, Registration and Citizens' Services ".repeat(3).slice(0, 200));
+const unbroken = "x".repeat(64) + "-" + "Donaudampfschifffahrtsgesellschaft".repeat(3);
+const longClaims = claims.map((one, at) => ({ ...one, value: at === 1 ? unbroken : one.value }));
+export const long = {
+  card: { ...card, type_name: longName, issuer_name: longName, claims: longClaims, issuer: `https://${unbroken}.example` },
+  consent: {
+    ...consent,
+    name: longName,
+    sponsor: longName,
+    origin: `https://${unbroken}.example`,
+    purpose: longName,
+    questions: [{ id: "identity", multiple: false, options: [option({ ...card, type_name: longName, issuer_name: longName, claims: longClaims })], chosen: ["card-1"] }],
+  },
+  departments: { url: "https://police.riverside.example/", name: longName, offerings: [{ attestation_type: resident, type_name: longName, needs: ["claims"] }], as_of: asOf },
+};
+
 /** What each command answers in an open wallet; a function gets the command's input. */
 export const answers = {
   status,
@@ -247,7 +267,7 @@ export const answers = {
   devices,
   known_devices: devices,
   remove_device: { ...devices, devices: devices.devices.slice(0, 1) },
-  ask_to_join: () => ({ link: deviceLink, code: "4821 0937", expires_at: Math.floor(Date.now() / 1000) + 600, qr: qr(61) }),
+  ask_to_join: () => ({ link: deviceLink, code: "4821 0937", expires_at: Math.floor(Date.now() / 1000) + 600, qr: qr(codes.device) }),
   open_device_link: {
     key: devices.devices[1].key,
     expires_at: now + 600,
@@ -256,7 +276,7 @@ export const answers = {
       "You are about to add another device (key ed25519:9sX1cR4eF0gJ3wZb8kq7Yh6v5tT2mN) to your identity. It can do all that this one can, removing this one included. Make sure that you hold the new device.",
     ),
   },
-  add_device: { devices, welcome, qr: qr(37) },
+  add_device: { devices, welcome, qr: qr(codes.welcome) },
   join: identity,
   recovery_status: prepared,
   reveal_words: { words: english.join(" "), did, asked: [3, 11, 20] },
@@ -287,7 +307,9 @@ export const answers = {
   confirm: requests[0],
   requests,
   ask_department: ({ id }) => requests.find((one) => one.id === id),
-  read_text: ({ text }) => ({ kind: text.includes("offer") ? "offer" : text.includes("device://add") ? "device" : text.includes("welcome") ? "welcome" : "request", link: text }),
+  opened_link: () => new Promise(() => {}),
+  open_in_browser: {},
+  read_text: ({ text }) => ({ kind: text.includes("signed-in") ? "signed_in" : text.includes("offer") ? "offer" : text.includes("device://add") ? "device" : text.includes("welcome") ? "welcome" : "request", link: text }),
   read_picture: failure("no-qr-code", "图片中没有找到可用的二维码。请让二维码清晰完整地显示在画面中。", "No usable QR code was found in the picture. Make sure that the whole code is sharp and visible."),
   review_offer: { issuer: card.issuer, credentials: [{ attestation_type: resident, type_name: residentName, department: bureau, expected: true }], needs_pin: true, pin: { numeric: true, length: 6, description: "短信发送" }, needs_sign_in: false },
   receive: failure("pin-or-offer", "领取码不正确，或链接已失效。", "The code is wrong, or the offer is void.", { side: "department" }),

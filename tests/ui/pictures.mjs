@@ -11,9 +11,9 @@ const browser = await launch();
 const looks = [["zh", 360, "light"], ["en", 360, "dark"], ["zh", 1280, "dark"], ["en", 1280, "light"]];
 for (const [language, width, colorScheme] of looks) {
   const context = await browser.newContext({ viewport: { width, height: width < 700 ? 740 : 860 }, colorScheme, locale: language === "zh" ? "zh-CN" : "en-GB", reducedMotion: "reduce" });
-  for (const [name, reach, replaced] of screens) {
+  for (const [name, reach, replaced, how] of screens) {
     if (names.length && !names.includes(name)) continue;
-    const page = await open(context, speaking(language, replaced));
+    const page = await open(context, speaking(language, replaced), how);
     const found = complaints(page);
     await reach(page);
     // The content scrolls by itself: a window as high as it shows all of it.

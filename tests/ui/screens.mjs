@@ -1,6 +1,7 @@
 // How each screen is reached, by what a person does. The same list is looked at by axe and photographed.
 
-import { answers, failure, movedCards, secretWords, unprepared } from "./fixtures.mjs";
+import { answers, consent, failure, long, movedCards, secretWords, unprepared } from "./fixtures.mjs";
+import { open } from "./harness.mjs";
 
 const nav = (number) => async (page) => page.locator("nav button").nth(number).click();
 const link = async (page, text) => {
@@ -54,7 +55,26 @@ const visit = async (page) => {
   await page.locator("#agreed").waitFor();
 };
 
-/** Name, what a person does, and answers that differ. */
+/** A command that is not answered while somebody looks. */
+const never = () => new Promise(() => {});
+const locked = { ...answers.status, stage: "locked" };
+/** One of the requests at home; those that are over are folded away. */
+const request = (stage) => [async (page) => {
+  if (stage === "refused" || stage === "prepared") await page.locator("#closed summary").click();
+  await page.locator(`.link-row[data-request=${stage}]`).click();
+  await page.locator(`[data-stage=${stage}]`).waitFor();
+}, {}];
+/** Another window of the wallet, which takes the address that a browser came back with. */
+const taker = async (page) => {
+  const other = await open(page.context(), {});
+  await other.evaluate(() => {
+    globalThis.channel = new BroadcastChannel("yufu-signed-in");
+    globalThis.channel.onmessage = (event) => event.data.address && globalThis.channel.postMessage("taken");
+  });
+  return other;
+};
+
+/** Name, what a person does, answers that differ, and how the interface is opened where that differs. */
 export const screens = [
   ["welcome", async (page) => page.locator("#create").waitFor(), { status: { ...answers.status, stage: "absent" } }],
   ["choose-pin", async (page) => {
@@ -130,14 +150,22 @@ export const screens = [
     await form(page);
     for (const input of await page.locator(".field input[type=text], .field textarea").all()) await input.fill("若兰");
     await page.locator("#birth_date").fill("1990-03-07");
+    await page.locator("#gender input").first().check();
     await page.locator("#portrait-file").setInputFiles({ name: "me.png", mimeType: "image/png", buffer: Buffer.from("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==", "base64") });
     await page.locator("form > .button.first").click();
     await page.locator("#confirm").waitFor();
   }, {}],
-  ["request", async (page) => {
-    await page.locator(".link-row").nth(1).click();
-    await page.locator("[data-stage]").waitFor();
-  }, {}],
+  ["request", ...request("refused")],
+  ["request-prepared", ...request("prepared")],
+  ["request-pending", ...request("pending")],
+  ["request-attested", ...request("attested")],
+  ["request-unknown", async (page) => {
+    await page.locator(".link-row").first().click();
+    await page.locator("main > .stack > .button").waitFor();
+  }, { requests: (() => {
+    let asked = 0;
+    return () => (asked++ % 2 === 0 ? answers.requests : []);
+  })() }],
   ["settings", async (page) => {
     await nav(3)(page);
     await page.locator("#lock").waitFor();
@@ -253,6 +281,100 @@ export const screens = [
     await page.locator("#open-browser").waitFor();
   }, { review_offer: { ...answers.review_offer, needs_sign_in: true, needs_pin: false, pin: null } }],
   ["closes-itself", async (page) => page.locator("#stay-open").waitFor(), { status: { ...answers.status, closes_in: 50 } }],
+  ["choose-passphrase", async (page) => {
+    await page.locator("#create").click();
+    await page.locator("input.pin").first().waitFor();
+  }, { status: { ...answers.status, stage: "absent", binds: false, pin_characters: 8 } }],
+  ["unlock-wait", async (page) => {
+    await page.locator("input.pin").fill("135790");
+    await page.locator(".button.first").click();
+    await page.locator("#attempts").waitFor();
+    await page.locator("#forgotten summary").click();
+  }, { status: locked, unlock: failure("wallet-locked-out", "次数过多。", "Too many.", { attempts_left: 0, wait_seconds: 30 }) }],
+  ["unlock-passphrase", async (page) => {
+    await page.locator("#forgotten summary").click();
+  }, { status: { ...locked, binds: false } }],
+  ["home-waiting", async (page) => {
+    await page.locator(".bar .round").last().click();
+    await page.locator(".working").waitFor();
+  }, { refresh_credentials: never }],
+  ["home-recovering", async (page) => page.locator("main .notice .button").first().waitFor(), { identity: { ...answers.identity, as_of: null, recovering: true }, credentials: [], requests: [], unsent: [] }],
+  ["consent-expired", async (page) => {
+    await link(page, "openid4vp://?x");
+    await page.locator(".notice.danger[role=alert]").waitFor();
+  }, { open_request: { ...consent, expires_at: consent.expires_at - 4000 } }],
+  ["match-expired", async (page) => {
+    await link(page, "openid4vp://?x");
+    await page.locator("#agree").click();
+    await page.locator("#over").waitFor();
+  }, { open_request: () => ({ ...consent, expires_at: Math.floor(Date.now() / 1000) + 2 }) }],
+  ["match-failed", async (page) => {
+    await link(page, "openid4vp://?x");
+    await page.locator("#agree").click();
+    await page.locator("[data-code]").first().click();
+    await page.locator("#over").waitFor();
+  }, { approve: failure("response-not-taken", "网站没有接受您的答复。请在网站上重新开始。", "The site did not take your answer. Start again there.", { side: "website" }) }],
+  ["join-expired", async (page) => {
+    await made("#join")(page);
+    await page.locator("#join-show").waitFor();
+    await page.locator("#join-again").waitFor();
+  }, { ...absent, ask_to_join: () => ({ ...answers.ask_to_join(), expires_at: 1 }) }],
+  ["join-answered", async (page) => {
+    await link(page, "yufu-device://welcome?x");
+    await page.locator("#answered").waitFor();
+  }, {}],
+  ["scan", async (page) => {
+    // A camera that shows a wall.
+    await page.evaluate(() => {
+      const canvas = document.createElement("canvas");
+      [canvas.width, canvas.height] = [640, 480];
+      const paint = canvas.getContext("2d");
+      setInterval(() => {
+        paint.fillStyle = "#8a9a94";
+        paint.fillRect(0, 0, 640, 480);
+      }, 100);
+      navigator.mediaDevices.getUserMedia = async () => canvas.captureStream(10);
+    });
+    await nav(1)(page);
+    await page.locator("#link-camera").click();
+    await page.waitForFunction(() => document.querySelector("video")?.videoWidth > 0);
+  }, {}],
+  ["sign-in-answered", async (page) => {
+    await link(page, "yufu-wallet://signed-in?code=c&state=s");
+    await page.locator("#came-back").waitFor();
+  }, {}],
+  ["returned", async (page) => page.locator("#address").waitFor(), {}, { address: "/?code=c1&state=s1" }],
+  ["returned-taken", async (page) => {
+    const other = await taker(page);
+    await page.goto(`${page.url()}?code=c1&state=s1`);
+    await page.locator("#taken").waitFor();
+    await other.close();
+  }, {}, { address: "/?code=c1&state=s1" }],
+  ["link-arrived", async (page) => {
+    await link(page, "openid4vp://?x");
+    await page.locator("#open-link").waitFor();
+  }, { opened_link: () => new Promise((done) => setTimeout(done, 2_000, { kind: "request", link: "openid4vp://?client_id=x509_san_dns%3Aprizes.example&request_uri=https%3A%2F%2Fprizes.example%2Frequest%2F1" })) }, { app: true }],
+  ["apply-empty", async (page) => {
+    await page.locator("#apply").click();
+    await page.locator("main .stack > p").waitFor();
+  }, { departments: [] }],
+  ["apply-nothing", async (page) => {
+    await page.locator("#apply").click();
+    await page.locator("li.help").waitFor();
+  }, { departments: ["https://police.riverside.example/"], department: { ...long.departments, offerings: [] } }],
+  ["home-long", async (page) => page.locator(".tally").first().waitFor(), { credentials: [long.card, { ...long.card, id: "card-2", usable: false, status: "revoked", as_of: null }] }],
+  ["card-long", async (page) => {
+    await page.locator(".tally").first().click();
+    await page.locator(".values").waitFor();
+  }, { credentials: [long.card] }],
+  ["consent-long", async (page) => {
+    await link(page, "openid4vp://?x");
+    await consentReady(page);
+  }, { open_request: long.consent }],
+  ["apply-long", async (page) => {
+    await page.locator("#apply").click();
+    await page.locator(".link-row").first().waitFor();
+  }, { departments: ["https://police.riverside.example/"], department: long.departments }],
   ["gone", async (page) => page.locator("[data-slug=start-over]").waitFor(), { status: failure("start-over", "这个钱包链接已使用或已过期。请从城市首页重新打开钱包。", "This link to the wallet was used or is too old. Open it again from the city's front page.") }],
 ];
 
@@ -261,7 +383,8 @@ export function speaking(language, replaced) {
   const all = { ...answers, ...replaced };
   const status = all.status.failure ? all.status : { ...all.status, language };
   const inLanguage = (answer) => (answer.failure ? answer : { ...answer, language });
+  const set_language = (input) => ({ ...status, language: input.language });
   const words = all.reveal_words;
   const reveal_words = typeof words === "function" ? (input) => words(input, language) : words;
-  return { ...replaced, status, unlock: inLanguage(all.unlock), create: inLanguage(all.create), reveal_words };
+  return { ...replaced, status, set_language, unlock: inLanguage(all.unlock), create: inLanguage(all.create), reveal_words };
 }

@@ -2,72 +2,96 @@
 
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
-import { createRequire } from "node:module";
 import { after, before, test } from "node:test";
 import { complaints, launch } from "./browser.mjs";
 import { answers, failure, secretWords } from "./fixtures.mjs";
 import { open } from "./harness.mjs";
+import { clipped, seeing, sidewards, violations } from "./look.mjs";
+import { paths } from "./paths.mjs";
 import { screens, speaking } from "./screens.mjs";
-
-const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-const TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
 
 let browser;
 before(async () => (browser = await launch()));
 after(() => browser?.close());
 
-/** What axe finds on a page, in words. */
-async function violations(page) {
-  const found = await page.evaluate(async (tags) => {
-    const { violations } = await globalThis.axe.run(document, { runOnly: tags, resultTypes: ["violations"] });
-    return violations.map((one) => `${one.id}: ${one.nodes.map((node) => node.target.join(" ")).join(", ")}`);
-  }, TAGS);
-  return found;
-}
-
-const sidewards = (page) =>
-  page.evaluate(() => Math.max(...["html", "main"].map((name) => document.querySelector(name)).map((one) => one.scrollWidth - one.clientWidth)));
-
-/** How each is looked at: every width, and both colour schemes. */
-const LOOKS = [[320, "light"], [768, "dark"], [1440, "light"]];
+/** How each is looked at: every width, and both colour schemes on the narrowest. */
+const LOOKS = [[320, "light"], [320, "dark"], [768, "dark"], [1440, "light"]];
 
 /** Reaches one screen, and looks at it in every way. */
-async function look(context, language, [name, reach, replaced]) {
-  const page = await open(context, speaking(language, replaced));
+async function look(language, [name, reach, replaced, how]) {
+  const context = await seeing(browser, language);
+  const page = await open(context, speaking(language, replaced), how);
   const found = complaints(page);
   await page.setViewportSize({ width: LOOKS[0][0], height: 800 });
   await reach(page);
   for (const [width, colorScheme] of LOOKS) {
     await page.setViewportSize({ width, height: 800 });
     await page.emulateMedia({ colorScheme });
-    assert.deepEqual(await violations(page), [], `${name} ${language} ${width} ${colorScheme}`);
-    assert.ok((await sidewards(page)) <= 0, `${name} ${language} is wider than ${width}`);
+    const where = `${name} ${language} ${width} ${colorScheme}`;
+    assert.deepEqual(await violations(page), [], where);
+    assert.deepEqual(await clipped(page), [], `${where} hides text`);
+    assert.ok((await sidewards(page)) <= 0, `${where} is wider than its window`);
   }
-  // WCAG 1.4.4: text of twice the size, on the smallest screen that would show it.
-  await page.setViewportSize({ width: 640, height: 800 });
-  await page.evaluate(() => document.documentElement.style.setProperty("font-size", "200%"));
-  assert.ok((await sidewards(page)) <= 0, `${name} ${language} loses text at 200 %`);
   assert.equal(await page.locator("h1").count(), 1, `${name} has one heading`);
   assert.equal(await page.evaluate(() => document.documentElement.lang), language === "zh" ? "zh-CN" : "en");
+  await lookAtTwiceTheSize(page, `${name} ${language} at 200 %`);
   assert.deepEqual(found, [], `${name} complains`);
-  await page.close();
+  await context.close();
+}
+
+/** WCAG 1.4.4: text of twice the size, on the smallest screen that would show it. Nothing is lost, and one gets about. */
+async function lookAtTwiceTheSize(page, where) {
+  await page.setViewportSize({ width: 640, height: 800 });
+  await page.evaluate(() => document.documentElement.style.setProperty("font-size", "200%"));
+  assert.deepEqual(await violations(page), [], where);
+  assert.deepEqual(await clipped(page), [], `${where} hides text`);
+  assert.ok((await sidewards(page)) <= 0, `${where} is wider than its window`);
+  if ((await page.locator("nav").count()) === 0) return;
+  await page.locator("nav button").nth(2).click();
+  await page.locator("[data-screen=activity]").waitFor();
 }
 
 for (const language of ["zh", "en"]) {
   test(`axe finds nothing on any screen (${language})`, async () => {
-    const context = await browser.newContext({ reducedMotion: "reduce", locale: language === "zh" ? "zh-CN" : "en-GB" });
-    // By the debugger, which no policy of the page stops.
-    await context.addInitScript(axe);
     const wanted = (process.env.YUFU_SCREENS ?? "").split(",").filter(Boolean);
     const queue = screens.filter(([name]) => wanted.length === 0 || wanted.includes(name));
     assert.ok(queue.length > 0, "YUFU_SCREENS names no screen");
+    const failed = [];
     const next = async () => {
-      for (let screen = queue.shift(); screen; screen = queue.shift()) await look(context, language, screen);
+      for (let screen = queue.shift(); screen; screen = queue.shift()) {
+        await look(language, screen).catch((why) => failed.push(`${screen[0]}: ${why.message}`));
+      }
     };
     await Promise.all([next(), next()]);
-    await context.close();
+    assert.equal(failed.length, 0, failed.join("\n\n"));
   });
 }
+
+test("what is looked for above is found where it is planted", async () => {
+  const context = await seeing(browser, "en");
+  const page = await open(context, speaking("en", {}));
+  await page.locator(".tally").first().waitFor();
+  assert.deepEqual(await violations(page), []);
+  const plant = (style, text = "planted") =>
+    page.evaluate(([css, words]) => {
+      document.querySelector("#planted")?.remove();
+      const planted = Object.assign(document.createElement("p"), { id: "planted", textContent: words });
+      planted.style.cssText = css;
+      document.querySelector("main").prepend(planted);
+    }, [style, text]);
+  await plant("color: #999; background-color: #bbb");
+  assert.match((await violations(page)).join(), /color-contrast: #planted/);
+  // What axe calls incomplete: text on a gradient.
+  await plant("color: #000; background-image: linear-gradient(#fff, #ddd)");
+  assert.deepEqual(await violations(page), []);
+  await plant("color: #000; background-image: linear-gradient(#fff, #333)");
+  assert.match((await violations(page)).join(), /contrast of 1\.\d+: #planted/);
+  await plant("width: 2rem; overflow: hidden; white-space: nowrap", "a word that is cut off");
+  assert.match((await clipped(page)).join(), /a word that is cut off/);
+  await plant("width: 200rem");
+  assert.ok((await sidewards(page)) > 0);
+  await context.close();
+});
 
 test("a login is approved by keyboard alone, and the focus follows the screens", async () => {
   const context = await browser.newContext();
@@ -322,13 +346,13 @@ test("a window that comes back from a department hands the address to the wallet
   await page.locator("#sign-in").click();
   await page.locator("#open-browser").waitFor();
   const address = "/?code=c1&state=s1&iss=https%3A%2F%2Flogin.police.riverside.example";
-  const came = await open(context, {}, address);
+  const came = await open(context, {}, { address });
   await came.locator("#taken").waitFor();
   assert.equal(new URL(came.url()).search, "", "the code is not left in the window's address");
   await page.locator(".tally").first().waitFor();
   assert.deepEqual(asked, [{ address: `http://127.0.0.1:9${address}` }]);
   // No wallet waits any more.
-  const late = await open(context, {}, address);
+  const late = await open(context, {}, { address });
   assert.ok((await late.locator("#address").textContent()).includes("code=c1"));
   await context.close();
 });
@@ -342,3 +366,5 @@ test("history and backup are saved as files, as the wallet gave them", async () 
   assert.deepEqual(JSON.parse(await readFile(await saved.path(), "utf8")), answers.export_history);
   await context.close();
 });
+
+paths(() => browser);

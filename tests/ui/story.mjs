@@ -62,7 +62,11 @@ export function story(people, secret, known = {}, more = {}) {
     const { wallet } = people;
     await wallet.locator("#apply").click();
     await wallet.locator("[data-type='urn:yufu:vct:resident-identity:1']").click(PATIENCE);
-    for (const [name, value] of Object.entries(JSON.parse(city.YUFU_RESIDENT))) await wallet.locator(`#${name}`).fill(value);
+    await wallet.locator("#family_name").waitFor(PATIENCE);
+    for (const [name, value] of Object.entries(JSON.parse(city.YUFU_RESIDENT))) {
+      const choice = wallet.locator(`#${name} input[value="${value}"]`);
+      await ((await choice.count()) ? choice.click() : wallet.locator(`#${name}`).fill(value));
+    }
     await wallet.locator("#portrait-file").setInputFiles(city.YUFU_PORTRAIT);
     await wallet.locator("img.portrait").waitFor();
     await wallet.locator("form > .button.first").click();
@@ -90,7 +94,7 @@ export function story(people, secret, known = {}, more = {}) {
 
   more.afterTheClerk?.();
 
-  test("the wallet hears of it by itself, and receives the card with the transaction code", async () => {
+  test("the wallet hears of it by itself, and receives the card with the pickup code", async () => {
     const { wallet } = people;
     await wallet.locator("#receive").click(PATIENCE);
     await wallet.locator("#code").fill(pin, PATIENCE);

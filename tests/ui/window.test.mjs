@@ -215,6 +215,7 @@ test("a link opens its screen in the window that is there, once the wallet is op
 test("the answer of a department opens its screen with nothing sent, and a forged one is refused there", async () => {
   const answer = "yufu-wallet://signed-in?code=c&state=of-nobody";
   assert.equal(await startedAgain(answer), 0);
+  await wallet.locator("#open-link").click(PATIENCE);
   await wallet.locator("#came-back").waitFor(PATIENCE);
   const shown = await wallet.evaluate(() => [document.querySelector("#came-back").value, document.querySelectorAll(".danger").length]);
   assert.deepEqual(shown, [answer, 0]);

@@ -3,17 +3,22 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { answered, chooseCredential, chooseSet, isOptional } from "./consent";
-import { claim, events, form, movedStates, stages, statementKinds, statuses, verdicts } from "./names";
+import app from "./backend/app";
+import bridge from "./backend/bridge";
+import { langOf } from "./language.svelte";
+import { hostOf } from "./links";
+import { claim, events, form, linkKinds, movedStates, reason, stages, statementKinds, statuses, verdicts } from "./names";
 import { pinFault } from "./pin";
 import { countdown, day, moment, span } from "./time";
-import { say, sides, words } from "./words";
+import { say, secrets, sides, words } from "./words";
 
 const HAN = /\p{Script=Han}/u;
 /** Texts that are the same in both languages on purpose. */
-const SAME = new Set(["chooseLanguage", "pin"]);
+const SAME = new Set(["chooseLanguage", "name"]);
 
 test("every word is Chinese in Chinese and not in English", () => {
-  const tables = { words, sides, events, statuses, verdicts, stages, movedStates, statementKinds };
+  const hosts = { app: app.about, appAway: app.away, bridge: bridge.about, bridgeAway: bridge.away };
+  const tables = { words, ...secrets, hosts, sides, events, statuses, verdicts, stages, movedStates, statementKinds, linkKinds };
   for (const [table, entries] of Object.entries(tables)) {
     for (const [name, text] of Object.entries(entries)) {
       if (SAME.has(name)) continue;
@@ -71,4 +76,30 @@ test("choosing keeps the rest of the choice", () => {
 test("claims that nobody has words for keep their names", () => {
   assert.equal(claim("shoe_size").zh, "shoe_size");
   assert.deepEqual(form("urn:yufu:vct:marital-status:1").map((field) => field.name), ["family_name", "given_name", "marital_status", "since"]);
+});
+
+test("a link says which host it leads to, where it names one", () => {
+  const host = (link: string) => hostOf({ link });
+  assert.equal(host("openid4vp://?client_id=x509_san_dns%3Ashop.example&request_uri=https%3A%2F%2Fshop.example%3A8443%2Fr"), "shop.example:8443");
+  assert.equal(host("openid-credential-offer://?credential_offer_uri=https%3A%2F%2Fpolice.example%2Foffer"), "police.example");
+  assert.equal(host(`openid-credential-offer://?credential_offer=${encodeURIComponent('{"credential_issuer":"https://police.example"}')}`), "police.example");
+  assert.equal(host("yufu-wallet://signed-in?code=c&state=s&iss=https%3A%2F%2Flogin.example"), "login.example");
+  for (const link of ["openid4vp://?request_uri=javascript%3Aalert(1)", "openid-credential-offer://?credential_offer=%7B", "yufu-device://add?key=x", "no link"]) {
+    assert.equal(host(link), null, link);
+  }
+});
+
+test("a text from elsewhere says which language it is in, when it is not the one that is spoken", () => {
+  assert.deepEqual(["若兰", "Ruolan O'Brien", "滨河 3 号", "1990-03-07", "did:yufu:x", "https://a.example"].map((text) => langOf(text, "en")), ["zh-CN", undefined, "zh-CN", undefined, undefined, undefined]);
+  assert.deepEqual(["若兰", "Ruolan O'Brien", "滨河 3 号", "1990-03-07", "did:yufu:x", "https://a.example"].map((text) => langOf(text, "zh")), [undefined, "en", undefined, undefined, undefined, undefined]);
+});
+
+test("a reason that nobody has words for is another one, whatever it is called", () => {
+  assert.equal(reason("over-asking").zh, "要求的信息超出其登记范围");
+  for (const slug of ["never-heard-of", "constructor", "__proto__"]) assert.deepEqual(reason(slug), words.otherReason, slug);
+});
+
+test("what has few answers is chosen among them", () => {
+  const choices = [...form("urn:yufu:vct:resident-identity:1"), ...form("urn:yufu:vct:marital-status:1")].filter((field) => field.kind === "choice");
+  assert.deepEqual(choices.map((field) => [field.name, field.options?.length]), [["gender", 2], ["marital_status", 4]]);
 });

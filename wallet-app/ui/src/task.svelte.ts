@@ -1,5 +1,6 @@
 // One story at a time, as a screen shows it: what is waited for, that it takes longer than usual, and how it failed.
 
+import { onDestroy } from "svelte";
 import { call, Failed } from "./backend";
 import type { Failure, Localized } from "./commands.gen";
 import { heard } from "./wallet.svelte";
@@ -14,12 +15,20 @@ export class Task {
   what = $state<Localized | null>(null);
   slow = $state<Localized | null>(null);
   failure = $state<Failure | null>(null);
+  #left = false;
+
+  constructor() {
+    onDestroy(() => (this.#left = true));
+  }
 
   get busy(): boolean {
     return this.what !== null;
   }
 
-  /** Runs a story; `undefined` when it failed. A second one while one runs is not begun. */
+  /**
+   * Runs a story; `undefined` when it failed, or when the screen was left before it ended: what comes late opens nothing. A second one
+   * while one runs is not begun.
+   */
   async run<T>(what: Localized, story: () => Promise<T>): Promise<T | undefined> {
     if (this.busy) return undefined;
     this.what = what;
@@ -35,7 +44,8 @@ export class Task {
       timer = setTimeout(() => void look(), ASK_MS);
     };
     try {
-      return await story();
+      const told = await story();
+      return this.#left ? undefined : told;
     } catch (error) {
       if (!(error instanceof Failed)) throw error;
       if (!heard(error.failure)) this.failure = error.failure;

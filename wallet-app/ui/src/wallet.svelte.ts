@@ -12,7 +12,6 @@ import type {
   Failure,
   HistoryEntry,
   Language,
-  LinkKind,
   LinkRead,
   OfferingView,
   Outcome,
@@ -20,6 +19,7 @@ import type {
 } from "./commands.gen";
 import { speak } from "./language.svelte";
 import { cameBack } from "./returned";
+import { secrets, words } from "./words";
 
 /** A screen, with what it needs. */
 export type Screen =
@@ -40,7 +40,7 @@ export type Screen =
   | { name: "settings" }
   | { name: "devices" }
   | { name: "add_device"; link?: string }
-  | { name: "join" }
+  | { name: "join"; answer?: string }
   | { name: "recovery" }
   | { name: "words" }
   | { name: "guardians" }
@@ -55,6 +55,8 @@ type Stage = "starting" | "gone" | "returned" | Status["stage"];
 export type Intent = "new" | "restore" | "join";
 
 const HOME: Screen = { name: "home" };
+/** Screens on which nothing is begun that a link could take away. */
+const AT_REST: Screen["name"][] = ["home", "card", "activity", "receipts", "settings", "apply", "devices", "recovery", "outcome", "declined", "moved"];
 /** How often it is looked whether the wallet closed itself. */
 const LOOK_MS = 15_000;
 
@@ -64,11 +66,20 @@ export const wallet = $state<{
   gone: Failure | null;
   cards: CredentialView[] | null;
   intent: Intent | null;
+  /** A link that the system led here by and no screen has shown yet. */
+  link: LinkRead | null;
   /** When it closes itself, by this page's clock. */
   closesAt: number | null;
-}>({ stage: "starting", status: null, gone: null, cards: null, intent: null, closesAt: null });
+}>({ stage: "starting", status: null, gone: null, cards: null, intent: null, link: null, closesAt: null });
 
 const route = $state<{ stack: Screen[] }>({ stack: [HOME] });
+/** The number of the browser's entry that is shown: by it a way back is told from a way forward. */
+let entry = 0;
+
+/** Words for what opens this wallet. */
+export function secret(): typeof secrets.pin | typeof secrets.passphrase {
+  return wallet.status?.binds === false ? secrets.passphrase : secrets.pin;
+}
 
 export function screen(): Screen {
   return route.stack.at(-1) ?? HOME;
@@ -85,10 +96,21 @@ export async function arrive(heading = "h1"): Promise<void> {
   document.querySelector<HTMLElement>(heading)?.focus({ preventScroll: true });
 }
 
+/** After something was not taken: the field that it is about has the focus, and says why. */
+export async function showFault(): Promise<void> {
+  await tick();
+  document.querySelector<HTMLElement>("[aria-invalid=true]")?.focus();
+}
+
 /** Opens a screen above this one. */
 export function go(next: Screen): void {
   route.stack.push(next);
-  history.pushState({ depth: route.stack.length }, "");
+  enter();
+}
+
+function enter(): void {
+  entry += 1;
+  history.pushState({ entry }, "");
 }
 
 /** Puts a screen in the place of this one: there is no way back to it. */
@@ -99,7 +121,7 @@ export function replace(next: Screen): void {
 /** Opens one of the main screens, with nothing below but the home. */
 export function main(next: Screen): void {
   route.stack = next.name === "home" ? [HOME] : [HOME, next];
-  history.pushState({ depth: route.stack.length }, "");
+  enter();
 }
 
 /** Goes back as the browser's own button does. */
@@ -107,12 +129,21 @@ export function back(): void {
   if (route.stack.length > 1) history.back();
 }
 
-/** The browser went back. */
-export function popped(): void {
-  if (route.stack.length > 1) route.stack.pop();
+/** The browser went back; or forward, where it is led back from: what was left is not shown again. */
+export function popped({ state }: PopStateEvent): void {
+  // An entry that is not ours: somebody changed the fragment.
+  if (typeof state?.entry !== "number") return;
+  const steps = entry - state.entry;
+  if (steps < 0) {
+    history.go(steps);
+    return;
+  }
+  entry = state.entry;
+  if (steps > 0) route.stack.splice(Math.max(1, route.stack.length - steps));
 }
 
 function take(status: Status): void {
+  const before = wallet.stage;
   if (status.stage !== "open") {
     // Nothing of a closed wallet stays on the page.
     wallet.cards = null;
@@ -122,7 +153,8 @@ function take(status: Status): void {
   wallet.stage = status.stage;
   noteTime(status);
   speak(status.language);
-  showWaiting();
+  // Who has just made a wallet goes on with that first.
+  if (before !== "absent") openAtRest();
 }
 
 /** Looks at a failure that concerns the whole wallet; whether it was one. */
@@ -141,15 +173,18 @@ export function heard(failure: Failure): boolean {
 }
 
 export async function start(): Promise<void> {
-  // Until the wallet says which, the browser's.
-  speak(navigator.language.startsWith("zh") ? "zh" : "en");
+  // Until the wallet says which, the system's.
+  const own = navigator.language.startsWith("zh") ? "zh" : "en";
+  speak(own);
   if (cameBack() !== null) {
     wallet.stage = "returned";
     return;
   }
   try {
     await begin();
-    take(await call("status", {}));
+    const status = await call("status", {});
+    // A wallet that is not made yet speaks as its system does.
+    take(status.stage === "absent" && status.language !== own ? await call("set_language", { language: own }) : status);
   } catch (error) {
     if (!(error instanceof Failed)) throw error;
     wallet.gone = error.failure;
@@ -158,24 +193,24 @@ export async function start(): Promise<void> {
   }
   // For who measures how long it takes until a person can act.
   performance.mark("ready");
-  links(opened);
+  history.replaceState({ entry: (entry = Number(history.state?.entry ?? 0)) }, "");
+  links((link) => {
+    wallet.link = link;
+    openAtRest();
+  });
   setInterval(() => void look(), LOOK_MS);
   document.addEventListener("visibilitychange", () => void look());
 }
 
-/** The link that this interface was opened by, while the wallet is closed. */
-let waiting: LinkRead | null = null;
-
-/** The system led here by a link: it opens a screen, when the wallet is open, and does nothing by itself. */
-function opened(link: LinkRead): void {
-  waiting = link;
-  showWaiting();
+/** The system led here by a link. It opens a screen and does nothing by itself; where something has been begun, a person is asked first. */
+function openAtRest(): void {
+  if (wallet.stage === "open" && AT_REST.includes(screen().name)) openWaiting();
 }
 
-function showWaiting(): void {
-  if (waiting === null || wallet.stage !== "open") return;
-  main({ name: "add", link: waiting });
-  waiting = null;
+export function openWaiting(): void {
+  const link = wallet.link;
+  wallet.link = null;
+  if (link) main({ name: "add", link });
 }
 
 function noteTime(status: Status): void {
@@ -223,25 +258,20 @@ export async function readCards(fresh: boolean): Promise<void> {
   wallet.cards = await call(fresh ? "refresh_credentials" : "credentials", {});
 }
 
-/** Opens what a link is for. It never acts. */
-export async function openLink(read: { kind: LinkKind; link: string }, channel: Channel): Promise<void> {
+/** The screen that a link is for, which came by this channel. Reading it never acts. */
+export async function screenFor(read: LinkRead, channel: Channel): Promise<Screen> {
   switch (read.kind) {
     case "offer":
-      replace({ name: "offer", link: read.link });
-      return;
+      return { name: "offer", link: read.link };
     case "device":
-      replace({ name: "add_device", link: read.link });
-      return;
+      return { name: "add_device", link: read.link };
     case "welcome":
-      replace({ name: "join" });
-      return;
+      return { name: "join", answer: read.link };
     case "signed_in":
-      replace({ name: "sign_in", link: null, answer: read.link });
-      return;
-    // The wallet opens no card as a link.
+      return { name: "sign_in", link: null, answer: read.link };
     case "card":
-      return;
+      throw new Failed({ slug: "guardian-card", side: "you", sentence: words.cardIsNoLink, attempts_left: null, wait_seconds: null, site_can_be_told: false });
     case "request":
-      replace({ name: "consent", view: await call("open_request", { link: read.link, channel }) });
+      return { name: "consent", view: await call("open_request", { link: read.link, channel }) };
   }
 }

@@ -6,6 +6,14 @@ import { base64 } from "../picture";
 import type { Transport } from ".";
 
 const app: Transport = {
+  about: {
+    zh: "数据加密保存在这台设备上，由钱包程序处理，界面里没有密钥。",
+    en: "Your data is kept encrypted on this device and handled by the wallet's program; no key is in what you see.",
+  },
+  away: {
+    zh: "钱包程序没有应答，您的数据没有丢失。请关闭这个窗口，再重新打开钱包。",
+    en: "The wallet's program does not answer; nothing of yours is lost. Close this window and open the wallet again.",
+  },
   begin: () => Promise.resolve(),
   call: (name, input) => invoke(name, input as Record<string, unknown>),
   open: (url) => void invoke("open_in_browser", { url }),

@@ -17,11 +17,22 @@ async function post(path: string, body: unknown): Promise<unknown> {
 }
 
 const bridge: Transport = {
+  about: {
+    zh: "试点城市的浏览器钱包。数据加密保存在这台电脑上，由本机程序处理，网页里没有密钥。",
+    en: "The pilot city's wallet in a browser. Data is encrypted on this computer and handled by a local program; no key is in the page.",
+  },
+  away: {
+    zh: "无法连接到钱包程序，您的数据没有丢失。请确认试点城市仍在运行，然后从城市首页重新打开钱包。",
+    en: "The wallet's program cannot be reached; nothing of yours is lost. Make sure that the pilot city still runs, then open the wallet again from its front page.",
+  },
   /** Exchanges the token of the link that opened this page, if there is one, and takes it out of the address. */
   async begin() {
+    const start = (): string | null => new URLSearchParams(location.hash.slice(1)).get("start");
     // A new link to this very page changes nothing but the fragment.
-    addEventListener("hashchange", () => location.reload());
-    const token = new URLSearchParams(location.hash.slice(1)).get("start");
+    addEventListener("hashchange", () => {
+      if (start() !== null) location.reload();
+    });
+    const token = start();
     if (token === null) return;
     history.replaceState(null, "", location.pathname);
     const started = await post("/start", { token });

@@ -2,14 +2,16 @@
 // Which one is chosen when the interface is built, so that neither has a byte of the other.
 
 import transport from "#transport";
-import { type Commands, type Failure, LIMIT_SECONDS, type LinkRead } from "../commands.gen";
-import { words } from "../words";
+import { type Commands, type Failure, LIMIT_SECONDS, type LinkRead, type Localized } from "../commands.gen";
 
 /** What is saved as a file. */
 export type Contents = Uint8Array<ArrayBuffer> | string;
 
 /** What a way to reach the wallet has to do. A call that the wallet refused ends with what it said. */
 export type Transport = {
+  /** What this wallet is, and what to do when it is gone: each host's own words. */
+  about: Localized;
+  away: Localized;
   begin(): Promise<void>;
   call(name: string, input: unknown): Promise<unknown>;
   open(url: string): void;
@@ -46,8 +48,11 @@ function isFailure(answer: unknown): answer is Failure {
 }
 
 function away(): Failure {
-  return { slug: "wallet-away", side: "wallet", sentence: words.walletAway, attempts_left: null, wait_seconds: null, site_can_be_told: false };
+  return { slug: "wallet-away", side: "wallet", sentence: transport.away, attempts_left: null, wait_seconds: null, site_can_be_told: false };
 }
+
+/** What this wallet is, in words. */
+export const about = transport.about;
 
 /** Begins to speak with the wallet. */
 export async function begin(): Promise<void> {
