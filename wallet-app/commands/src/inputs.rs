@@ -70,8 +70,8 @@ impl Serialize for FileBytes {
     }
 }
 
-/// The bytes of a picture, base64.
-#[derive(Clone, Debug)]
+/// The bytes of a picture, base64. It may be of a guardian's card.
+#[derive(Clone)]
 pub struct Picture(pub Zeroizing<Vec<u8>>);
 
 impl<'de> Deserialize<'de> for Picture {
@@ -81,6 +81,19 @@ impl<'de> Deserialize<'de> for Picture {
         Ok(Self(Zeroizing::new(bytes)))
     }
 }
+
+/// Inputs that have a secret in them, or a link that is one, are not printed by what would print everything.
+macro_rules! unprinted {
+    ($($name:ident),*) => {
+        $(impl std::fmt::Debug for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(concat!(stringify!($name), "(…)"))
+            }
+        })*
+    };
+}
+
+unprinted!(Picture, Declare, ReadText, OfLink, Receive, CameBack, AddDevice);
 
 /// Input of `set_language`.
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -125,7 +138,7 @@ pub struct Where {
 }
 
 /// Input of `declare`.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Declare {
     /// The department's address.
@@ -147,7 +160,7 @@ pub struct ById {
 }
 
 /// Input of `read_text`.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ReadText {
     /// A link, or a text with one in it.
@@ -172,7 +185,7 @@ pub struct LinkRead {
 }
 
 /// A link for a wallet.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OfLink {
     /// The link.
@@ -180,7 +193,7 @@ pub struct OfLink {
 }
 
 /// Input of `receive`.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Receive {
     /// The offer's link.
@@ -302,7 +315,7 @@ pub struct RemoveDevice {
 }
 
 /// Input of `add_device`.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AddDevice {
     /// The new device's link.
@@ -322,7 +335,7 @@ pub struct ReportSite {
 }
 
 /// Input of `authorized`.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CameBack {
     /// The address that the browser came back with.

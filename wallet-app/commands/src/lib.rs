@@ -13,10 +13,13 @@ mod failure;
 mod identities;
 mod inputs;
 mod open;
+mod progress;
 mod qr;
 mod secrets;
 mod stories;
 mod table;
+#[cfg(test)]
+mod tests;
 #[cfg(test)]
 mod typescript;
 

@@ -10,16 +10,18 @@ use wallet_core::keeper::IDLE_SECONDS;
 use wallet_core::vault::device;
 use wallet_core::vault::key::{MIN_PASSPHRASE_CHARACTERS, MIN_PIN_CHARACTERS};
 use wallet_core::{
-    COMES_BACK_TO, Consent, DeviceStore, Environment, Keeper, Language, Passphrase, Secrets, Strength, Wallet, WalletConfig,
-    WalletError,
+    COMES_BACK_TO, Consent, DeviceStore, Environment, Keeper, Language, Passphrase, Secrets, Slow, Strength, Wallet,
+    WalletConfig, WalletError,
 };
 
 use crate::failure::Failure;
 use crate::inputs::{ChangePin, Create, Nothing, SetLanguage, Unlock};
+use crate::progress::SlowCalls;
 use crate::secrets::Written;
 
-/// How long one command may take. The stories have shorter limits of their own; what they did is kept when they are dropped.
-pub(crate) const LIMIT: Duration = Duration::from_secs(120);
+/// How long one command may take: more than the stories that one has, three at most, of which each ends by its own limit
+/// ([`wallet_core::Patience`]) with a sentence that names who was waited for. This one is for what no story watches.
+pub(crate) const LIMIT: Duration = Duration::from_secs(600);
 /// Requests on the screen at a time.
 const MAX_CONSENTS: usize = 8;
 
@@ -49,6 +51,7 @@ pub struct Commands {
     opening: tokio::sync::Mutex<()>,
     /// Whether the key store works, once that was tried.
     binds: tokio::sync::OnceCell<bool>,
+    pub(crate) slow: SlowCalls,
 }
 
 pub(crate) struct Open {
@@ -81,6 +84,8 @@ pub struct Status {
     pub language: Language,
     /// After so many seconds without use it closes itself.
     pub idle_seconds: u32,
+    /// While it is open: in how many seconds it closes unless somebody uses it.
+    pub closes_in: Option<u32>,
     /// Characters of a new PIN at least; more where there is no key store that the wallet could be bound to.
     pub pin_characters: usize,
     /// Whether a new PIN binds the wallet to this device. Where it does not, only its length protects the wallet: it is a passphrase.
@@ -105,6 +110,7 @@ impl Commands {
             open: Mutex::new(open),
             opening: tokio::sync::Mutex::default(),
             binds: tokio::sync::OnceCell::new(),
+            slow: SlowCalls::default(),
         }
     }
 
@@ -169,7 +175,9 @@ impl Commands {
         // Who is asked for the PIN that there is needs not be asked to open a key store for another one.
         let binds = stage == Stage::Locked || self.binds().await;
         let pin_characters = if binds { MIN_PIN_CHARACTERS } else { MIN_PASSPHRASE_CHARACTERS };
-        Status { stage, language: self.state().language, idle_seconds: IDLE_SECONDS, pin_characters, binds }
+        let open = self.state();
+        let closes_in = open.keeper.as_ref().and_then(Keeper::closes_in);
+        Status { stage, language: open.language, idle_seconds: IDLE_SECONDS, closes_in, pin_characters, binds }
     }
 
     fn stage(&self) -> Stage {
@@ -188,7 +196,8 @@ impl Commands {
         *self.binds.get_or_init(trial).await
     }
 
-    fn keep(&self, wallet: Wallet) {
+    pub(crate) fn keep(&self, wallet: Wallet) {
+        let wallet = wallet.with_progress(self.slow.sink());
         let mut open = self.state();
         open.close();
         open.language = wallet.language();
@@ -197,6 +206,17 @@ impl Commands {
 
     pub(crate) async fn status(&self, _: Nothing) -> Result<Status, Failure> {
         Ok(self.current().await)
+    }
+
+    pub(crate) async fn touch(&self, _: Nothing) -> Result<Status, Failure> {
+        if let Some(keeper) = &self.state().keeper {
+            keeper.touch();
+        }
+        Ok(self.current().await)
+    }
+
+    pub(crate) async fn progress(&self, _: Nothing) -> Result<Option<Slow>, Failure> {
+        Ok(self.slow.slowest())
     }
 
     pub(crate) async fn set_language(&self, input: SetLanguage) -> Result<Status, Failure> {

@@ -216,7 +216,12 @@ fn words_differ() -> Failure {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use wallet_core::Passphrase;
+
     use super::*;
+    use crate::inputs::{AddDevice, CameBack, Declare, OfLink, Picture, Pin, ReadText, Receive, Unlock};
 
     fn given(words: &[&str]) -> Vec<Words> {
         words.iter().map(|word| Words(Zeroizing::new((*word).to_owned()))).collect()
@@ -260,6 +265,25 @@ mod tests {
         let secret = SecretGiven { words: Some(words()), cards: vec![CardGiven { text: Some(words()), picture: None }] };
         for printed in [format!("{shown:?}"), format!("{:?}", TypedWords { words: vec![words()] }), format!("{secret:?}")] {
             assert!(!printed.contains("legal") && !printed.contains("winner"), "{printed}");
+        }
+        let picture = || Picture(Zeroizing::new(vec![83, 69]));
+        let values = BTreeMap::from([("id_number".to_owned(), "SECRET".to_owned())]);
+        let department = "https://police.example".parse().unwrap();
+        let attestation_type = "urn:example".to_owned();
+        let declare = Declare { department, attestation_type, claims: Some(values), portrait: Some(picture()) };
+        let (link, pin) = ("openid-credential-offer://?SECRET".to_owned(), Some("SECRET".to_owned()));
+        let address = "yufu-wallet://signed-in?code=SECRET".to_owned();
+        for printed in [
+            format!("{declare:?}"),
+            format!("{:?}", picture()),
+            format!("{:?}", Receive { link: link.clone(), pin }),
+            format!("{:?}", OfLink { link: link.clone() }),
+            format!("{:?}", CameBack { address }),
+            format!("{:?}", AddDevice { link: link.clone(), code: "SECRET".to_owned() }),
+            format!("{:?}", ReadText { text: link }),
+            format!("{:?}", Unlock { pin: Pin(Passphrase::new("SECRET".to_owned())) }),
+        ] {
+            assert!(!printed.contains("SECRET") && !printed.contains("83, 69") && printed.contains('…'), "{printed}");
         }
     }
 }

@@ -8,7 +8,7 @@ use wallet_core::identity::Devices;
 use wallet_core::{
     AgreedView, AuthorizationView, ConsentView, CredentialView, DeclarePreview, DepartmentView, HistoryEntry, HistoryExport,
     IdentityView, InviteView, MovedView, OfferView, Outcome, PendingIssuance, ReceiptView, RecoveryStatus, Rehearsal,
-    RequestView, Statement,
+    RequestView, Slow, Statement,
 };
 
 use crate::failure::Failure;
@@ -27,8 +27,12 @@ use crate::secrets::{BackupFile, CardRead, CardShown, WordsShown};
 macro_rules! for_each_command {
     ($then:ident) => {
         $then! {
-            /// Whether there is a wallet, and whether it is open. This does not count as use.
+            /// Whether there is a wallet, and whether it is open.
             status: Nothing => Status;
+            /// Somebody uses the wallet just now: it stays open. No other command counts as use.
+            touch: Nothing => Status;
+            /// Which command of those under way takes longer than usual, and who is waited for.
+            progress: Nothing => Option<Slow>;
             /// Speaks another language from now on.
             set_language: SetLanguage => Status;
             /// Makes the wallet under a new PIN, bound to this device. It is open afterwards.
@@ -177,7 +181,7 @@ macro_rules! dispatch {
                     $(stringify!($name) => {
                         let input: $input = read(input)?;
                         let story = Box::pin(self.$name(input));
-                        let output: $output = tokio::time::timeout(LIMIT, story).await.map_err(|_| Failure::took_too_long())??;
+                        let output: $output = self.slow.heard(tokio::time::timeout(LIMIT, story)).await.map_err(|_| Failure::took_too_long())??;
                         write(&output)
                     })*
                     _ => Err(Failure::malformed("there is no such command")),
@@ -190,7 +194,8 @@ macro_rules! dispatch {
 for_each_command!(dispatch);
 
 fn read<T: DeserializeOwned>(input: &[u8]) -> Result<T, Failure> {
-    serde_json::from_slice(input).map_err(|error| Failure::malformed(&error.to_string()))
+    // Which value was wrong is not said: it may be a PIN, and the sentence goes to the screen, a log, a screenshot.
+    serde_json::from_slice(input).map_err(|_| Failure::malformed("the input of this command is of another form"))
 }
 
 fn write<T: Serialize>(output: &T) -> Result<Vec<u8>, Failure> {

@@ -268,6 +268,9 @@ fn generate() -> String {
         writeln!(output, "  /** {documentation} */\n  {name}: {{ input: {input}; output: {result} }};").unwrap();
     }
     output.push_str("};\n\n");
+    let seconds = crate::open::LIMIT.as_secs();
+    writeln!(output, "/** After so many seconds a command ends by itself. */\nexport const LIMIT_SECONDS = {seconds};\n")
+        .unwrap();
     while let Some(name) = writer.waiting.pop() {
         writer.write(&name, &mut output);
     }

@@ -1,7 +1,10 @@
 //! Auto-lock: the open wallet in the hands of an application. After a time without use it is closed, its keys are wiped, and the
 //! passphrase is asked for again; a story that is under way ends first.
+//!
+//! Use is what a person does, and only the application can see that: it says so by [`Keeper::touch`]. A story is no sign of a person, because
+//! screens ask by themselves, and none is missing while words are copied onto paper.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use clients::Clock;
 use identity::UnixSeconds;
@@ -26,26 +29,35 @@ struct Open {
 }
 
 impl Keeper {
-    /// Keeps a wallet open for so many seconds after each use.
+    /// Keeps a wallet open for so many seconds after it was opened, and after each use.
     pub fn new(wallet: Wallet, clock: Clock, idle_seconds: u32) -> Self {
         let open = Open { wallet: Arc::new(wallet), used_at: clock.now() };
         Self { clock, idle_seconds, open: Mutex::new(Some(open)) }
     }
 
-    /// The wallet, for one story; `None` once it is closed. This counts as use.
+    /// The wallet, for one story; `None` once it is closed. This does not count as use.
     pub fn wallet(&self) -> Option<Arc<Wallet>> {
-        let mut open = self.lock_state();
-        Self::close_if_idle(&mut open, self.clock.now(), self.idle_seconds);
-        let open = open.as_mut()?;
-        open.used_at = self.clock.now();
-        Some(Arc::clone(&open.wallet))
+        self.current().as_ref().map(|open| Arc::clone(&open.wallet))
+    }
+
+    /// A person used the wallet just now. It does not open one that is closed.
+    pub fn touch(&self) {
+        let now = self.clock.now();
+        if let Some(open) = self.current().as_mut() {
+            open.used_at = now;
+        }
+    }
+
+    /// In how many seconds it closes unless it is used; `None` once it is closed.
+    pub fn closes_in(&self) -> Option<u32> {
+        let now = self.clock.now();
+        let unused = now.saturating_sub(self.current().as_ref()?.used_at);
+        Some(self.idle_seconds.saturating_sub(u32::try_from(unused).unwrap_or(u32::MAX)))
     }
 
     /// Closes the wallet if it was not used for long enough; whether it is closed then. An application calls it every few seconds.
     pub fn tick(&self) -> bool {
-        let mut open = self.lock_state();
-        Self::close_if_idle(&mut open, self.clock.now(), self.idle_seconds);
-        open.is_none()
+        self.current().is_none()
     }
 
     /// Closes the wallet now.
@@ -53,18 +65,20 @@ impl Keeper {
         *self.lock_state() = None;
     }
 
-    /// A clock that was set back closes it too: how long it was unused cannot be told.
-    fn close_if_idle(open: &mut Option<Open>, now: UnixSeconds, idle_seconds: u32) {
+    /// What is open now. A clock that was set back closes it too: how long it was unused cannot be told.
+    fn current(&self) -> MutexGuard<'_, Option<Open>> {
+        let (now, mut open) = (self.clock.now(), self.lock_state());
         let is_idle = |open: &Open| {
             let unused = now.saturating_sub(open.used_at);
-            unused < 0 || unused >= i64::from(idle_seconds)
+            unused < 0 || unused >= i64::from(self.idle_seconds)
         };
         if open.as_ref().is_some_and(is_idle) {
             *open = None;
         }
+        open
     }
 
-    fn lock_state(&self) -> std::sync::MutexGuard<'_, Option<Open>> {
+    fn lock_state(&self) -> MutexGuard<'_, Option<Open>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -3,8 +3,12 @@
 
 /** Each command with what it is given and what it gives. */
 export type Commands = {
-  /** Whether there is a wallet, and whether it is open. This does not count as use. */
+  /** Whether there is a wallet, and whether it is open. */
   status: { input: Nothing; output: Status };
+  /** Somebody uses the wallet just now: it stays open. No other command counts as use. */
+  touch: { input: Nothing; output: Status };
+  /** Which command of those under way takes longer than usual, and who is waited for. */
+  progress: { input: Nothing; output: Slow | null };
   /** Speaks another language from now on. */
   set_language: { input: SetLanguage; output: Status };
   /** Makes the wallet under a new PIN, bound to this device. It is open afterwards. */
@@ -130,6 +134,9 @@ export type Commands = {
   /** The same, after checking each against the ledger. */
   verify_receipts: { input: Nothing; output: ReceiptView[] };
 };
+
+/** After so many seconds a command ends by itself. */
+export const LIMIT_SECONDS = 600;
 
 /** A receipt as a person sees it. */
 export type ReceiptView = {
@@ -1065,6 +1072,18 @@ export type SetLanguage = {
 /** The language that the wallet speaks. */
 export type Language = "zh" | "en";
 
+/** Something that takes longer than usual. */
+export type Slow = {
+  /** What is waited for. */
+  side: Side;
+  /** Seconds since the story began. */
+  seconds: number;
+  /** When it is given up, in seconds since the story began. */
+  limit_seconds: number;
+  /** The same in words. */
+  sentence: Localized;
+};
+
 /** Whether there is a wallet, and whether it is open. */
 export type Status = {
   /** How far it is. */
@@ -1073,6 +1092,8 @@ export type Status = {
   language: Language;
   /** After so many seconds without use it closes itself. */
   idle_seconds: number;
+  /** While it is open: in how many seconds it closes unless somebody uses it. */
+  closes_in: number | null;
   /** Characters of a new PIN at least; more where there is no key store that the wallet could be bound to. */
   pin_characters: number;
   /** Whether a new PIN binds the wallet to this device. Where it does not, only its length protects the wallet: it is a passphrase. */

@@ -201,11 +201,15 @@ async fn an_idle_wallet_closes_itself() {
     let keeper = Keeper::new(wallet, city.clock.clone(), 300);
     city.clock.advance(299);
     assert!(!keeper.tick());
-    let story = keeper.wallet().unwrap();
+    keeper.touch();
     city.clock.advance(299);
     assert!(!keeper.tick(), "use counts");
+    assert_eq!(keeper.closes_in(), Some(1));
+    let story = keeper.wallet().unwrap();
     city.clock.advance(1);
-    assert!(keeper.tick() && keeper.wallet().is_none());
+    assert!(keeper.tick() && keeper.wallet().is_none(), "a story is no use: screens ask by themselves");
+    keeper.touch();
+    assert_eq!((keeper.tick(), keeper.closes_in()), (true, None), "it is not opened by use");
     assert_eq!(city.unlock(PASSPHRASE).unwrap_err().slug(), "wallet-in-use", "a story is under way");
     assert_eq!(story.credentials().unwrap().len(), 1);
     drop(story);
