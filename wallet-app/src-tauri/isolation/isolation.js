@@ -6,5 +6,12 @@
   const isPlain = (value) => typeof value === "object" && value !== null && !Array.isArray(value) && !ArrayBuffer.isView(value);
   const isCall = (call) =>
     isPlain(call) && Object.keys(call).every((key) => KEYS.includes(key)) && typeof call.cmd === "string" && NAME.test(call.cmd) && isPlain(call.payload);
-  window.__TAURI_ISOLATION_HOOK__ = (call) => (isCall(call) ? call : { ...call, cmd: "not_a_command", payload: {} });
+  const nothing = (call) => ({ ...call, cmd: "not_a_command", payload: {} });
+  window.__TAURI_ISOLATION_HOOK__ = (call) => {
+    try {
+      return isCall(call) ? call : nothing(call);
+    } catch {
+      return nothing({});
+    }
+  };
 })();

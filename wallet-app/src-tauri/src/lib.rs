@@ -9,7 +9,13 @@
 
 mod arguments;
 mod links;
+#[cfg(any(test, feature = "window"))]
+mod news;
+#[cfg(any(test, feature = "window"))]
+mod save;
 mod setup;
+#[cfg(feature = "window")]
+mod weakened;
 #[cfg(feature = "window")]
 mod window;
 

@@ -4,21 +4,30 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::Value;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use tauri::ipc::{Invoke, InvokeBody, InvokeResolver, Response};
 use tauri::webview::{NewWindowResponse, PageLoadEvent, PageLoadPayload, PermissionKind, PermissionResponse};
 use tauri::{App, AppHandle, Manager as _, Runtime, Url, WebviewWindow, WebviewWindowBuilder};
 use tauri_plugin_deep_link::DeepLinkExt as _;
 use tauri_plugin_opener::OpenerExt as _;
 use wallet_commands::{Commands, Failure, Host, LinkRead};
-use wallet_core::{DeviceStore, Environment, Explained, Side};
+use wallet_core::{DeviceStore, Environment, Explained, Language, Side};
+use zeroize::Zeroizing;
 
 use crate::arguments::Arguments;
 use crate::links::Links;
+use crate::news::{self, Issuance, News, Request, Unsent};
+use crate::save::{self, ToSave};
 use crate::setup::Setup;
+use crate::weakened;
 
 /// How often it is looked whether the wallet was unused for long enough.
 const TICK: Duration = Duration::from_secs(5);
+/// How often, in looks, departments and issuers are asked while the window is not in front.
+const ASK_EVERY: u32 = 6;
+/// Bytes that a call's input takes without growing, which would leave a copy behind that nobody wipes. No secret is longer; files are.
+const INPUT_BYTES: usize = 16 * 1024;
 /// Bytes of an address that is handed to a browser at most.
 const MAX_ADDRESS_BYTES: usize = 16 * 1024;
 /// The label of the one window, which the capabilities name.
@@ -47,7 +56,7 @@ pub(crate) fn run() {
         .plugin(tauri_plugin_opener::Builder::new().open_js_links_on_click(false).build())
         .invoke_handler(answer)
         .setup(|app| Ok(open(app)?))
-        .run(tauri::generate_context!());
+        .run(weakened::context(tauri::generate_context!()));
     built.expect("the window can be opened: a display and the system's webview library are there");
 }
 
@@ -62,15 +71,59 @@ fn open(app: &mut App) -> tauri::Result<()> {
         linked(&handle, &event.urls().iter().map(Url::to_string).collect::<Vec<_>>());
         to_the_front(&handle);
     });
-    tauri::async_runtime::spawn(async move {
-        loop {
-            tokio::time::sleep(TICK).await;
-            if let Ok(wallet) = &behind.wallet {
-                wallet.tick();
-            }
-        }
-    });
+    tauri::async_runtime::spawn(watch(behind, app.handle().clone()));
     show(app)
+}
+
+/// Closes the wallet when it was not used for long enough, and tells what is new while the window is not in front.
+async fn watch(behind: Shared, app: AppHandle) {
+    let Ok(wallet) = &behind.wallet else { return };
+    let mut news = News::default();
+    for look in 0_u32.. {
+        tokio::time::sleep(TICK).await;
+        wallet.tick();
+        let in_front = is_in_front(&app);
+        let Some(heard) = look_around(wallet, &mut news, !in_front && look % ASK_EVERY == 0).await else {
+            news.forget();
+            continue;
+        };
+        for notice in heard.into_iter().filter(|_| !in_front) {
+            let language = told::<Speaks>(wallet, "status", "{}").await.map_or_else(Language::default, |status| status.language);
+            news::show(notice, language).await;
+        }
+    }
+}
+
+/// The language of `status`.
+#[derive(Deserialize)]
+struct Speaks {
+    language: Language,
+}
+
+/// What is new; `None` while the wallet is closed. Departments and issuers are asked if `ask`; otherwise it is what the wallet knows.
+async fn look_around(wallet: &Commands, news: &mut News, ask: bool) -> Option<Vec<news::Notice>> {
+    let mut requests: Vec<Request> = told(wallet, "requests", "{}").await?;
+    let mut issuances: Vec<Issuance> = Vec::new();
+    if ask {
+        for pending in requests.iter().filter(|one| one.stage == "pending") {
+            // A department that is away now is asked again.
+            told::<Request>(wallet, "ask_department", &serde_json::json!({ "id": pending.id }).to_string()).await;
+        }
+        issuances = told(wallet, "poll_issuances", "{}").await.unwrap_or_default();
+        requests = told(wallet, "requests", "{}").await?;
+    }
+    let unsent: Vec<Unsent> = told(wallet, "unsent", "{}").await?;
+    Some(news.hear(&requests, &issuances, &unsent))
+}
+
+/// What a command gives; `None` when it fails.
+async fn told<T: DeserializeOwned>(wallet: &Commands, command: &str, input: &str) -> Option<T> {
+    serde_json::from_slice(&wallet.call(command, input.as_bytes()).await.ok()?).ok()
+}
+
+/// Where it cannot be told, the person is taken to see the window.
+fn is_in_front(app: &AppHandle) -> bool {
+    app.get_webview_window(MAIN).is_none_or(|window| window.is_focused().unwrap_or(true))
 }
 
 /// The wallet of this device, closed.
@@ -111,8 +164,8 @@ fn device_store() -> Arc<dyn DeviceStore> {
 fn show(app: &App) -> tauri::Result<()> {
     let config = app.config().app.windows.first().expect("the configuration has a window");
     let window = WebviewWindowBuilder::from_config(app, config)?
-        .on_navigation(is_ours)
-        .on_new_window(|_, _| NewWindowResponse::Deny)
+        .on_navigation(|url| is_ours(url) || weakened::is_without("guard"))
+        .on_new_window(|_, _| if weakened::is_without("guard") { NewWindowResponse::Allow } else { NewWindowResponse::Deny })
         .on_page_load(|window, page| loaded(&window, &page))
         .on_document_title_changed(|window, title| drop(window.set_title(&title)))
         .on_permission_request(|_, kind| permitted(kind))
@@ -178,17 +231,18 @@ fn answer<R: Runtime>(invoke: Invoke<R>) -> bool {
     let Invoke { message, resolver, .. } = invoke;
     let behind = Shared::clone(&message.webview_ref().state::<Shared>());
     let (app, name) = (message.webview_ref().app_handle().clone(), message.command().to_owned());
-    let input = match message.payload() {
-        InvokeBody::Json(input) => input.clone(),
-        InvokeBody::Raw(_) => Value::Null,
-    };
+    let mut input = Zeroizing::new(Vec::with_capacity(INPUT_BYTES));
+    if let InvokeBody::Json(given) = message.payload() {
+        serde_json::to_writer(&mut *input, given).expect("JSON can be written to memory");
+    }
     tauri::async_runtime::spawn(async move {
         match name.as_str() {
             "opened_link" => give(resolver, Ok(json(&behind.links.next().await))),
             "open_in_browser" => give(resolver, browse(&app, &input).map(|()| "{}".to_owned())),
+            "save_file" => give(resolver, keep(&app, input).await),
             command => {
                 let output = match &behind.wallet {
-                    Ok(wallet) => wallet.call(command, input.to_string().as_bytes()).await,
+                    Ok(wallet) => wallet.call(command, &input).await,
                     Err(failure) => Err(failure.clone()),
                 };
                 give(resolver, output.map(|bytes| String::from_utf8(bytes).expect("JSON is UTF-8")));
@@ -209,8 +263,15 @@ fn json(link: &Option<LinkRead>) -> String {
     serde_json::to_string(link).expect("texts are always JSON")
 }
 
+/// Input of `open_in_browser`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Address {
+    url: String,
+}
+
 /// Hands an address to the browser: of the web, and nothing that another program would run.
-fn browse<R: Runtime>(app: &AppHandle<R>, input: &Value) -> Result<(), Failure> {
+fn browse<R: Runtime>(app: &AppHandle<R>, input: &[u8]) -> Result<(), Failure> {
     let refused = || {
         Failure::from(Explained::new(
             "address-not-opened",
@@ -219,9 +280,24 @@ fn browse<R: Runtime>(app: &AppHandle<R>, input: &Value) -> Result<(), Failure> 
             "This address cannot be opened in a browser.",
         ))
     };
-    let url = input.get("url").and_then(Value::as_str).filter(|url| url.len() <= MAX_ADDRESS_BYTES).ok_or_else(refused)?;
-    let url = Url::parse(url).ok().filter(|url| matches!(url.scheme(), "https" | "http")).ok_or_else(refused)?;
+    let Address { url } = serde_json::from_slice(input).map_err(|_| refused())?;
+    let url = Some(url).filter(|url| url.len() <= MAX_ADDRESS_BYTES).ok_or_else(refused)?;
+    let url = Url::parse(&url).ok().filter(|url| matches!(url.scheme(), "https" | "http")).ok_or_else(refused)?;
     app.opener().open_url(url.as_str(), None::<&str>).map_err(|_| refused())
+}
+
+/// Saves a file where a person finds it: among the downloads. No dialogue asks, so that it is the same on every system and by every
+/// keyboard and reader; the answer says where it is.
+async fn keep<R: Runtime>(app: &AppHandle<R>, input: Zeroizing<Vec<u8>>) -> Result<String, Failure> {
+    // Where a desktop names no folder for downloads, browsers take this one.
+    let folder = app.path().download_dir().or_else(|_| app.path().home_dir().map(|home| home.join("Downloads")));
+    let folder = folder.map_err(|_| save::no_folder())?;
+    let saved = tauri::async_runtime::spawn_blocking(move || {
+        let file: ToSave = serde_json::from_slice(&input).map_err(|_| save::not_a_name())?;
+        file.save_in(&folder)
+    });
+    let saved = saved.await.map_err(|_| save::no_folder())??;
+    Ok(serde_json::to_string(&saved).expect("a text is always JSON"))
 }
 
 /// Tauri's own gate, without a window: in the real one, the guard and the policy let no other page come so far.

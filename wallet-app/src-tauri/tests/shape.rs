@@ -7,8 +7,37 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 /// Crates that only a desktop can be built with.
-const OF_A_DESKTOP: &[&str] =
-    &["gtk", "gdk", "webkit2gtk", "javascriptcore-rs", "zbus", "keyring", "tauri-plugin-single-instance"];
+const OF_A_DESKTOP: &[&str] = &[
+    "atk",
+    "cairo-rs",
+    "dbus",
+    "dlopen2",
+    "gdk",
+    "gdk-pixbuf",
+    "gdkx11",
+    "gio",
+    "glib",
+    "gobject-sys",
+    "gtk",
+    "gtk-sys",
+    "javascriptcore-rs",
+    "keyring",
+    "keyring-core",
+    "libdbus-sys",
+    "muda",
+    "pango",
+    "secret-service",
+    "soup3",
+    "tauri-plugin-single-instance",
+    "webkit2gtk",
+    "webkit2gtk-sys",
+    "x11",
+    "x11-dl",
+    "zbus",
+    "zbus-secret-service-keyring-store",
+    "zbus_names",
+    "zvariant",
+];
 
 fn here() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -43,6 +72,44 @@ fn a_telephone_gets_nothing_that_only_a_desktop_has() {
     }
 }
 
+/// Lines of a file without its comments, which may name what is not there.
+fn uncommented(path: &str, begins: &str, ends: &str) -> String {
+    let text = read(path);
+    let mut parts = text.split(begins);
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |kept, part| kept + part.split_once(ends).unwrap_or_else(|| panic!("{path}: a comment ends")).1)
+}
+
+#[test]
+fn what_is_laid_over_a_telephones_project_keeps_the_wallet_to_itself() {
+    let manifest = uncommented("android/app/src/main/AndroidManifest.xml", "<!--", "-->");
+    for expected in [
+        "android:allowBackup=\"false\"",
+        "android:fullBackupContent=\"false\"",
+        "android:dataExtractionRules=\"@xml/data_extraction_rules\"",
+        "android:usesCleartextTraffic=\"false\"",
+        "<uses-permission android:name=\"android.permission.CAMERA\" />",
+        "<uses-feature android:name=\"android.hardware.camera\" android:required=\"false\" />",
+    ] {
+        assert!(manifest.contains(expected), "{expected}");
+    }
+    assert!(!manifest.to_lowercase().contains("leanback"), "it is nothing for a television");
+    assert_eq!(manifest.matches("<uses-permission").count(), 2, "the network and the camera, and nothing else");
+    let rules = uncommented("android/app/src/main/res/xml/data_extraction_rules.xml", "<!--", "-->");
+    for from in ["cloud-backup", "device-transfer"] {
+        let rule = rules.split_once(&format!("<{from}")).and_then(|(_, rest)| rest.split_once(&format!("</{from}>")));
+        assert!(rule.is_some_and(|(rule, _)| rule.contains("<exclude") && !rule.contains("<include")), "{from} takes nothing");
+    }
+    let activity = uncommented("android/app/src/main/java/org/yufu/wallet/MainActivity.kt", "//", "\n");
+    let secure = "window.setFlags(WindowManager.LayoutParams.FLAG_SECURE, WindowManager.LayoutParams.FLAG_SECURE)";
+    let (before, _) = activity.split_once("super.onCreate").expect("the activity is made");
+    assert!(before.contains(secure), "before anything is drawn");
+    let plist = uncommented("Info.ios.plist", "<!--", "-->");
+    let (_, after) = plist.split_once("<key>NSCameraUsageDescription</key>").expect("it says what the camera is for");
+    let said = after.trim_start().strip_prefix("<string>").and_then(|text| text.split_once("</string>"));
+    assert!(said.is_some_and(|(said, _)| said.contains("QR") && said.contains("二维码")), "in both languages");
+}
+
 #[test]
 fn the_bridge_of_the_pilot_is_no_part_of_it() {
     let crates = crates_for("x86_64-unknown-linux-gnu");
@@ -72,7 +139,11 @@ fn neither_the_interface_nor_the_program_has_a_byte_of_the_bridge() {
 fn the_page_may_call_the_table_and_nothing_of_tauris() {
     for (name, platforms) in [("desktop", json!(["linux", "macOS", "windows"])), ("telephone", json!(["android", "iOS"]))] {
         let capability: Value = serde_json::from_str(&read(&format!("capabilities/{name}.json"))).unwrap();
-        assert_eq!(capability["permissions"], json!(["wallet", "allow-opened-link", "allow-open-in-browser"]), "{name}");
+        assert_eq!(
+            capability["permissions"],
+            json!(["wallet", "allow-opened-link", "allow-open-in-browser", "allow-save-file"]),
+            "{name}"
+        );
         assert_eq!((&capability["platforms"], &capability["windows"]), (&platforms, &json!(["main"])), "{name}");
         assert_eq!((&capability["local"], &capability["remote"]), (&json!(true), &Value::Null), "{name}: no page from elsewhere");
     }
@@ -82,6 +153,7 @@ fn the_page_may_call_the_table_and_nothing_of_tauris() {
 fn the_window_is_closed_to_everything_it_does_not_need() {
     let config: Value = serde_json::from_str(&read("tauri.conf.json")).unwrap();
     let (window, security) = (&config["app"]["windows"][0], &config["app"]["security"]);
+    assert_eq!(config["build"]["features"], json!(["window"]), "no package is one that tests can weaken");
     assert_eq!(config["app"]["withGlobalTauri"], json!(false));
     assert_eq!((&window["contentProtected"], &window["devtools"]), (&json!(true), &json!(false)));
     assert_eq!(window["create"], json!(false), "the program makes it, with its guards");

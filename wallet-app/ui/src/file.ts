@@ -5,15 +5,6 @@ import { base64 } from "./picture";
 /** Bytes of a backup that the interface reads at most: the wallet's host takes no more at once. */
 export const MAX_BACKUP_BYTES = 32 * 1024 * 1024;
 
-/** Saves bytes or a text as a file of the person's own. */
-export function save(name: string, contents: Uint8Array<ArrayBuffer> | string, type: string): void {
-  const url = URL.createObjectURL(new Blob([contents], { type }));
-  const link = Object.assign(document.createElement("a"), { href: url, download: name });
-  link.click();
-  // After the browser began to read it.
-  setTimeout(() => URL.revokeObjectURL(url), 60_000);
-}
-
 /** Bytes of a base64 text. */
 export function bytes(text: string): Uint8Array<ArrayBuffer> {
   return Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));

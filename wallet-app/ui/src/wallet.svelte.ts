@@ -62,7 +62,9 @@ export const wallet = $state<{
   gone: Failure | null;
   cards: CredentialView[] | null;
   intent: Intent | null;
-}>({ stage: "starting", status: null, gone: null, cards: null, intent: null });
+  /** When it closes itself, by this page's clock. */
+  closesAt: number | null;
+}>({ stage: "starting", status: null, gone: null, cards: null, intent: null, closesAt: null });
 
 const route = $state<{ stack: Screen[] }>({ stack: [HOME] });
 
@@ -116,6 +118,7 @@ function take(status: Status): void {
   }
   wallet.status = status;
   wallet.stage = status.stage;
+  noteTime(status);
   speak(status.language);
   showWaiting();
 }
@@ -154,8 +157,8 @@ export async function start(): Promise<void> {
   // For who measures how long it takes until a person can act.
   performance.mark("ready");
   links(opened);
-  setInterval(look, LOOK_MS);
-  document.addEventListener("visibilitychange", look);
+  setInterval(() => void look(), LOOK_MS);
+  document.addEventListener("visibilitychange", () => void look());
 }
 
 /** The link that this interface was opened by, while the wallet is closed. */
@@ -173,11 +176,21 @@ function showWaiting(): void {
   waiting = null;
 }
 
-async function look(): Promise<void> {
+function noteTime(status: Status): void {
+  wallet.closesAt = status.closes_in === null ? null : Date.now() + status.closes_in * 1000;
+}
+
+/** Somebody uses the wallet: it stays open. */
+export function touch(): Promise<void> {
+  return look("touch");
+}
+
+async function look(by: "status" | "touch" = "status"): Promise<void> {
   if (wallet.stage !== "open" || document.visibilityState !== "visible") return;
   try {
-    const status = await call("status", {});
-    if (status.stage !== "open") take(status);
+    const status = await call(by, {});
+    if (status.stage === "open") noteTime(status);
+    else take(status);
   } catch (error) {
     if (!(error instanceof Failed)) throw error;
     heard(error.failure);

@@ -462,6 +462,12 @@ export const words = {
     "试点城市的浏览器钱包。数据在这台电脑上加密保存，由本机程序处理，网页里没有密钥。",
     "The pilot city's wallet in a browser. Data is encrypted on this computer and handled by a local program; no key is in the page.",
   ),
+
+  // Files, and closing by itself
+  saving: both("正在保存", "Saving"),
+  savedAt: both("已保存到", "Saved as"),
+  aboutToLock: both("钱包即将自动锁定，因为一段时间没有操作。未提交的内容会丢失。", "The wallet is about to lock itself, because it was not used for a while. What is not sent off yet would be lost."),
+  stayOpen: both("继续使用", "Stay open"),
 } as const satisfies Record<string, Localized>;
 
 /** Words with a number or a name in them. */
@@ -491,6 +497,7 @@ export const say = {
   removeKey: (key: string) => both(`移除密钥为 ${key} 的设备`, `Remove the device with the key ${key}`),
   copyOf: (n: number) => both(`复制恢复卡 ${n}`, `Copy card ${n}`),
   detailsOf: (what: string, who: string) => both(`${what}，${who}：详情`, `${what}, ${who}: details`),
+  locksIn: (n: number) => both(`${n} 秒后锁定`, `Locks in ${n} s`),
   nextQuestion: (at: string) => both(`${at} 再次询问`, `asked again ${at}`),
 } as const;
 

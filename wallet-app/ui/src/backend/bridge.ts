@@ -31,6 +31,14 @@ const bridge: Transport = {
   },
   call: (name, input) => post(`/commands/${name}`, input),
   open: (url) => void window.open(url, "_blank", "noopener,noreferrer"),
+  // The browser says where.
+  save(name, contents, type) {
+    const url = URL.createObjectURL(new Blob([contents], { type }));
+    Object.assign(document.createElement("a"), { href: url, download: name }).click();
+    // After the browser began to read it.
+    setTimeout(() => URL.revokeObjectURL(url), 60_000);
+    return Promise.resolve("");
+  },
   // No link leads to a page of a browser.
   links: () => {},
 };

@@ -2,14 +2,18 @@
 // Which one is chosen when the interface is built, so that neither has a byte of the other.
 
 import transport from "#transport";
-import type { Commands, Failure, LinkRead } from "../commands.gen";
+import { type Commands, type Failure, LIMIT_SECONDS, type LinkRead } from "../commands.gen";
 import { words } from "../words";
+
+/** What is saved as a file. */
+export type Contents = Uint8Array<ArrayBuffer> | string;
 
 /** What a way to reach the wallet has to do. A call that the wallet refused ends with what it said. */
 export type Transport = {
   begin(): Promise<void>;
   call(name: string, input: unknown): Promise<unknown>;
   open(url: string): void;
+  save(name: string, contents: Contents, type: string): Promise<string>;
   links(show: (link: LinkRead) => void): void;
 };
 
@@ -22,8 +26,8 @@ export class Failed extends Error {
   }
 }
 
-/** A command ends by itself after two minutes; this is for a wallet that is gone. */
-const LIMIT_MS = 150_000;
+/** A command ends by itself before; this is for a wallet that is gone. */
+const LIMIT_MS = (LIMIT_SECONDS + 30) * 1000;
 
 async function heard(story: Promise<unknown>): Promise<unknown> {
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -53,6 +57,11 @@ export async function begin(): Promise<void> {
 /** Calls a command of the wallet. */
 export async function call<C extends keyof Commands>(name: C, input: Commands[C]["input"]): Promise<Commands[C]["output"]> {
   return (await heard(transport.call(name, input))) as Commands[C]["output"];
+}
+
+/** Saves a file of the person's own. Where, if this is not the browser's to say; it never takes the place of another. */
+export async function save(name: string, contents: Contents, type: string): Promise<string> {
+  return (await heard(transport.save(name, contents, type))) as string;
 }
 
 /** Opens an address in a browser. */
