@@ -10,9 +10,10 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use city::browser_wallet::{self, BrowserWallet};
-use city::plan::{CLERK, Plan, RESIDENT_IDENTITY};
+use city::plan::{CLERK, Plan, RESIDENT_IDENTITY, Size};
 use city::world::World;
-use city::{application, build, citizen, configs, npm, setup};
+use city::{application, build, citizen, configs, npm, package, setup};
+use clients::Clock;
 use serde_json::Value;
 use tokio::process::Command;
 use tokio::sync::Mutex;
@@ -62,9 +63,25 @@ fn people(plan: &Plan, folder: &Path) -> Result<Vec<(&'static str, String)>> {
     ])
 }
 
+/// Other wallets of the same city, in a terminal, and where the story keeps files.
+fn others(plan: &Plan, folder: &Path) -> Result<Vec<(&'static str, String)>> {
+    let kept = folder.join("kept");
+    std::fs::create_dir_all(&kept)?;
+    let passphrase = kept.join("passphrase");
+    std::fs::write(&passphrase, "another device's passphrase")?;
+    Ok(vec![
+        ("YUFU_KEPT", kept.display().to_string()),
+        ("YUFU_PASSPHRASE_FILE", passphrase.display().to_string()),
+        ("YUFU_CLI", build::binary("yufu-wallet")?.display().to_string()),
+        ("YUFU_NODES", serde_json::to_string(&plan.node_urls())?),
+        ("YUFU_GENESIS", plan.genesis_path().display().to_string()),
+        ("YUFU_ANCHORS", plan.trust_root_path().display().to_string()),
+    ])
+}
+
 /// A desktop of its own for the window: a bus, a display that nobody sees, and a home that is thrown away. `timeout` ends all of it
 /// together, whatever hangs.
-const DESKTOP: [&str; 8] = ["timeout", "--kill-after=5", "230", "dbus-run-session", "--", "xvfb-run", "--auto-servernum", "node"];
+const DESKTOP: [&str; 8] = ["timeout", "--kill-after=5", "400", "dbus-run-session", "--", "xvfb-run", "--auto-servernum", "node"];
 /// The same with a key store, which its password has opened.
 const DESKTOP_WITH_KEY_STORE: [&str; 9] = [
     "timeout",
@@ -98,7 +115,7 @@ fn desktop(home: &Path) -> Result<Vec<(&'static str, String)>> {
 }
 
 /// The interface compiles in strict TypeScript, a word that is missing in a language among what would not; its pure parts are right; and
-/// its scripts stay below their budget of 60 kB, which the build checks.
+/// its scripts stay below their budget of 62 kB, which the build checks.
 #[tokio::test]
 async fn the_interface_is_sound_and_small() -> Result<()> {
     let _alone = ALONE.lock().await;
@@ -132,19 +149,9 @@ async fn the_first_login_is_told_in_the_wallet_in_a_browser() -> Result<()> {
     let door = wallet.door();
     let serving = tokio::spawn(wallet.serve());
     let folder = tempfile::tempdir()?;
-    let passphrase = folder.path().join("passphrase");
-    std::fs::write(&passphrase, "another device's passphrase")?;
     let mut environment = people(plan, folder.path())?;
-    environment.extend([
-        ("YUFU_WALLET", door.link()),
-        ("YUFU_WALLET_AGAIN", door.link()),
-        ("YUFU_FOLDER", folder.path().display().to_string()),
-        ("YUFU_PASSPHRASE", passphrase.display().to_string()),
-        ("YUFU_CLI", build::binary("yufu-wallet")?.display().to_string()),
-        ("YUFU_NODES", serde_json::to_string(&plan.node_urls())?),
-        ("YUFU_GENESIS", plan.genesis_path().display().to_string()),
-        ("YUFU_ANCHORS", plan.trust_root_path().display().to_string()),
-    ]);
+    environment.extend([("YUFU_WALLET", door.link()), ("YUFU_WALLET_AGAIN", door.link())]);
+    environment.extend(others(plan, folder.path())?);
     script("browser.test.mjs", &environment).await?;
     serving.abort();
     world.stop().await
@@ -160,6 +167,7 @@ async fn the_first_login_is_told_in_the_applications_window() -> Result<()> {
     let plan = world.plan();
     let folder = tempfile::tempdir()?;
     let mut environment = people(plan, folder.path())?;
+    environment.extend(others(plan, folder.path())?);
     environment.extend(desktop(folder.path())?);
     environment.push(("YUFU_SETUP", application::set_up(plan, folder.path())?.display().to_string()));
     environment.push(("YUFU_PASSPHRASE", PASSPHRASE.to_owned()));
@@ -168,6 +176,20 @@ async fn the_first_login_is_told_in_the_applications_window() -> Result<()> {
     let verdict = receipts.pointer("/receipts/0/verdict").or_else(|| receipts.pointer("/0/verdict"));
     ensure!(verdict.and_then(Value::as_str) == Some("verified"), "the wallet in a terminal says: {receipts}");
     world.stop().await
+}
+
+/// SEC-W5. What keeps the page in the window is shown by its absence: weakened for this test, the same program lets out all that is in vain in
+/// the story above. And the isolation frame's hook, by itself, against hostile calls.
+#[tokio::test]
+async fn each_measure_of_the_window_is_what_keeps_the_page_in() -> Result<()> {
+    let _alone = ALONE.lock().await;
+    script("isolation.test.mjs", &[]).await?;
+    let folder = tempfile::tempdir()?;
+    let mut environment = desktop(folder.path())?;
+    let setup = folder.path().join("setup.toml");
+    std::fs::write(&setup, "nodes = [\"http://127.0.0.1:9\"]\ngenesis = \"g\"\ntrust_anchors = \"t\"\ndepartments = []\n")?;
+    environment.push(("YUFU_SETUP", setup.display().to_string()));
+    script_in(&DESKTOP, "weakened.test.mjs", &environment).await
 }
 
 /// Where the system has a key store, a PIN of six characters is enough, and a copy of the vault's file opens nowhere else.
@@ -180,6 +202,30 @@ async fn the_applications_wallet_is_bound_to_the_key_store_of_its_desktop() -> R
     environment.push(("YUFU_SETUP", application::set_up(world.plan(), folder.path())?.display().to_string()));
     script_in(&DESKTOP_WITH_KEY_STORE, "keystore.test.mjs", &environment).await?;
     world.stop().await
+}
+
+/// The package for Debian: no error of lintian, the links of a desktop, nothing of the bridge; and the program in it, unpacked, opens the
+/// wallet. So does `cargo city wallet`, beside a city. The program is the one that the tests have built, so that this takes seconds;
+/// `cargo city package` builds the one that people install, and looks it over by the same rules.
+#[tokio::test]
+async fn the_package_is_sound_and_the_wallet_opens_from_it_and_beside_the_city() -> Result<()> {
+    let _alone = ALONE.lock().await;
+    let folder = tempfile::tempdir()?;
+    let mut environment = desktop(folder.path())?;
+    let built = package::of_what_is_built(&folder.path().join("target"))?;
+    let unpacked = package::look_over(&built, &folder.path().join("unpacked"))?;
+    let city = folder.path().join("city");
+    let plan = Plan::open_or_create(&city, Size::default(), Clock::system().now())?;
+    let setup = application::set_up(&plan, folder.path())?;
+    let wallet = folder.path().join("packaged");
+    // The city's is the last: the driver ends what it started and not what that started, which ends with its display.
+    let opens = serde_json::json!([
+        ["the program in the package", unpacked, "--setup", setup, "--folder", wallet],
+        ["cargo city wallet", build::binary("city")?, "--directory", city, "wallet"],
+    ]);
+    environment.push(("YUFU_OPENS", opens.to_string()));
+    environment.push((build::ALREADY_BUILT, "1".to_owned()));
+    script_in(&DESKTOP, "opens.test.mjs", &environment).await
 }
 
 /// What `yufu-wallet` says of the wallet that the window made.

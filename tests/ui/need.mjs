@@ -1,19 +1,20 @@
-// The day of need, told in a browser between the parts of the first login: words, backup and guardians' cards at the first run; another
+// The day of need, told in a browser or the application between the parts of the first login: words, backup and guardians' cards at the first run; another
 // device; what can be taken back after a visit; and a new phone. Other wallets of the same city, in a terminal, say whether it is so.
 
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { readFile, writeFile } from "node:fs/promises";
+import { copyFile, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { openLink, PATIENCE, shows } from "./story.mjs";
+import { Window } from "./window.mjs";
 
 const city = process.env;
 
 /** Another wallet of the same city, in a terminal: what it says, or the slug of its refusal. */
 const terminal = (name, ...words) =>
   new Promise((done, failed) => {
-    const common = ["--dir", join(city.YUFU_FOLDER, name), "--passphrase-file", city.YUFU_PASSPHRASE, "--json"];
+    const common = ["--dir", join(city.YUFU_KEPT, name), "--passphrase-file", city.YUFU_PASSPHRASE_FILE, "--json"];
     execFile(city.YUFU_CLI, [...common, ...words], { timeout: 90_000 }, (error, said, complained) => {
       if (!error) return done(JSON.parse(said));
       const slug = /"slug":"([a-z-]+)"/.exec(complained)?.[1];
@@ -21,8 +22,16 @@ const terminal = (name, ...words) =>
     });
   });
 const ofTheCity = () => [...JSON.parse(city.YUFU_NODES).flatMap((node) => ["--node", node]), "--genesis", city.YUFU_GENESIS, "--trust-anchors", city.YUFU_ANCHORS];
-const kept = (name) => join(city.YUFU_FOLDER, name);
+const kept = (name) => join(city.YUFU_KEPT, name);
 const saved = async (wallet, name, click) => {
+  // The application says where; a browser asks or says it by itself.
+  if (wallet instanceof Window) {
+    await click();
+    const path = await wallet.locator("[data-path]").textContent(PATIENCE);
+    assert.match(path, /\/Downloads\/yufu-[a-z]+-\d{4}-\d{2}-\d{2}\.[a-z]+$/);
+    await copyFile(path, kept(name));
+    return;
+  }
   const [file] = await Promise.all([wallet.waitForEvent("download", PATIENCE), click()]);
   await file.saveAs(kept(name));
 };

@@ -252,6 +252,7 @@ export const screens = [
     await page.locator("#sign-in").click();
     await page.locator("#open-browser").waitFor();
   }, { review_offer: { ...answers.review_offer, needs_sign_in: true, needs_pin: false, pin: null } }],
+  ["closes-itself", async (page) => page.locator("#stay-open").waitFor(), { status: { ...answers.status, closes_in: 50 } }],
   ["gone", async (page) => page.locator("[data-slug=start-over]").waitFor(), { status: failure("start-over", "这个钱包链接已使用或已过期。请从城市首页重新打开钱包。", "This link to the wallet was used or is too old. Open it again from the city's front page.") }],
 ];
 

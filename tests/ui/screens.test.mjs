@@ -140,6 +140,59 @@ test("a wait of more than ten seconds says so and what for", async () => {
   await context.close();
 });
 
+test("who is waited for is named as the wallet names it, and no longer than the wait", async () => {
+  const context = await browser.newContext();
+  await context.clock.install();
+  const told = { side: "department", seconds: 10, limit_seconds: 180, sentence: { zh: "比平时慢：正在等待部门。", en: "Slower than usual: waiting for the department (10 seconds so far)." } };
+  let answer;
+  const page = await open(context, speaking("en", { refresh_credentials: () => new Promise((done) => (answer = done)), progress: () => told }));
+  await page.locator(".tally").first().waitFor();
+  await page.locator(".bar .round").last().click();
+  await page.locator(".working").waitFor();
+  assert.ok(!(await page.locator(".working").textContent()).includes("department"));
+  await page.clock.fastForward(10_500);
+  await page.locator(".working", { hasText: told.sentence.en }).waitFor();
+  answer(answers.credentials);
+  await page.locator(".working").waitFor({ state: "detached" });
+  await context.close();
+});
+
+// WCAG 2.2, 2.2.1
+test("an open wallet warns a minute before it closes itself, and any input keeps it open", async () => {
+  const context = await browser.newContext();
+  await context.clock.install();
+  const said = speaking("en", {});
+  let [left, touched] = [300, 0];
+  const touch = () => {
+    [left, touched] = [300, touched + 1];
+    return { ...said.status, closes_in: left };
+  };
+  const page = await open(context, { ...said, status: () => ({ ...said.status, closes_in: left }), touch });
+  await page.locator(".tally").first().waitFor();
+  assert.equal(await page.locator("#stay-open").count(), 0);
+  left = 58;
+  await page.clock.fastForward(15_500);
+  const warning = page.locator("[role=alert]", { hasText: "about to lock itself" });
+  await warning.waitFor();
+  assert.match(await warning.textContent(), /Locks in 5\d s/);
+  assert.equal(touched, 0, "what the page asks by itself is no use");
+  await page.locator("#stay-open").focus();
+  await page.locator("#stay-open").press("Enter");
+  await page.locator("#stay-open").waitFor({ state: "detached" });
+  assert.ok(touched > 0);
+  // A key now and then while a form is filled in is use, and not every key a call.
+  await page.clock.fastForward(11_000);
+  const before = touched;
+  for (const key of ["a", "b", "c"]) await page.keyboard.press(key);
+  await page.waitForFunction(() => true);
+  assert.equal(touched, before + 1);
+  // What a script does is no person.
+  await page.clock.fastForward(11_000);
+  await page.evaluate(() => document.body.dispatchEvent(new KeyboardEvent("keydown", { key: "a", bubbles: true })));
+  assert.equal(touched, before + 1);
+  await context.close();
+});
+
 test("a wallet that locked itself shows the lock and none of the cards", async () => {
   const context = await browser.newContext();
   const page = await open(context, speaking("en", { refresh_credentials: failure("wallet-locked", "钱包已锁定。", "Locked.") }));

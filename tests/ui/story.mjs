@@ -22,7 +22,7 @@ export const shows = async (wallet, selector) => {
 
 /**
  * Tells it; `people` are there when the tests run, and `secret` opens the wallet. What came out of it goes into `known`: the identity, the
- * sentence that was agreed to, and the receipt. `more` tells what belongs in between: at the first run, and after the visit.
+ * sentence that was agreed to, and the receipt. `more` tells what belongs in between.
  */
 export function story(people, secret, known = {}, more = {}) {
 
@@ -72,6 +72,8 @@ export function story(people, secret, known = {}, more = {}) {
     await wallet.locator("[data-stage=pending]").waitFor(PATIENCE);
   });
 
+  more.beforeTheClerk?.();
+
   let pin;
   test("a clerk compares it with the register and attests", async () => {
     const { clerk } = people;
@@ -85,6 +87,8 @@ export function story(people, secret, known = {}, more = {}) {
     await form.locator("button").last().click();
     pin = (await clerk.locator("#pin").textContent(PATIENCE)).trim();
   });
+
+  more.afterTheClerk?.();
 
   test("the wallet hears of it by itself, and receives the card with the transaction code", async () => {
     const { wallet } = people;

@@ -87,6 +87,20 @@ class Locator {
     const { text } = await this.#until("there", "return found.length ? { text: found[0].textContent } : null;", timeout);
     return text;
   }
+  async getAttribute(name) {
+    const { value } = await this.#until("there", `return found.length ? { value: found[0].getAttribute(${JSON.stringify(name)}) } : null;`);
+    return value;
+  }
+  async all() {
+    return Array.from({ length: await this.count() }, (_, number) => this.nth(number));
+  }
+  /** The whole window with it in the middle: what is cut out of a part that scrolls is not what is seen there. */
+  async screenshot() {
+    const element = await this.#element("found[0].checkVisibility()");
+    await this.page.script("arguments[0].scrollIntoView({ block: 'center', behavior: 'instant' });", [{ [ELEMENT]: element }]);
+    await this.page.evaluate(() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(drawn, 200)))));
+    return Buffer.from(await this.page.command("GET", "/screenshot"), "base64");
+  }
   async isDisabled() {
     return this.#until("there", "return found.length ? String(found[0].disabled) : null;").then((answer) => answer === "true");
   }

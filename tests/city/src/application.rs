@@ -1,15 +1,15 @@
 //! The wallet's application beside the city: set up for it, built when it is not current, and opened.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command as Program, Stdio};
+use std::process::Stdio;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 use serde::Serialize;
 use tokio::process::Command;
 
 use crate::browser_wallet::{self, Transport};
 use crate::plan::Plan;
-use crate::{build, npm, setup};
+use crate::{build, setup};
 
 /// What the application is set up with: the file `setup.toml` of `wallet-app/src-tauri`.
 #[derive(Serialize)]
@@ -36,54 +36,6 @@ pub fn program(say: impl Fn(&str)) -> Result<PathBuf> {
     browser_wallet::interface_for(Transport::Application, &say)?;
     build::application()?;
     build::binary("yufu-app")
-}
-
-/// Bytes of the package at most.
-const MAX_PACKAGE_BYTES: u64 = 8_000_000;
-
-/// Builds the package that people install, checks it, and says how large it is.
-pub fn package(say: impl Fn(&str)) -> Result<()> {
-    setup::window_libraries(&say)?;
-    setup::lintian(&say)?;
-    let interface = browser_wallet::folder();
-    npm::install(&interface)?;
-    say("Building the package (an optimized build: many minutes the first time) …");
-    let folder = build::workspace().join("wallet-app/src-tauri");
-    let bundled = folder.join("../../target/installed/bundle/deb");
-    drop(std::fs::remove_dir_all(&bundled));
-    let mut tauri = Program::new(interface.join("node_modules/.bin/tauri"));
-    let built = tauri.args(["build", "--bundles", "deb", "--", "--profile", "installed"]).current_dir(&folder).status();
-    ensure!(built.context(npm::NO_NODE)?.success(), "the package did not build; the messages above say why");
-    let mut files = std::fs::read_dir(&bundled)?.filter_map(|file| Some(file.ok()?.path()));
-    let package = files.find(|path| path.extension().is_some_and(|e| e == "deb")).context("there is no package")?;
-    repack(&package, &folder.join("linux/changelog"))?;
-    let lintian = Program::new("lintian").args(["--fail-on", "error"]).arg(&package).status();
-    ensure!(lintian.context("lintian could not be started")?.success(), "lintian finds errors, which it names above");
-    let bytes = std::fs::metadata(&package)?.len();
-    say(&format!("{}: {bytes} bytes.", package.display()));
-    ensure!(bytes <= MAX_PACKAGE_BYTES, "the package is larger than {MAX_PACKAGE_BYTES} bytes");
-    Ok(())
-}
-
-/// Packs a package again as Debian does: Tauri compresses by gzip, which makes it half as large again, and leaves the list of changes out of
-/// the folder where Debian looks for it.
-fn repack(package: &Path, changes: &Path) -> Result<()> {
-    let folder = tempfile::tempdir()?;
-    let unpacked = folder.path().join("unpacked");
-    run(Program::new("dpkg-deb").arg("--raw-extract").arg(package).arg(&unpacked))?;
-    let listed = unpacked.join("usr/share/doc/yufu/changelog.gz");
-    let compressed = std::fs::File::create(&listed).with_context(|| format!("writing {}", listed.display()))?;
-    run(Program::new("gzip").args(["-9", "--no-name", "--stdout"]).arg(changes).stdout(compressed))?;
-    let sums = std::fs::OpenOptions::new().append(true).open(unpacked.join("DEBIAN/md5sums"))?;
-    run(Program::new("md5sum").arg("usr/share/doc/yufu/changelog.gz").current_dir(&unpacked).stdout(sums))?;
-    let pack = ["--root-owner-group", "-Zxz", "-z9", "--build"];
-    run(Program::new("dpkg-deb").args(pack).arg(&unpacked).arg(package))
-}
-
-fn run(program: &mut Program) -> Result<()> {
-    let status = program.status().with_context(|| format!("running {program:?}"))?;
-    ensure!(status.success(), "{program:?} ended with {status}");
-    Ok(())
 }
 
 /// Opens the application and waits until it is closed.

@@ -27,6 +27,7 @@ pub mod membership;
 pub mod npm;
 pub mod observe;
 pub mod operator;
+pub mod package;
 pub mod plan;
 pub mod processes;
 pub mod setup;

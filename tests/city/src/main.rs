@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use city::browser_wallet::{self, BrowserWallet};
 use city::plan::{Plan, Size};
 use city::world::World;
-use city::{application, build, checks, control, front, tour};
+use city::{application, build, checks, control, front, package, tour};
 use clap::{Parser, Subcommand};
 
 /// Validators of a city on a laptop.
@@ -71,7 +71,7 @@ async fn main() -> Result<()> {
         Command::Offer => city::strangers::offer(&running(&arguments.directory)?).await,
         Command::Request => city::strangers::request(&running(&arguments.directory)?).await,
         Command::Wallet => application::open(&running(&arguments.directory)?, say).await,
-        Command::Package => application::package(say),
+        Command::Package => package::build(say),
         Command::SetUp => checks::set_up(),
         Command::Test => checks::run(),
         Command::Bench => city::bench::run().await,

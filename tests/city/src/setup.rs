@@ -50,17 +50,20 @@ const WINDOW: Tool = Tool {
 const LINTIAN: Tool = Tool { packages: &["lintian"], purpose: "looking the package over", installed: || in_path("lintian") };
 
 /// What the tests do to validators by the system's own means, and to the window without a screen.
-const TOOLS: [Tool; 6] = [
+const TOOLS: [Tool; 7] = [
     Tool { packages: &["libfaketime"], purpose: "tests of wrong clocks", installed: || faketime().is_some() },
     Tool { packages: &["iproute2"], purpose: "tests of network namespaces", installed: || in_path("ip") },
     Tool { packages: &["nftables"], purpose: "tests of cut lines", installed: || in_path("nft") },
     Tool { packages: &["strace"], purpose: "tests of failing system calls", installed: || in_path("strace") },
     WINDOW,
+    LINTIAN,
     Tool {
-        packages: &["webkit2gtk-driver", "xvfb", "xauth", "dbus", "dbus-x11", "at-spi2-core", "gnome-keyring"],
+        packages: &["webkit2gtk-driver", "xvfb", "xauth", "dbus", "dbus-x11", "at-spi2-core", "gnome-keyring", "dbus-bin"],
         purpose: "tests of the application's window",
         installed: || {
-            ["WebKitWebDriver", "xvfb-run", "xauth", "dbus-run-session", "gnome-keyring-daemon"].into_iter().all(in_path)
+            ["WebKitWebDriver", "xvfb-run", "xauth", "dbus-run-session", "gnome-keyring-daemon", "dbus-monitor"]
+                .into_iter()
+                .all(in_path)
         },
     },
 ];
