@@ -12,6 +12,7 @@
 //! | keep this device's keys in secure hardware | [`hardware`] |
 //! | stay open no longer than need be | [`keeper`] |
 //! | look back | [`history`], [`receipts`] |
+//! | read all one's own data, department by department | [`my_data`] |
 //! | withdraw, ask for deletion, report | [`statements`] |
 //! | wait, and say for what | [`waits`] |
 //!
@@ -29,6 +30,7 @@ pub mod identity;
 pub mod issuance;
 pub mod keeper;
 pub mod labels;
+pub mod my_data;
 pub mod receipts;
 mod records;
 pub mod recovery;
@@ -40,10 +42,10 @@ pub mod waits;
 mod wallet;
 
 pub use clients::{Clock, Environment, Random};
-pub use wire::issuer::AttributeKind;
+pub use wire::issuer::{AttributeKind, Channel};
 
 pub use self::attributes::{
-    DeclareContents, DeclareFile, DeclarePreview, DepartmentView, OfferingView, RequestStage, RequestView,
+    AttributeView, DeclareContents, DeclareFile, DeclarePreview, DepartmentView, OfferingView, RequestStage, RequestView,
 };
 pub use self::chain::AsOf;
 pub use self::config::{Language, WalletConfig};
@@ -59,6 +61,7 @@ pub use self::issuance::{
     PinHint, ProviderError, WalletAttestation, WalletProvider,
 };
 pub use self::keeper::Keeper;
+pub use self::my_data::{DepartmentData, MyData, MyDocument};
 pub use self::receipts::{ReceiptView, Verdict};
 pub use self::recovery::cards::{CardView, GuardianCard};
 pub use self::recovery::rehearse::Rehearsal;

@@ -5,6 +5,9 @@ import { base64 } from "./picture";
 /** Bytes of a backup that the interface reads at most: the wallet's host takes no more at once. */
 export const MAX_BACKUP_BYTES = 32 * 1024 * 1024;
 
+/** Bytes of one document at most. */
+export const MAX_DOCUMENT_BYTES = 8 * 1024 * 1024;
+
 /** Saves bytes or a text as a file of the person's own. */
 export function save(name: string, contents: Uint8Array<ArrayBuffer> | string, type: string): void {
   const url = URL.createObjectURL(new Blob([contents], { type }));

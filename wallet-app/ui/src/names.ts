@@ -90,6 +90,7 @@ const fields: Record<string, Omit<Field, "name">> = {
   address: { label: both("住址", "Address"), kind: "long" },
   marital_status: { label: both("婚姻状况", "Marital status"), kind: "text" },
   since: { label: both("自何时起", "Since"), kind: "date" },
+  verified_by: { label: both("核验方式", "Verified by"), kind: "text" },
   portrait_sha256: { label: both("照片指纹", "Fingerprint of the portrait"), kind: "text" },
 };
 

@@ -36,6 +36,7 @@ export type Screen =
   | { name: "review"; preview: DeclarePreview }
   | { name: "request"; id: string }
   | { name: "settings" }
+  | { name: "my_data" }
   | { name: "devices" }
   | { name: "add_device"; link?: string }
   | { name: "join" }

@@ -220,7 +220,6 @@ export const words = {
   choosePortrait: both("选择照片", "Choose a photo"),
   changePortrait: both("换一张", "Choose another"),
   portraitChosen: both("已选的照片", "The photo you chose"),
-  portraitMissing: both("请选择一张照片。", "Choose a photo."),
   prepare: both("加密并查看", "Seal and review"),
   preparing: both("正在本机加密", "Sealing it on this device"),
   reviewTitle: both("确认申请", "Confirm your request"),
@@ -462,6 +461,35 @@ export const words = {
     "试点城市的浏览器钱包。数据在这台电脑上加密保存，由本机程序处理，网页里没有密钥。",
     "The pilot city's wallet in a browser. Data is encrypted on this computer and handled by a local program; no key is in the page.",
   ),
+
+  // Documents, and verification without a face
+  documentHelp: both("图片（JPEG、PNG）或 PDF，每个最大 8 MiB，可选多个。", "Pictures (JPEG, PNG) or PDF, 8 MiB each at most; several if need be."),
+  documentTooLarge: both("文件过大，每个最大 8 MiB。", "The file is too large: 8 MiB at most."),
+  documentMissing: both("请选择必需的材料。", "Choose the documents that are required."),
+  addDocument: both("添加文件", "Add a file"),
+  removeFile: both("移除", "Remove"),
+  portraitOptional: both("照片从不必需：没有照片也能办成。", "A portrait is never required: everything works without one."),
+  waysTitle: both("部门如何核验您", "How the department can verify you"),
+  waysHelp: both("任选其一，都不需要人脸识别。", "Choose any of these. None of them needs face recognition."),
+
+  // My data
+  myData: both("我的数据", "My data"),
+  myDataHelp: both("您在各部门空间里的全部数据，从本机的加密副本读取，不需要网络。", "All your own data in the departments' spaces, read from this wallet's sealed copies, without a network."),
+  noData: both("还没有任何部门持有您的数据。", "No department has any data of yours yet."),
+  readingData: both("正在读取", "Reading"),
+  checkData: both("向账本核对", "Check against the ledger"),
+  checkingData: both("正在逐项向账本核对", "Checking each item against the ledger"),
+  dataPart: both("数据", "Data"),
+  businessPart: both("用途", "Business"),
+  securityPart: both("安全", "Security"),
+  issuedCards: both("该部门签发的凭证", "Cards it issued"),
+  notUsed: both("还没有用过。", "Not used so far."),
+  showDocument: both("查看", "Show"),
+  hideDocument: both("收起", "Hide"),
+  saveDocument: both("保存文件", "Save the file"),
+  savedOutside: both("保存的文件不再加密。", "A saved file is not encrypted any more."),
+  canBeEnded: both("可以终止的", "What can be ended"),
+  anchoredIn: both("指纹所在区块", "Fingerprint in block"),
 } as const satisfies Record<string, Localized>;
 
 /** Words with a number or a name in them. */
@@ -491,6 +519,7 @@ export const say = {
   removeKey: (key: string) => both(`移除密钥为 ${key} 的设备`, `Remove the device with the key ${key}`),
   copyOf: (n: number) => both(`复制恢复卡 ${n}`, `Copy card ${n}`),
   detailsOf: (what: string, who: string) => both(`${what}，${who}：详情`, `${what}, ${who}: details`),
+  documentOf: (what: string, n: number) => both(`${what}，第 ${n} 份`, `${what}, number ${n}`),
   nextQuestion: (at: string) => both(`${at} 再次询问`, `asked again ${at}`),
 } as const;
 

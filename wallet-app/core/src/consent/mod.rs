@@ -282,6 +282,11 @@ impl Wallet {
 }
 
 impl ConsentRecord {
+    /// The types of the credentials that claims were shown from.
+    pub(crate) fn types(&self) -> impl Iterator<Item = &str> {
+        self.claims.iter().map(|(vct, _)| vct.as_str())
+    }
+
     /// The party on the ledger, if it was one.
     pub(crate) fn party(&self) -> Option<PartyId> {
         self.party
