@@ -246,7 +246,7 @@ pub(super) async fn portrait(
 pub(super) async fn paper(
     State(app): State<Arc<Issuer>>,
     language: Language,
-    _session: Session,
+    session: Session,
     Path((id, number)): Path<(String, usize)>,
 ) -> Response {
     let result = async {
@@ -256,11 +256,12 @@ pub(super) async fn paper(
             return Err(Slug::NotFound.into());
         };
         let paper = document.papers.into_iter().nth(number).ok_or(Slug::NotFound)?;
-        Ok(if paper.media_type.starts_with("image/") {
-            file(paper.media_type, paper.bytes)
-        } else {
-            attachment(paper.media_type, &format!("{}-{}.pdf", paper.kind.name(), number + 1), paper.bytes)
-        })
+        if paper.media_type.starts_with("image/") {
+            return Ok(file(paper.media_type, paper.bytes));
+        }
+        // Pictures come with the page, which was noted; what is saved is noted by itself.
+        note_view(&app, &session, &id).await?;
+        Ok(attachment(paper.media_type, &format!("{}-{}.pdf", paper.kind.name(), number + 1), paper.bytes))
     };
     shown(&app, language, result.await)
 }

@@ -59,6 +59,8 @@ async fn a_clerk_sees_pictures_and_saves_pdfs_that_can_do_nothing() {
         let policy = answer.header("content-security-policy");
         assert!(policy.contains("sandbox") && policy.contains("default-src 'none'") && !policy.contains("allow-"), "{policy}");
     }
+    let page = clerk.get(&world, &format!("/console/requests/{id}")).await.text();
+    assert_eq!(page.matches("· 查看材料").count(), 3, "X040: two looks at the page, and one PDF that was saved");
     let unknown = format!("/console/requests/{id}/papers/3");
     assert_eq!(clerk.get(&world, &unknown).await.status, 404);
     assert_eq!(world.get(&unknown).await.status, 303, "nobody sees a document without signing in");

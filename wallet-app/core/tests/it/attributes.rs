@@ -44,7 +44,8 @@ async fn declare(city: &City, wallet: &Wallet, files: Vec<DeclareFile>) -> Resul
     wallet.declare(&department, VCT, files).await.map(|preview| preview.id)
 }
 
-/// I035, I085: nothing is uploaded, anchored or asked before the citizen confirmed. X055, X056, X057: then all of it is, once.
+/// I035, I085, Hazard-12: nothing is uploaded, anchored or asked before the citizen confirmed. X055, X056, X057: then all of it is, once.
+/// Hazard-3: a department is no exception: what it gets, it gets by the citizen's own act.
 #[tokio::test]
 async fn nothing_leaves_before_the_confirmation_and_everything_after_it() {
     let city = City::new().await;
