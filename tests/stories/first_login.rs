@@ -108,7 +108,7 @@ async fn without_a_face_two_departments_attest_and_their_data_is_read_in_one_pla
         let mut clerk = Clerk::sign_in(plan, plan.issuer_of(kind)?).await?;
         let number = clerk.next_request().await?;
         let page = clerk.look_at(&number).await?;
-        ensure!(page.says("户口簿") && page.says("/papers/0") && !page.says("/portrait"), "{}", page.html);
+        ensure!(page.says("Household register") && page.says("/papers/0") && !page.says("/portrait"), "{}", page.html);
         ensure!(clerk.attest_by(&number, "witness", "").await.is_err(), "a witness must be named");
         let pin = clerk.attest_by(&number, "witness", "见证人 孙德顺 2031").await?;
         citizen.wallet(&["status", request["id"].as_str().context("an id")?, "--wait", "20"]).await?;
