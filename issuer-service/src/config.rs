@@ -8,7 +8,7 @@ use ledger::records::AuthorityId;
 use serde::Deserialize;
 use service_kit::config::{ConfigError, Loaded};
 use url::Url;
-use wire::issuer::AttributeKind;
+use wire::issuer::{AttributeKind, Channel, VERIFIED_BY_CLAIM};
 
 /// The claim that the service adds for a portrait: base64url SHA-256 of the picture.
 pub const PORTRAIT_CLAIM: &str = "portrait_sha256";
@@ -88,8 +88,11 @@ pub struct AttestationConfig {
     pub name: Localized,
     /// For how long a credential is good, in days.
     pub validity_days: u32,
-    /// What a citizen declares.
+    /// What a citizen must declare.
     pub needs: Vec<AttributeKind>,
+    /// What they may declare beside.
+    #[serde(default)]
+    pub optional: Vec<AttributeKind>,
     /// The register to compare with.
     #[serde(default)]
     pub register: Option<RegisterConfig>,
@@ -130,9 +133,15 @@ pub struct StaffConfig {
 }
 
 impl AttestationConfig {
-    /// Whether a portrait is declared.
+    /// Whether a portrait may be declared.
     pub fn has_portrait(&self) -> bool {
-        self.needs.contains(&AttributeKind::Portrait)
+        self.optional.contains(&AttributeKind::Portrait)
+    }
+
+    /// How a declaration can be verified: what every department offers, and the register where there is one.
+    pub fn channels(&self) -> Vec<Channel> {
+        let register = self.register.is_some().then_some(Channel::Register);
+        Channel::ALWAYS.into_iter().chain(register).collect()
     }
 }
 
@@ -208,13 +217,32 @@ fn check_attestation(loaded: &Loaded<Config>, attestation: &AttestationConfig) -
     if !attestation.needs.contains(&AttributeKind::Claims) {
         return Err(loaded.refuse("attestations.needs", "a credential needs \"claims\""));
     }
+    if attestation.needs.contains(&AttributeKind::Portrait) {
+        return Err(loaded.refuse("attestations.needs", "a portrait is never required: put it under 'optional'"));
+    }
+    let asked: Vec<&AttributeKind> = attestation.needs.iter().chain(&attestation.optional).collect();
+    if asked.iter().enumerate().any(|(number, kind)| asked.iter().skip(number + 1).any(|other| other == kind)) {
+        return Err(loaded.refuse("attestations.optional", "a kind is named twice"));
+    }
     let mut names: Vec<&str> = attestation.claims.iter().map(|c| c.name.as_str()).collect();
     names.sort_unstable();
     let distinct = names.windows(2).all(|pair| pair.first() != pair.last());
     let reserved = |name: &&str| {
         matches!(
             *name,
-            "iss" | "iat" | "nbf" | "exp" | "vct" | "cnf" | "status" | "yufu" | "_sd" | "_sd_alg" | "..." | PORTRAIT_CLAIM
+            "iss"
+                | "iat"
+                | "nbf"
+                | "exp"
+                | "vct"
+                | "cnf"
+                | "status"
+                | "yufu"
+                | "_sd"
+                | "_sd_alg"
+                | "..."
+                | PORTRAIT_CLAIM
+                | VERIFIED_BY_CLAIM
         )
     };
     if names.is_empty() || names.len() > 32 || !distinct || names.iter().any(|n| n.is_empty() || n.len() > 64) {

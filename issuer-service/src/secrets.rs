@@ -40,6 +40,8 @@ pub const DATASET: Column = Column("yufu/issuer/dataset/v1");
 pub const RESPONSE: Column = Column("yufu/issuer/response/v1");
 /// The clerk's reason, by request id.
 pub const REASON: Column = Column("yufu/issuer/reason/v1");
+/// The document, card or witness that a request was verified by.
+pub const REFERENCE: Column = Column("yufu/issuer/reference/v1");
 
 /// What a nonce is for: one kind is not taken for the other.
 #[derive(Clone, Copy, Debug)]

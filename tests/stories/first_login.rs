@@ -6,10 +6,10 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use city::citizen::Citizen;
+use city::citizen::{Citizen, portrait};
 use city::clerk::Clerk;
 use city::configs::resident;
-use city::plan::RESIDENT_IDENTITY;
+use city::plan::{MARITAL_STATUS, RESIDENT_IDENTITY};
 use city::site::Visitor;
 use city::tour;
 use city::world::{World, genesis};
@@ -122,6 +122,63 @@ async fn a_clerk_refuses_with_a_reason_and_the_citizen_reads_it() -> Result<()> 
     let id = request["id"].as_str().context("an id")?;
     let state = citizen.wallet(&["status", id]).await?.to_string();
     ensure!(state.contains("请改用登记用字"), "{state}");
+    world.stop().await
+}
+
+/// X074: the whole first login of somebody who gives no portrait and is in no register, by a trusted person's witness. X034: from a
+/// computer's terminal, with documents as picture and PDF, which the clerk sees. T008, X037, X073: one wallet for two departments, and
+/// both their data in one place, checked against the ledger; a document is opened again as it was.
+#[tokio::test]
+async fn without_a_face_two_departments_attest_and_their_data_is_read_in_one_place() -> Result<()> {
+    let _alone = alone().await;
+    let world = World::fresh().await?;
+    let plan = world.plan();
+    let citizen = Citizen::new(plan, "zhao").await?;
+    let pdf = b"%PDF-1.7\n1 0 obj << /Type /Catalog >> endobj\ntrailer << /Root 1 0 R >>\n%%EOF\n";
+    let pdf_file = citizen.file("hukou.pdf", pdf)?.display().to_string();
+    let picture = citizen.file("page.png", &portrait()?)?.display().to_string();
+    let mut somebody = resident();
+    somebody["id_number"] = json!("990101198804052222");
+    let marriage = json!({"family_name": "赵", "given_name": "敏", "marital_status": "已婚", "since": "2012-05-20"});
+    for (kind, claims) in [(RESIDENT_IDENTITY, &somebody), (MARITAL_STATUS, &marriage)] {
+        let department = plan.issuer_url(plan.issuer_of(kind)?);
+        let claims = citizen.file("claims.json", claims.to_string().as_bytes())?.display().to_string();
+        let (page, whole) = (format!("household-register={picture}"), format!("household-register={pdf_file}"));
+        let declare = ["declare", "--yes", "--department", &department, "--type", kind, "--claims", &claims];
+        if kind == MARITAL_STATUS {
+            let refusal = citizen.refused(&declare).await?;
+            ensure!(refusal.slug.as_deref() == Some("files-do-not-fit"), "a required document is missed: {}", refusal.message);
+        }
+        let request = citizen.wallet(&[&declare[..], &["--document", &page, "--document", &whole]].concat()).await?;
+        let mut clerk = Clerk::sign_in(plan, plan.issuer_of(kind)?).await?;
+        let number = clerk.next_request().await?;
+        let page = clerk.look_at(&number).await?;
+        ensure!(page.says("Household register") && page.says("/papers/0") && !page.says("/portrait"), "{}", page.html);
+        ensure!(clerk.attest_by(&number, "witness", "").await.is_err(), "a witness must be named");
+        let pin = clerk.attest_by(&number, "witness", "见证人 孙德顺 2031").await?;
+        citizen.wallet(&["status", request["id"].as_str().context("an id")?, "--wait", "20"]).await?;
+        let received = citizen.wallet(&["receive", "--pin", &pin, "--yes"]).await?.to_string();
+        ensure!(received.contains("verified_by") && received.contains("witness") && !received.contains("孙德顺"), "{received}");
+    }
+    let mut visitor = Visitor::at_login(plan).await?;
+    citizen.agree(&visitor.qr_link()?, Some(&visitor.match_code()?)).await?;
+    ensure!(visitor.outcome().await?.url.path() == "/account", "logged in without a face");
+
+    let data = citizen.wallet(&["my-data", "--check"]).await?;
+    let departments = data["departments"].as_array().context("departments")?;
+    ensure!(departments.len() == 2, "{data}");
+    for department in departments {
+        let sealed = department.pointer("/security/sealed").and_then(|sealed| sealed.as_array()).context("sealed copies")?;
+        ensure!(sealed.len() == 3 && sealed.iter().all(|one| one["integrity"] == "confirmed"), "{department}");
+    }
+    ensure!(departments[0]["uses"][0]["event"] == "released" && departments[1]["uses"][0]["event"] != "released", "{data}");
+    let cid = departments[1].pointer("/given/0/attributes/2/cid").and_then(|cid| cid.as_str()).context("a document")?;
+    let saved = citizen.file("saved.pdf", b"")?;
+    std::fs::remove_file(&saved)?;
+    let path = saved.display().to_string();
+    citizen.wallet(&["my-data", "--save", cid, "--to", &path]).await?;
+    ensure!(std::fs::read(&saved)? == pdf, "as it was declared");
+    citizen.refused(&["my-data", "--save", cid, "--to", &path]).await?;
     world.stop().await
 }
 

@@ -168,7 +168,7 @@ async fn a_request_is_answered_once_and_only_the_browser_that_began_is_logged_in
     world.stop().await
 }
 
-/// X040: what a site asks for is the citizen's to give: a no is told to the site, shown, and kept.
+/// X040, Hazard-3: what a site asks for is the citizen's to give: a no is told to the site, shown, and kept.
 #[tokio::test]
 async fn a_citizen_says_no_and_the_site_learns_nothing() -> Result<()> {
     let _alone = alone().await;

@@ -148,10 +148,23 @@ const requests = [
   request("request-3", { stage: "attested", offer: "openid-credential-offer://?credential_offer_uri=https%3A%2F%2Fpolice.riverside.example" }),
 ];
 
-const department = (name, url, attestation_type, type_name, needs) => ({ url, name, offerings: [{ attestation_type, type_name, needs }], as_of: asOf });
+const kinds = {
+  claims: text("声明内容", "what you declare"),
+  portrait: text("照片", "portrait"),
+  identity_card: text("居民身份证", "identity card"),
+  household_register: text("户口簿", "household register"),
+  marriage_certificate: text("结婚证", "marriage certificate"),
+};
+const asked = (kind) => ({ kind, name: kinds[kind], document: kind !== "claims" && kind !== "portrait" });
+const channels = [
+  { channel: "counter", name: text("窗口：本人到场，工作人员核对证件原件", "at the counter: a clerk sees you and your original document") },
+  { channel: "card", name: text("电子身份证：读卡并输入卡的 PIN", "by electronic identity card: it is read, and you enter its PIN") },
+  { channel: "witness", name: text("可信见证人：由部门信任的人到场证明是您", "by a trusted person, who comes along and witnesses that it is you") },
+];
+const department = (name, url, attestation_type, type_name, needs, optional) => ({ url, name, offerings: [{ attestation_type, type_name, needs: needs.map(asked), optional: optional.map(asked), channels }], as_of: asOf });
 const departments = {
-  "https://police.riverside.example/": department(bureau, "https://police.riverside.example/", resident, residentName, ["claims", "portrait"]),
-  "https://affairs.riverside.example/": department(affairs, "https://affairs.riverside.example/", marital, maritalName, ["claims"]),
+  "https://police.riverside.example/": department(bureau, "https://police.riverside.example/", resident, residentName, ["claims"], ["portrait", "identity_card", "household_register"]),
+  "https://affairs.riverside.example/": department(affairs, "https://affairs.riverside.example/", marital, maritalName, ["claims", "household_register"], ["marriage_certificate"]),
 };
 
 const preview = {
@@ -160,12 +173,42 @@ const preview = {
   attestation_type: resident,
   type_name: residentName,
   attributes: [
-    { kind: "claims", file: "claims.json", media_type: "application/json", bytes: 320, claims: Object.fromEntries(claims.map((one) => [one.name, one.value])), cid: "bafkreih5aznjvttude6c3wbvqeebb6rlx5wkbzyppv7garjiubll2ceym4", notes: [] },
-    { kind: "portrait", file: "portrait", media_type: "image/jpeg", bytes: 81234, claims: {}, cid: "bafkreigh2akiscaildcqabsyg3dfr6chu3fgpregiymsck7e7aqa4s52zy", notes: [text("照片中含有相机信息（可能包括拍摄时间和地点），部门也会看到。", "The picture carries data of the camera, perhaps time and place, which the department will see too.")] },
+    { kind: "claims", name: kinds.claims, file: "claims.json", media_type: "application/json", bytes: 320, claims: Object.fromEntries(claims.map((one) => [one.name, one.value])), cid: "bafkreih5aznjvttude6c3wbvqeebb6rlx5wkbzyppv7garjiubll2ceym4", notes: [] },
+    { kind: "portrait", name: kinds.portrait, file: "portrait", media_type: "image/jpeg", bytes: 81234, claims: {}, cid: "bafkreigh2akiscaildcqabsyg3dfr6chu3fgpregiymsck7e7aqa4s52zy", notes: [text("照片中含有相机信息（可能包括拍摄时间和地点），部门也会看到。", "The picture carries data of the camera, perhaps time and place, which the department will see too.")] },
   ],
   sentence: text("确认后：2 份加密文件将上传到滨河市公安局的存储，其指纹将写入账本，只有滨河市公安局能解密。", "On confirmation: 2 encrypted file(s) go to the store of the bureau, their fingerprints go on the ledger, and only it can read them."),
   as_of: asOf,
 };
+
+/** A picture of one pixel. */
+export const PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg==";
+const sealed = (attribute, integrity, zh, en) => ({ cid: attribute.cid, name: attribute.name, store: "https://police.riverside.example", transaction: "m3Jx0m1b", height: 48190, integrity, integrity_name: text(zh, en), as_of: integrity === "confirmed" ? asOf : null });
+const ending = (way, subject, name, zh, en) => ({ way, subject, name, how: text(zh, en) });
+const unchecked = ["unchecked", "本机副本完好；尚未向账本核对", "Your copy is whole; the ledger was not asked yet"];
+const confirmed = ["confirmed", "账本上有此指纹，且与本机副本一致", "The ledger has this fingerprint, and your copy fits it"];
+const dataAs = (integrity) => ({
+  departments: [
+    {
+      name: bureau,
+      issuer: "https://police.riverside.example",
+      given: [{ id: "request-1", type_name: residentName, at: now - 89500, state: { stage: "received" }, attributes: preview.attributes.map((one) => ({ ...one, notes: [] })) }],
+      issued: [card],
+      uses: [...history].reverse().filter((one) => one.event !== "identity_created" && one.event !== "request_refused"),
+      security: {
+        sentences: [
+          text("您提交的材料以密文保存在滨河市公安局的存储（https://police.riverside.example）和本机钱包中。", "What you gave is kept encrypted in the store of the bureau (https://police.riverside.example) and in this wallet."),
+          text("能解密的只有您和滨河市公安局；账本上只有加盐的指纹，读不出任何内容。", "Only you and the bureau hold keys to it; the ledger has salted fingerprints, from which nothing can be read."),
+        ],
+        sealed: preview.attributes.map((one) => sealed(one, ...integrity)),
+        endings: [
+          ending("kill", "card-1", residentName, "您可自行作废，立即生效，不需要部门", "You can kill it yourself, at once, without the department"),
+          ending("revoke", "card-1", residentName, "部门可撤销；请向部门提出", "The department can revoke it; ask the department"),
+          ending("ask_site", "consent-1", site, "您可要求该网站删除所看到的信息", "You can ask the site to delete what it saw"),
+        ],
+      },
+    },
+  ],
+});
 
 // A code with its quiet zone, drawn as the wallet draws one.
 const qr = (rows) => {
@@ -305,6 +348,9 @@ export const answers = {
   department: ({ url }) => departments[url],
   declare: preview,
   confirm: requests[0],
+  my_data: dataAs(unchecked),
+  check_my_data: dataAs(confirmed),
+  my_document: ({ cid }) => (cid === preview.attributes[1].cid ? { name: "portrait.png", media_type: "image/png", contents: PIXEL } : { name: "claims.json", media_type: "application/json", contents: "e30=" }),
   requests,
   ask_department: ({ id }) => requests.find((one) => one.id === id),
   opened_link: () => new Promise(() => {}),

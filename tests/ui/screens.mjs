@@ -172,6 +172,21 @@ export const screens = [
     await page.locator(".sheet .buttons .button").nth(1).click();
     await page.locator("form input.pin").first().waitFor();
   }, {}],
+  ["my-data", async (page) => {
+    await nav(3)(page);
+    await page.locator("#my-data").click();
+    await page.locator("#check").click();
+    await page.locator("[data-integrity=confirmed]").first().waitFor();
+    await page.locator("[data-show=portrait]").click();
+    await page.locator("img.portrait").waitFor();
+  }, {}],
+  ["form-documents", async (page) => {
+    await page.locator("#apply").click();
+    await page.locator("[data-type='urn:yufu:vct:marital-status:1']").click();
+    const register = page.locator("[data-kind=household_register] input[type=file]");
+    await register.setInputFiles({ name: "page-1.pdf", mimeType: "application/pdf", buffer: Buffer.from("%PDF-1.7 %%EOF") });
+    await page.locator("[data-kind=household_register] .row").waitFor();
+  }, {}],
   ["home-unprotected", async (page) => page.locator("#protect").waitFor(), { recovery_status: unprepared, moved: movedCards }],
   ["home-no-identity", async (page) => page.locator("#no-identity").waitFor(), { identity: null, credentials: [], requests: [], unsent: [], poll_issuances: [] }],
   ["devices", async (page) => {

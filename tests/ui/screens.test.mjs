@@ -151,6 +151,71 @@ test("leaving an optional part out asks the wallet, with the rest of the choice"
   await context.close();
 });
 
+/** X034: from a page, on a telephone or a computer, documents go to the wallet with what they are; a required one must be there. */
+test("documents are uploaded with their kind, and nobody is held up for want of a portrait", async () => {
+  const context = await browser.newContext();
+  const given = [];
+  const page = await open(context, speaking("en", { declare: (input) => (given.push(input), answers.declare) }));
+  const go = async (type) => {
+    await page.locator("#apply").click();
+    await page.locator(`[data-type='urn:yufu:vct:${type}:1']`).click();
+    for (const field of await page.locator("form input:not([type=file]), form textarea").all()) {
+      await field.fill((await field.getAttribute("type")) === "date" ? "1990-03-07" : "若兰");
+    }
+  };
+  const submit = () => page.locator("form > .button.first").click();
+  await go("marital-status");
+  await submit();
+  await page.locator("[role=alert]", { hasText: "required" }).waitFor();
+  assert.deepEqual(given, []);
+  const pdf = { name: "hukou.pdf", mimeType: "application/pdf", buffer: Buffer.from("%PDF-1.7\n%%EOF") };
+  const large = { name: "large.pdf", mimeType: "application/pdf", buffer: Buffer.alloc(8 * 1024 * 1024 + 1) };
+  await page.locator("[data-kind=household_register] input[type=file]").setInputFiles([pdf, { ...pdf, name: "page-2.pdf" }, large]);
+  await page.locator("[data-kind=household_register] [role=alert]", { hasText: "8 MiB" }).waitFor();
+  await page.locator("[data-kind=household_register] .row").nth(1).locator("button").click();
+  await page.locator("[data-kind=marriage_certificate] input[type=file]").setInputFiles({ ...pdf, name: "certificate.pdf" });
+  await submit();
+  await page.locator("#confirm").waitFor();
+  const contents = pdf.buffer.toString("base64");
+  assert.deepEqual(given[0].documents, [
+    { kind: "household_register", name: "hukou.pdf", contents },
+    { kind: "marriage_certificate", name: "certificate.pdf", contents },
+  ]);
+  // X074: with three ways to be verified on the screen, and without a portrait.
+  await page.locator("nav button").first().click();
+  await go("resident-identity");
+  assert.deepEqual(await page.locator("[data-channel]").evaluateAll((all) => all.map((one) => one.dataset.channel)), ["counter", "card", "witness"]);
+  await submit();
+  await page.locator("#confirm").waitFor();
+  assert.deepEqual([given[1].portrait, given[1].documents], [null, []]);
+  await context.close();
+});
+
+/** X037, X073: all own data in one place, by department: data, business, security; checked on demand, opened and saved. */
+test("my data shows what departments have, what for, and how it is protected", async () => {
+  const context = await browser.newContext();
+  const page = await open(context, speaking("en", {}));
+  await page.locator("nav button").nth(3).click();
+  await page.locator("#my-data").click();
+  const department = page.locator("[data-department]");
+  await department.locator("h2", { hasText: "Bureau" }).waitFor();
+  assert.deepEqual(await department.locator("h3").allTextContents(), ["Data", "Business", "Security"]);
+  assert.match(await department.locator("[data-part=data]").textContent(), /若兰/);
+  assert.match(await department.locator("[data-part=business]").textContent(), /Shown to the site.*Tax Services/s);
+  assert.equal(await department.locator("[data-integrity=unchecked]").count(), 2);
+  await page.locator("#check").click();
+  await department.locator("[data-integrity=confirmed]").nth(1).waitFor();
+  assert.match(await department.locator("[data-integrity]").first().textContent(), /as of block/);
+  await page.locator("[data-show=portrait]").click();
+  await page.locator("img.portrait").waitFor();
+  assert.ok(await page.locator("img.portrait").evaluate(async (picture) => (await picture.decode(), picture.naturalWidth > 0)));
+  const [download] = await Promise.all([page.waitForEvent("download"), page.locator("[data-save=claims]").click()]);
+  assert.equal(download.suggestedFilename(), "claims.json");
+  await page.locator("[data-end=kill]").click();
+  await page.locator("main[data-screen=card]").waitFor();
+  await context.close();
+});
+
 test("a wait of more than ten seconds says so and what for", async () => {
   const context = await browser.newContext();
   await context.clock.install();

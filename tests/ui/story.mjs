@@ -69,8 +69,12 @@ export function story(people, secret, known = {}, more = {}) {
     }
     await wallet.locator("#portrait-file").setInputFiles(city.YUFU_PORTRAIT);
     await wallet.locator("img.portrait").waitFor();
+    // X034: documents too, from the web and from the application's window.
+    const pdf = { name: "hukou.pdf", mimeType: "application/pdf", buffer: Buffer.from("%PDF-1.7\n1 0 obj <<>> endobj\n%%EOF\n") };
+    await wallet.locator("[data-kind=household_register] input[type=file]").setInputFiles(pdf);
     await wallet.locator("form > .button.first").click();
     await wallet.locator("#confirm").waitFor(PATIENCE);
+    assert.match(await wallet.locator("main").textContent(), /hukou\.pdf/);
     assert.match(await wallet.locator(".slip").textContent(), /fingerprints go on the ledger/);
     await wallet.locator("#confirm").click();
     await wallet.locator("[data-stage=pending]").waitFor(PATIENCE);
@@ -86,6 +90,7 @@ export function story(people, secret, known = {}, more = {}) {
     await clerk.locator("[name=password]").fill(city.YUFU_PASSWORD);
     await clerk.locator("form[action$='/console/sign-in'] [type=submit], form[action$='/console/sign-in'] button").first().click();
     await clerk.locator("a.row[href^='/console/requests/']").first().click();
+    assert.equal(await clerk.locator("a[download][href$='/papers/0']").count(), 1);
     const form = clerk.locator("form[action$='/attest']");
     await form.locator("[name=channel][value=register]").check();
     await form.locator("button").last().click();
@@ -104,6 +109,17 @@ export function story(people, secret, known = {}, more = {}) {
     await wallet.locator(".tally").click();
     await wallet.locator("main", { hasText: "3 of 3 unused" }).waitFor(PATIENCE);
     await wallet.locator(".help", { hasText: "Nobody so far" }).waitFor(PATIENCE);
+  });
+
+  test("the citizen reads all own data, and the ledger confirms each fingerprint", async () => {
+    const { wallet } = people;
+    await wallet.locator("nav button").nth(3).click();
+    await wallet.locator("#my-data").click();
+    await wallet.locator("[data-integrity=unchecked]").nth(2).waitFor(PATIENCE);
+    await wallet.locator("#check").click();
+    await wallet.locator("[data-integrity=confirmed]").nth(2).waitFor(PATIENCE);
+    await wallet.locator("[data-show=portrait]").click();
+    await wallet.locator("img.portrait").waitFor(PATIENCE);
   });
 
   test("the citizen opens the site's QR code, reads who asks, picks the code, and is logged in", async () => {

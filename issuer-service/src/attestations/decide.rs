@@ -11,7 +11,7 @@ use crate::offers;
 use crate::requests::opening::{self, Document, Opening};
 use crate::requests::rules as request_rules;
 use crate::requests::store::{self as requests, Decision, Request};
-use crate::secrets::REASON;
+use crate::secrets::{REASON, REFERENCE};
 use crate::staff::{self, Staff};
 
 /// The offer that a decision made.
@@ -26,20 +26,36 @@ pub struct Decided {
 /// # Errors
 /// [`Failure`]; nothing was decided then.
 #[tracing::instrument(name = "attestations.attest", skip_all, fields(request = id))]
-pub async fn attest(app: &Issuer, staff: &Staff, id: &str, channel: Option<Channel>) -> Result<Decided, Failure> {
+pub async fn attest(
+    app: &Issuer,
+    staff: &Staff,
+    id: &str,
+    channel: Option<Channel>,
+    reference: &str,
+) -> Result<Decided, Failure> {
     let (request, attestation) = load(app, id).await?;
     let document = document(app, &request, attestation).await?;
     let comparison = register::compare(&app.registers, attestation, &document.claims);
-    let channel = rules::may_attest(&request.decision, channel, comparison.summary).map_err(ApiError::from)?;
+    let verified = rules::may_attest(&request.decision, channel, comparison.summary, reference).map_err(ApiError::from)?;
+    let channel = verified.channel;
     let authority = app.ledger.authority().await?;
     let entitled = rules::is_entitled(authority.as_ref(), &attestation.attestation_type);
     entitled.map_err(|error| ApiError::from(DecisionError::from(error)))?;
     let now = app.now();
-    let offer = app.desk().new_offer(Some(id), attestation, &document.credential_claims())?;
+    let offer = app.desk().new_offer(Some(id), attestation, &document.credential_claims(channel))?;
+    // Who witnessed for whom is nobody's business but the department's.
+    let sealed = verified.reference.map(|reference| app.secrets.seal(REFERENCE, id, reference.as_bytes())).transpose()?;
 
     let mut transaction = app.database.begin().await?;
     offers::store::insert(&mut transaction, &offer).await?;
-    let attested = requests::Attested { offer: &offer.id, channel, register_match: comparison.summary, staff: &staff.name, now };
+    let attested = requests::Attested {
+        offer: &offer.id,
+        channel,
+        reference_sealed: sealed.as_deref(),
+        register_match: comparison.summary,
+        staff: &staff.name,
+        now,
+    };
     if !requests::attest(&mut transaction, id, &attested).await? {
         return Err(ApiError::from(DecisionError::Decided).into());
     }
@@ -80,10 +96,11 @@ pub async fn refuse(app: &Issuer, staff: &Staff, id: &str, reason: &str) -> Resu
 #[tracing::instrument(name = "attestations.offer_again", skip_all, fields(request = id))]
 pub async fn offer_again(app: &Issuer, staff: &Staff, id: &str) -> Result<Decided, Failure> {
     let (request, attestation) = load(app, id).await?;
-    let Decision::Attested { offer: old, .. } = &request.decision else { return Err(Slug::Conflict.into()) };
+    let Decision::Attested { offer: old, channel, .. } = &request.decision else { return Err(Slug::Conflict.into()) };
+    let channel = channel.ok_or(Slug::Conflict)?;
     let document = document(app, &request, attestation).await?;
     let now = app.now();
-    let offer = app.desk().new_offer(Some(id), attestation, &document.credential_claims())?;
+    let offer = app.desk().new_offer(Some(id), attestation, &document.credential_claims(channel))?;
     let mut transaction = app.database.begin().await?;
     offers::store::insert(&mut transaction, &offer).await?;
     offers::store::replace(&mut transaction, old).await?;

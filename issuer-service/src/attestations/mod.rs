@@ -6,4 +6,4 @@ pub mod rules;
 
 pub use decide::{Decided, attest, offer_again, refuse};
 pub use register::{Comparison, FieldMatch, Register, Registers};
-pub use rules::{Channel, RegisterMatch};
+pub use rules::{Channel, RegisterMatch, Verified};

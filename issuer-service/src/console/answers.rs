@@ -63,9 +63,21 @@ pub(super) fn check_id(id: &str) -> Result<(), Failure> {
     if fits { Ok(()) } else { Err(Slug::NotFound.into()) }
 }
 
-/// A file or picture, with its media type.
+/// A file or picture, with its media type. A stranger made it, so opened by itself it may do nothing: no script, no form, an origin of its
+/// own. The common headers forbid guessing another type.
 pub(super) fn file(media_type: &'static str, bytes: impl Into<axum::body::Body>) -> Response {
     let mut headers = HeaderMap::new();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
+    let policy = "default-src 'none'; frame-ancestors 'none'; sandbox";
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
     (StatusCode::OK, headers, bytes.into()).into_response()
+}
+
+/// A file that is saved and not shown.
+pub(super) fn attachment(media_type: &'static str, name: &str, bytes: impl Into<axum::body::Body>) -> Response {
+    let mut response = file(media_type, bytes);
+    let disposition = HeaderValue::try_from(format!("attachment; filename=\"{name}\""));
+    let disposition = disposition.unwrap_or(HeaderValue::from_static("attachment"));
+    response.headers_mut().insert(header::CONTENT_DISPOSITION, disposition);
+    response
 }

@@ -26,6 +26,7 @@ pub fn routes() -> Router<Arc<Issuer>> {
         .route("/console/sign-out", post(sign_in::sign_out))
         .route("/console/requests/{id}", get(requests::show))
         .route("/console/requests/{id}/portrait", get(requests::portrait))
+        .route("/console/requests/{id}/papers/{number}", get(requests::paper))
         .route("/console/requests/{id}/offer.svg", get(requests::offer_code))
         .route("/console/requests/{id}/attest", post(requests::attest))
         .route("/console/requests/{id}/refuse", post(requests::refuse))

@@ -95,6 +95,7 @@ pub(super) enum Shown {
     Document {
         claims: Vec<ClaimLine>,
         has_portrait: bool,
+        papers: Vec<PaperLine>,
         summary: &'static str,
         summary_class: &'static str,
         has_register: bool,
@@ -102,6 +103,14 @@ pub(super) enum Shown {
     Waiting,
     Refused(String),
     Away(String),
+}
+
+/// A document that was declared beside the claims.
+pub(super) struct PaperLine {
+    pub(super) number: usize,
+    pub(super) name: &'static str,
+    pub(super) is_picture: bool,
+    pub(super) kib: usize,
 }
 
 /// The offer of an attested request.
@@ -130,6 +139,7 @@ pub(super) struct RequestPage {
     pub(super) document: Shown,
     pub(super) may_register: bool,
     pub(super) channel: &'static str,
+    pub(super) reference: String,
     pub(super) reason: String,
     pub(super) offer: Option<OfferView>,
     pub(super) issuances: Vec<IssuanceLine>,

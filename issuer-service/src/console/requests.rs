@@ -12,9 +12,9 @@ use service_kit::extract::FormBody;
 use service_kit::{ApiError, Language, Slug};
 use wire::issuer::AttributeRequest;
 
-use super::answers::{check_id, file, page, see, shown};
+use super::answers::{attachment, check_id, file, page, see, shown};
 use super::credentials::line as issuance_line;
-use super::pages::{ClaimLine, EventLine, Frame, OfferView, RequestLine, RequestPage, RequestsPage, Shown};
+use super::pages::{ClaimLine, EventLine, Frame, OfferView, PaperLine, RequestLine, RequestPage, RequestsPage, Shown};
 use super::sign_in::check_form;
 use super::words::{Tongue, number};
 use crate::app::Issuer;
@@ -23,10 +23,10 @@ use crate::config::AttestationConfig;
 use crate::credentials::store as issuances;
 use crate::failure::Failure;
 use crate::offers::{self, store as offer_store};
-use crate::requests::opening::{self, Document, NotOpened, Opening};
+use crate::requests::opening::{self, Document, NotOpened, Opening, Paper};
 use crate::requests::rules as request_rules;
 use crate::requests::store::{self, Blobs, Decision, Request};
-use crate::secrets::REASON;
+use crate::secrets::{REASON, REFERENCE};
 use crate::staff::{self, Session};
 
 #[derive(Deserialize)]
@@ -34,6 +34,8 @@ pub(super) struct AttestForm {
     csrf: String,
     #[serde(default)]
     channel: String,
+    #[serde(default)]
+    reference: String,
 }
 
 #[derive(Deserialize)]
@@ -119,14 +121,7 @@ async fn request_page(app: &Issuer, language: Language, session: &Session, id: &
     if request.blobs == Blobs::Missing && matches!(document, Shown::Document { .. }) {
         store::blobs_arrived(pool, id).await?;
     }
-    let (channel, offer, reason) = match &request.decision {
-        Decision::Pending => (None, None, String::new()),
-        Decision::Attested { offer, channel } => (*channel, offer_view(app, l, offer).await?, String::new()),
-        Decision::Refused { reason_sealed } => {
-            let reason = app.secrets.open(REASON, id, reason_sealed)?;
-            (None, None, String::from_utf8_lossy(&reason).into_owned())
-        }
-    };
+    let decided = decided(app, l, &request).await?;
     let issued = issuances::of_request(pool, id).await?;
     let events = staff::store::events(pool, id).await?;
     let waiting = store::count_pending(pool).await?;
@@ -136,14 +131,40 @@ async fn request_page(app: &Issuer, language: Language, session: &Session, id: &
         holder: declared.iss.to_string(),
         document,
         may_register: summary == RegisterMatch::Same,
-        channel: l.channel(channel),
-        reason,
-        offer,
+        channel: l.channel(decided.channel),
+        reference: decided.reference,
+        reason: decided.reason,
+        offer: decided.offer,
         issuances: issued.iter().map(|issuance| issuance_line(app, language, issuance)).collect(),
         events: events
             .into_iter()
             .map(|event| EventLine { at: event.at.into(), action: l.action(&event.action), staff: event.staff })
             .collect(),
+    })
+}
+
+/// What a page shows of a decision.
+#[derive(Default)]
+struct Decided {
+    channel: Option<Channel>,
+    reference: String,
+    offer: Option<OfferView>,
+    reason: String,
+}
+
+async fn decided(app: &Issuer, l: Tongue, request: &Request) -> Result<Decided, Failure> {
+    let open = |column, sealed: &str| -> Result<String, Failure> {
+        Ok(String::from_utf8_lossy(&app.secrets.open(column, &request.id, sealed)?).into_owned())
+    };
+    Ok(match &request.decision {
+        Decision::Pending => Decided::default(),
+        Decision::Attested { offer, channel, reference_sealed } => Decided {
+            channel: *channel,
+            reference: reference_sealed.as_deref().map_or(Ok(String::new()), |sealed| open(REFERENCE, sealed))?,
+            offer: offer_view(app, l, offer).await?,
+            reason: String::new(),
+        },
+        Decision::Refused { reason_sealed } => Decided { reason: open(REASON, reason_sealed)?, ..Decided::default() },
     })
 }
 
@@ -157,11 +178,17 @@ fn whole(app: &Issuer, l: Tongue, attestation: &AttestationConfig, document: &Do
     let shown = Shown::Document {
         claims: claims.collect(),
         has_portrait: document.portrait.is_some(),
+        papers: document.papers.iter().enumerate().map(|(number, paper)| paper_line(l, number, paper)).collect(),
         summary: l.register(comparison.summary),
         summary_class: comparison.summary.name(),
         has_register: comparison.summary != RegisterMatch::None,
     };
     (shown, comparison.summary)
+}
+
+fn paper_line(l: Tongue, number: usize, paper: &Paper) -> PaperLine {
+    let is_picture = paper.media_type.starts_with("image/");
+    PaperLine { number, name: l.paper(paper.kind), is_picture, kib: paper.bytes.len().div_ceil(1024) }
 }
 
 async fn offer_view(app: &Issuer, l: Tongue, id: &str) -> Result<Option<OfferView>, Failure> {
@@ -215,6 +242,30 @@ pub(super) async fn portrait(
     shown(&app, language, result.await)
 }
 
+/// A document: a picture for the page, a PDF to be saved. What it is was found out from its bytes.
+pub(super) async fn paper(
+    State(app): State<Arc<Issuer>>,
+    language: Language,
+    session: Session,
+    Path((id, number)): Path<(String, usize)>,
+) -> Response {
+    let result = async {
+        check_id(&id)?;
+        let (_, declared, attestation) = load(&app, &id).await?;
+        let Opening::Whole(document) = opening::open(&app, attestation, &declared).await? else {
+            return Err(Slug::NotFound.into());
+        };
+        let paper = document.papers.into_iter().nth(number).ok_or(Slug::NotFound)?;
+        if paper.media_type.starts_with("image/") {
+            return Ok(file(paper.media_type, paper.bytes));
+        }
+        // Pictures come with the page, which was noted; what is saved is noted by itself.
+        note_view(&app, &session, &id).await?;
+        Ok(attachment(paper.media_type, &format!("{}-{}.pdf", paper.kind.name(), number + 1), paper.bytes))
+    };
+    shown(&app, language, result.await)
+}
+
 /// The offer as a QR code, for the citizen at the counter. The PIN is told, not shown in it.
 pub(super) async fn offer_code(
     State(app): State<Arc<Issuer>>,
@@ -244,7 +295,7 @@ pub(super) async fn attest(
     let result = async {
         check_id(&id)?;
         check_form(&app, &session, &headers, &form.csrf)?;
-        attestations::attest(&app, &session.staff, &id, Channel::from_name(&form.channel)).await?;
+        attestations::attest(&app, &session.staff, &id, Channel::from_name(&form.channel), &form.reference).await?;
         Ok(see(&format!("/console/requests/{id}")))
     };
     shown(&app, language, result.await)

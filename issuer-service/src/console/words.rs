@@ -4,6 +4,7 @@ use identity::UnixSeconds;
 use jiff::Timestamp;
 use jiff::tz::Offset;
 use service_kit::Language;
+use wire::issuer::AttributeKind;
 
 use crate::attestations::{Channel, FieldMatch, RegisterMatch};
 
@@ -29,8 +30,21 @@ impl Tongue {
     pub(super) fn channel(&self, channel: Option<Channel>) -> &'static str {
         match channel {
             Some(Channel::Counter) => self.t("窗口核验原件", "originals seen at the counter"),
+            Some(Channel::Card) => self.t("电子身份证读卡并验 PIN", "electronic identity card and its PIN"),
+            Some(Channel::Witness) => self.t("可信见证人到场证明", "witnessed by a trusted person"),
             Some(Channel::Register) => self.t("与登记库比对一致", "matched with the register"),
             None => "—",
+        }
+    }
+
+    pub(super) fn paper(&self, kind: AttributeKind) -> &'static str {
+        match kind {
+            AttributeKind::Claims => self.t("声明内容", "What is declared"),
+            AttributeKind::Portrait => self.t("照片", "Portrait"),
+            AttributeKind::IdentityCard => self.t("居民身份证", "Identity card"),
+            AttributeKind::HouseholdRegister => self.t("户口簿", "Household register"),
+            AttributeKind::MarriageCertificate => self.t("结婚证", "Marriage certificate"),
+            AttributeKind::OtherDocument => self.t("其他证明材料", "Other document"),
         }
     }
 

@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use identity::Localized;
 use identity::sd_jwt_vc::FORMAT;
 use serde_json::{Map, Value, json};
+use wire::issuer::VERIFIED_BY_CLAIM;
 
 use super::BATCH_SIZE;
 use super::proof::PROOF_ALGORITHMS;
@@ -59,6 +60,7 @@ fn configuration(attestation: &AttestationConfig) -> Value {
         // An offer made by an operator has no portrait.
         claims.push(described(PORTRAIT_CLAIM, &portrait, false));
     }
+    claims.push(described(VERIFIED_BY_CLAIM, &Localized::new("核验方式", "Verified by"), false));
     json!({
         "format": FORMAT,
         "vct": attestation.attestation_type,

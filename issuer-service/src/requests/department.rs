@@ -14,6 +14,8 @@ pub(super) async fn show(State(app): State<Arc<Issuer>>) -> Json<Department> {
         configuration: attestation.configuration.clone(),
         name: attestation.name.clone(),
         needs: attestation.needs.clone(),
+        optional: attestation.optional.clone(),
+        channels: attestation.channels(),
     });
     Json(Department {
         authority: app.config.authority.id,

@@ -12,7 +12,9 @@ use ledger::transaction::ANCHOR_CONTEXT;
 use serde_json::Value;
 use service_kit::{ApiError, Slug};
 use sha2::{Digest, Sha256};
-use wire::issuer::{AttributeKind, AttributeRequest, DeclaredAttribute};
+use wire::issuer::{
+    AttributeKind, AttributeRequest, Channel, DeclaredAttribute, MAX_DOCUMENT_BYTES, VERIFIED_BY_CLAIM, document_media_type,
+};
 use zeroize::Zeroizing;
 
 use crate::app::Issuer;
@@ -33,14 +35,27 @@ const MAX_ENVELOPE_BYTES: usize = 8 * 1024;
 pub struct Document {
     /// The declared claims.
     pub claims: BTreeMap<String, String>,
-    /// The portrait, if the type has one.
+    /// The portrait, if one was declared.
     pub portrait: Option<Portrait>,
+    /// Other documents, as they were declared.
+    pub papers: Vec<Paper>,
 }
 
 /// A picture.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Portrait {
     /// `image/jpeg` or `image/png`, as the bytes begin.
+    pub media_type: &'static str,
+    /// The file.
+    pub bytes: Vec<u8>,
+}
+
+/// A document beside the claims.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Paper {
+    /// What it is.
+    pub kind: AttributeKind,
+    /// `image/jpeg`, `image/png` or `application/pdf`, as the bytes say.
     pub media_type: &'static str,
     /// The file.
     pub bytes: Vec<u8>,
@@ -54,9 +69,10 @@ impl std::fmt::Debug for Document {
 }
 
 impl Document {
-    /// The claims of the credential: what was declared, and the portrait's hash.
-    pub fn credential_claims(&self) -> BTreeMap<String, String> {
+    /// The claims of the credential: what was declared, the portrait's hash, and how it was verified.
+    pub fn credential_claims(&self, channel: Channel) -> BTreeMap<String, String> {
         let mut claims = self.claims.clone();
+        claims.insert(VERIFIED_BY_CLAIM.to_owned(), channel.name().to_owned());
         if let Some(portrait) = &self.portrait {
             claims.insert(PORTRAIT_CLAIM.to_owned(), URL_SAFE_NO_PAD.encode(Sha256::digest(&portrait.bytes)));
         }
@@ -108,6 +124,9 @@ pub enum OpenError {
     /// Not a JPEG or PNG of the declared kind and allowed size.
     #[error("the portrait must be a JPEG or PNG picture of at most {MAX_PORTRAIT_BYTES} bytes")]
     Portrait,
+    /// Not a picture or PDF of the declared kind and allowed size.
+    #[error("a document must be a JPEG or PNG picture or a whole PDF, as declared, of at most {MAX_DOCUMENT_BYTES} bytes")]
+    Paper,
 }
 
 /// An opening that failed: because of the document, or because something is away.
@@ -141,6 +160,7 @@ impl From<NotOpened> for Failure {
 pub async fn open(app: &Issuer, attestation: &AttestationConfig, request: &AttributeRequest) -> Result<Opening, NotOpened> {
     let mut claims = BTreeMap::new();
     let mut portrait = None;
+    let mut papers = Vec::new();
     let mut waiting = false;
     for attribute in &request.attributes {
         let Some(plaintext) = open_attribute(app, request, attribute).await? else {
@@ -150,9 +170,13 @@ pub async fn open(app: &Issuer, attestation: &AttestationConfig, request: &Attri
         match attribute.kind {
             AttributeKind::Claims => claims = read_claims(&plaintext, attestation)?,
             AttributeKind::Portrait => portrait = Some(read_portrait(&plaintext, &attribute.media_type)?),
+            AttributeKind::IdentityCard
+            | AttributeKind::HouseholdRegister
+            | AttributeKind::MarriageCertificate
+            | AttributeKind::OtherDocument => papers.push(read_paper(attribute.kind, &plaintext, &attribute.media_type)?),
         }
     }
-    Ok(if waiting { Opening::Waiting } else { Opening::Whole(Document { claims, portrait }) })
+    Ok(if waiting { Opening::Waiting } else { Opening::Whole(Document { claims, portrait, papers }) })
 }
 
 async fn open_attribute(
@@ -210,13 +234,13 @@ pub fn read_claims(json: &[u8], attestation: &AttestationConfig) -> Result<BTree
 }
 
 fn read_portrait(bytes: &[u8], declared: &str) -> Result<Portrait, OpenError> {
-    let media_type = match bytes {
-        [0xff, 0xd8, 0xff, ..] => "image/jpeg",
-        [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n', ..] => "image/png",
-        _ => return Err(OpenError::Portrait),
-    };
-    if media_type != declared || bytes.len() > MAX_PORTRAIT_BYTES {
-        return Err(OpenError::Portrait);
-    }
-    Ok(Portrait { media_type, bytes: bytes.to_vec() })
+    let media_type = document_media_type(bytes).filter(|media_type| media_type.starts_with("image/"));
+    let media_type = media_type.filter(|media_type| *media_type == declared && bytes.len() <= MAX_PORTRAIT_BYTES);
+    Ok(Portrait { media_type: media_type.ok_or(OpenError::Portrait)?, bytes: bytes.to_vec() })
+}
+
+fn read_paper(kind: AttributeKind, bytes: &[u8], declared: &str) -> Result<Paper, OpenError> {
+    let media_type = document_media_type(bytes);
+    let media_type = media_type.filter(|media_type| *media_type == declared && bytes.len() <= MAX_DOCUMENT_BYTES);
+    Ok(Paper { kind, media_type: media_type.ok_or(OpenError::Paper)?, bytes: bytes.to_vec() })
 }

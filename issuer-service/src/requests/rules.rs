@@ -7,7 +7,7 @@ use identity::{PublicKey, json};
 use ledger::records::IdentityRecord;
 use serde_json::Value;
 use service_kit::{ApiError, Slug};
-use wire::issuer::{ATTRIBUTE_REQUEST_TYPE, AttributeKind, AttributeRequest};
+use wire::issuer::{ATTRIBUTE_REQUEST_TYPE, AttributeKind, AttributeRequest, fits};
 
 use crate::config::AttestationConfig;
 
@@ -54,8 +54,8 @@ pub enum RequestError {
     /// The type is not attested here.
     #[error("this department does not attest this type")]
     UnknownType,
-    /// Not the attributes that the type needs, once each.
-    #[error("the declared attributes are not those that the type needs, once each")]
+    /// Not the attributes that the type asks for.
+    #[error("the declared attributes are not those that the type needs, or more than it takes")]
     Attributes,
     /// The media type does not fit.
     #[error("the media type of an attribute is not accepted")]
@@ -138,13 +138,10 @@ pub fn check(
     }
     let attestation = attestation.ok_or(RequestError::UnknownType)?;
     let declared = &request.attributes;
-    let once = |kind: &AttributeKind| declared.iter().filter(|a| a.kind == *kind).count() == 1;
-    if declared.len() != attestation.needs.len() || !attestation.needs.iter().all(once) {
+    let kinds: Vec<AttributeKind> = declared.iter().map(|attribute| attribute.kind).collect();
+    if !fits(&kinds, &attestation.needs, &attestation.optional) {
         return Err(RequestError::Attributes);
     }
-    let fits = declared.iter().all(|attribute| match attribute.kind {
-        AttributeKind::Claims => attribute.media_type == "application/json",
-        AttributeKind::Portrait => matches!(attribute.media_type.as_str(), "image/jpeg" | "image/png"),
-    });
-    if fits { Ok(()) } else { Err(RequestError::MediaType) }
+    let typed = declared.iter().all(|attribute| attribute.kind.media_types().contains(&attribute.media_type.as_str()));
+    if typed { Ok(()) } else { Err(RequestError::MediaType) }
 }

@@ -40,6 +40,8 @@ pub enum Decision {
         offer: String,
         /// How it was verified.
         channel: Option<Channel>,
+        /// By which document, card or witness, sealed.
+        reference_sealed: Option<String>,
     },
     /// Refused.
     Refused {
@@ -85,7 +87,8 @@ pub struct NewRequest<'a> {
     pub now: UnixSeconds,
 }
 
-const COLUMNS: &str = "SELECT id, jws, attestation_type, state, blobs, channel, register_match, reason_sealed, decided_by,
+const COLUMNS: &str =
+    "SELECT id, jws, attestation_type, state, blobs, channel, reference_sealed, register_match, reason_sealed, decided_by,
     offer_id, received_at, changed_at FROM attribute_requests";
 
 fn read(row: &AnyRow) -> sqlx::Result<Request> {
@@ -94,7 +97,11 @@ fn read(row: &AnyRow) -> sqlx::Result<Request> {
     let register_match: Option<String> = row.try_get("register_match")?;
     let text = |name| row.try_get::<Option<String>, _>(name).map(Option::unwrap_or_default);
     let decision = match state.as_str() {
-        "attested" => Decision::Attested { offer: text("offer_id")?, channel: channel.as_deref().and_then(Channel::from_name) },
+        "attested" => Decision::Attested {
+            offer: text("offer_id")?,
+            channel: channel.as_deref().and_then(Channel::from_name),
+            reference_sealed: row.try_get("reference_sealed")?,
+        },
         "refused" => Decision::Refused { reason_sealed: text("reason_sealed")? },
         _ => Decision::Pending,
     };
@@ -170,6 +177,8 @@ pub struct Attested<'a> {
     pub offer: &'a str,
     /// The channel.
     pub channel: Channel,
+    /// The document, card or witness, sealed.
+    pub reference_sealed: Option<&'a str>,
     /// What the register said.
     pub register_match: RegisterMatch,
     /// The clerk.
@@ -182,13 +191,14 @@ pub struct Attested<'a> {
 pub async fn attest(transaction: &mut Transaction<'_, Any>, id: &str, attested: &Attested<'_>) -> sqlx::Result<bool> {
     let result = sqlx::query(
         "UPDATE attribute_requests SET state = 'attested', blobs = 'here', offer_id = $1, channel = $2, register_match = $3,
-         decided_by = $4, changed_at = $5 WHERE id = $6 AND state = 'pending'",
+         decided_by = $4, changed_at = $5, reference_sealed = $6 WHERE id = $7 AND state = 'pending'",
     )
     .bind(attested.offer)
     .bind(attested.channel.name())
     .bind(attested.register_match.name())
     .bind(attested.staff)
     .bind(attested.now)
+    .bind(attested.reference_sealed)
     .bind(id)
     .execute(&mut **transaction)
     .await?;

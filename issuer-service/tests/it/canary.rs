@@ -8,7 +8,8 @@ use crate::support::{Citizen, Clerk, DpopWallet, WalletKeys, World, claims, logg
 /// The values that must be nowhere but in a page, a credential or an encrypted column.
 fn canaries(secrets: &[&str]) -> Vec<String> {
     let claims = claims();
-    let mut values: Vec<String> = ["canary-4711", "canary-4712", "canary-4713", "canary-4714"].map(str::to_owned).into();
+    let mut values: Vec<String> =
+        ["canary-4711", "canary-4712", "canary-4713", "canary-4714", "canary-4717"].map(str::to_owned).into();
     values.extend([claims["id_number"].clone(), claims["birth_date"].clone(), crate::support::PASSWORD.to_owned()]);
     values.extend(secrets.iter().map(|&secret| secret.to_owned()));
     values
@@ -41,6 +42,10 @@ async fn no_personal_data_in_logs_metrics_or_files() {
     clerk.get(&world, &format!("/console/requests/{id}")).await;
     Clerk::try_sign_in(&world, "clerk", "canary-4713-wrong-password").await;
     let pin = clerk.attest(&world, &id).await;
+    let witnessed = Citizen::with_device(&world, 91);
+    let (witnessed, _) = witnessed.ask(&world).await;
+    let by = [("channel", "witness"), ("reference", "canary-4717")];
+    assert_eq!(clerk.post(&world, &format!("/console/requests/{witnessed}/attest"), &by).await.status, 303);
     let other = Citizen::with_device(&world, 90);
     let (refused, _) = other.ask(&world).await;
     clerk.post(&world, &format!("/console/requests/{refused}/refuse"), &[("reason", "canary-4714")]).await;

@@ -31,7 +31,10 @@ fn every_mistake_is_a_sentence_with_the_key() {
         ("name = \"given_name\"", "name = \"family_name\"", "'attestations.claims'"),
         ("name = \"gender\"", "name = \"cnf\"", "belongs to the credential itself"),
         ("key = \"id_number\"", "key = \"phone\"", "'attestations.register'"),
-        ("needs = [\"claims\", \"portrait\"]", "needs = [\"portrait\"]", "'attestations.needs'"),
+        ("needs = [\"claims\"]", "needs = [\"identity_card\"]", "'attestations.needs'"),
+        // X074: no department can make a face a condition.
+        ("needs = [\"claims\"]", "needs = [\"claims\", \"portrait\"]", "'attestations.needs'"),
+        ("optional = [\"portrait\", ", "optional = [\"claims\", ", "'attestations.optional'"),
         ("$argon2id$v=19", "plain", "hash-password"),
         ("id = \"public-security\"", "id = \"Public Security\"", "line"),
     ] {

@@ -12,6 +12,7 @@ mod credentials;
 mod dpop;
 mod offers;
 mod outbox;
+mod papers;
 mod renewals;
 mod requests;
 mod status;

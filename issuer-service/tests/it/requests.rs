@@ -29,7 +29,7 @@ async fn the_department_says_what_it_attests() {
     insta::assert_json_snapshot!("department", world.get("/v1/department").await.json());
 }
 
-/// X055, X056, X058, I072: what the citizen declared is taken, and waits for a clerk.
+/// X055, X056, X058, I035, I072: what the citizen declared is taken, and waits for a clerk.
 #[tokio::test]
 async fn a_declared_request_is_taken_and_its_state_is_for_its_sender_only() {
     let world = World::new().await;
@@ -134,6 +134,7 @@ async fn a_removed_device_and_an_unknown_identity_are_refused() {
     refused(&citizen.submit(&world, &jws).await, 422, "refused");
 }
 
+/// I035: a personal user submits in the specified format, and what is in another or not permitted is refused.
 #[tokio::test]
 async fn a_request_that_is_stale_or_for_others_or_incomplete_is_refused() {
     let world = World::new().await;
@@ -149,8 +150,10 @@ async fn a_request_that_is_stale_or_for_others_or_incomplete_is_refused() {
         change(&|r| r.iat = NOW - 361),
         change(&|r| r.iat = NOW + 61),
         change(&|r| r.attestation_type = "urn:example:unknown".to_owned()),
-        change(&|r| drop(r.attributes.pop())),
+        change(&|r| drop(r.attributes.remove(0))),
         change(&|r| r.attributes.push(r.attributes[0].clone())),
+        change(&|r| r.attributes.push(r.attributes[1].clone())),
+        change(&|r| r.attributes[1].kind = AttributeKind::MarriageCertificate),
         change(&|r| r.attributes.iter_mut().for_each(|a| a.kind = AttributeKind::Claims)),
         change(&|r| r.attributes[1].media_type = "image/svg+xml".to_owned()),
     ] {

@@ -59,15 +59,19 @@ impl Citizen {
         Ok(Self { wallet: files.join("wallet"), files })
     }
 
-    /// Declares the resident of the pilot, with a portrait, to a department; returns the request as the wallet sees it.
+    /// Declares the resident of the pilot to a department, with a portrait to public security and a page of the household register to
+    /// civil affairs; returns the request as the wallet sees it.
     pub async fn declare(&self, plan: &Plan, attestation_type: &str, claims: &Value) -> Result<Value> {
         let department = plan.issuer_url(plan.issuer_of(attestation_type)?);
         let document = self.file("claims.json", serde_json::to_string_pretty(claims)?.as_bytes())?.display().to_string();
         let mut arguments =
             vec!["declare", "--yes", "--department", &department, "--type", attestation_type, "--claims", &document];
         let portrait = self.file("portrait.png", &portrait()?)?.display().to_string();
+        let page = format!("household-register={portrait}");
         if attestation_type == RESIDENT_IDENTITY {
             arguments.extend(["--portrait", &portrait]);
+        } else {
+            arguments.extend(["--document", &page]);
         }
         self.wallet(&arguments).await
     }

@@ -42,6 +42,13 @@ impl Clerk {
         page.text("#pin")
     }
 
+    /// Attests a request by another channel than the register, and names the card or the witness; reads the PIN from the page.
+    pub async fn attest_by(&mut self, request: &str, channel: &str, reference: &str) -> Result<String> {
+        let page = self.look_at(request).await?;
+        let page = self.browser.submit(&page, "/attest", &[("channel", channel), ("reference", reference)]).await?;
+        page.text("#pin")
+    }
+
     /// Refuses a request with the words that the citizen will read.
     pub async fn refuse(&mut self, request: &str, reason: &str) -> Result<Page> {
         let page = self.look_at(request).await?;

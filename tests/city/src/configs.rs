@@ -139,17 +139,21 @@ fn issuer_config(plan: &Plan, issuer: &IssuerPlan, password_hash: &str) -> Value
 fn attestation(attestation_type: &str) -> Value {
     let claim = |name: &str, zh: &str, en: &str| json!({"name": name, "label": {"zh": zh, "en": en}});
     let names = [claim("family_name", "姓", "Family name"), claim("given_name", "名", "Given name")];
-    let (configuration, zh, en, rest, needs) = if attestation_type == RESIDENT_IDENTITY {
+    let (configuration, zh, en, rest, needs, optional) = if attestation_type == RESIDENT_IDENTITY {
         let rest = vec![
             claim("id_number", "公民身份号码", "ID number"),
             claim("birth_date", "出生日期", "Date of birth"),
             claim("gender", "性别", "Gender"),
             claim("address", "住址", "Address"),
         ];
-        ("resident-identity", "居民身份凭证", "Resident identity credential", rest, json!(["claims", "portrait"]))
+        let optional = json!(["portrait", "identity_card", "household_register"]);
+        ("resident-identity", "居民身份凭证", "Resident identity credential", rest, json!(["claims"]), optional)
     } else {
         let rest = vec![claim("marital_status", "婚姻状况", "Marital status"), claim("since", "自", "Since")];
-        ("marital-status", "婚姻状况凭证", "Marital status credential", rest, json!(["claims"]))
+        // Who is not married has no certificate of it.
+        let (needs, optional) =
+            (json!(["claims", "household_register"]), json!(["marriage_certificate", "identity_card", "other_document"]));
+        ("marital-status", "婚姻状况凭证", "Marital status credential", rest, needs, optional)
     };
     let claims: Vec<Value> = names.into_iter().chain(rest).collect();
     let key = if attestation_type == RESIDENT_IDENTITY { "id_number" } else { "given_name" };
@@ -159,6 +163,7 @@ fn attestation(attestation_type: &str) -> Value {
         "name": {"zh": zh, "en": en},
         "validity_days": 365,
         "needs": needs,
+        "optional": optional,
         "register": {"file": "register.json", "key": key},
         "claims": claims,
     })

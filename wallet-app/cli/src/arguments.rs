@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use identity::{Did, PublicKey};
 use url::Url;
-use wallet_core::{Language, WalletConfig};
+use wallet_core::{AttributeKind, Language, WalletConfig};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -151,6 +151,18 @@ pub(crate) enum Command {
         /// Write history, receipts and statements as JSON into this file.
         #[arg(long)]
         export: Option<PathBuf>,
+    },
+    /// All your own data, department by department: what was given, what it was used for, how it is protected.
+    MyData {
+        /// Ask the ledger for every fingerprint and status first.
+        #[arg(long)]
+        check: bool,
+        /// Save the document with this CID, decrypted, into a file.
+        #[arg(long, requires = "to", conflicts_with = "check")]
+        save: Option<String>,
+        /// The file; one that is there is not written over.
+        #[arg(long, requires = "save")]
+        to: Option<PathBuf>,
     },
     /// Take a consent back.
     Withdraw {
@@ -341,12 +353,22 @@ pub(crate) struct DeclareArguments {
     /// A JSON document of claims.
     #[arg(long)]
     pub(crate) claims: Option<PathBuf>,
-    /// A portrait, JPEG or PNG.
+    /// A portrait, JPEG or PNG; never required.
     #[arg(long)]
     pub(crate) portrait: Option<PathBuf>,
+    /// A document, JPEG, PNG or PDF: `KIND=FILE`, KIND being identity-card, household-register, marriage-certificate or
+    /// other-document; may be given several times.
+    #[arg(long = "document", value_parser = kind_and_file)]
+    pub(crate) documents: Vec<(AttributeKind, PathBuf)>,
     /// Confirm without asking.
     #[arg(long)]
     pub(crate) yes: bool,
+}
+
+fn kind_and_file(text: &str) -> Result<(AttributeKind, PathBuf), String> {
+    let (kind, file) = text.split_once('=').ok_or("it must be KIND=FILE")?;
+    let known = AttributeKind::DOCUMENTS.into_iter().find(|known| known.name().replace('_', "-") == kind);
+    Ok((known.ok_or("there is no such kind of document; see --help")?, PathBuf::from(file)))
 }
 
 #[derive(Debug, Args)]

@@ -8,6 +8,7 @@ mod arguments;
 mod ask;
 mod commands;
 mod failure;
+mod my_data;
 mod print;
 mod show;
 

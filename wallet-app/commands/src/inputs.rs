@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use identity::PublicKey;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use url::Url;
-use wallet_core::{Channel, Language, LinkKind, Passphrase, Selection};
+use wallet_core::{AttributeKind, CameBy, Language, LinkKind, Passphrase, Selection};
 use zeroize::Zeroizing;
 
 /// Nothing: `{}`.
@@ -70,7 +70,7 @@ impl Serialize for FileBytes {
     }
 }
 
-/// The bytes of a picture, base64. It may be of a guardian's card.
+/// The bytes of a picture or document, base64; wiped when they were used.
 #[derive(Clone)]
 pub struct Picture(pub Zeroizing<Vec<u8>>);
 
@@ -79,6 +79,12 @@ impl<'de> Deserialize<'de> for Picture {
         let text = Zeroizing::new(String::deserialize(deserializer)?);
         let bytes = STANDARD.decode(text.as_bytes()).map_err(|_| serde::de::Error::custom("a picture is not base64"))?;
         Ok(Self(Zeroizing::new(bytes)))
+    }
+}
+
+impl Serialize for Picture {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&Zeroizing::new(STANDARD.encode(&*self.0)))
     }
 }
 
@@ -147,8 +153,42 @@ pub struct Declare {
     pub attestation_type: String,
     /// Values by the names of claims, where the department needs a document.
     pub claims: Option<BTreeMap<String, String>>,
-    /// The portrait, where it needs one.
+    /// The portrait, where it takes one and the citizen gives one.
     pub portrait: Option<Picture>,
+    /// Documents, where it asks for some: several of a kind too.
+    #[serde(default)]
+    pub documents: Vec<GivenDocument>,
+}
+
+/// A document that a person chose.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GivenDocument {
+    /// What it is.
+    pub kind: AttributeKind,
+    /// The file's name.
+    pub name: String,
+    /// A picture or PDF.
+    pub contents: Picture,
+}
+
+/// A document of the citizen's own, by the name of its ciphertext.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ByCid {
+    /// The name.
+    pub cid: String,
+}
+
+/// A document of the citizen's own, to be looked at or saved.
+#[derive(Clone, Debug, Serialize)]
+pub struct DocumentFile {
+    /// A name for the file.
+    pub name: String,
+    /// Its media type.
+    pub media_type: String,
+    /// What is in it.
+    pub contents: Picture,
 }
 
 /// Something in this wallet, by its id.
@@ -199,7 +239,7 @@ pub struct OpenRequest {
     /// The link.
     pub link: String,
     /// How it came here.
-    pub channel: Channel,
+    pub channel: CameBy,
 }
 
 /// Input of `receive`.

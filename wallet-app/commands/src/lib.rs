@@ -26,9 +26,10 @@ mod typescript;
 pub use self::failure::Failure;
 pub use self::identities::{DeviceAdded, JoinShown, Recovered};
 pub use self::inputs::{
-    AddDevice, Approve, ByConsent, ByCredential, ById, CameBack, CardGiven, ChangePin, Create, Declare, FileBytes, LinkRead,
-    Nothing, OfLink, OpenRequest, Picture, Pin, ReadPicture, ReadText, Receive, Recover, Rehearse, RehearseWritten, RemoveDevice,
-    ReportSite, SecretGiven, Select, SetLanguage, TypedWords, Unlock, Where, WithPin, Words,
+    AddDevice, Approve, ByCid, ByConsent, ByCredential, ById, CameBack, CardGiven, ChangePin, Create, Declare, DocumentFile,
+    FileBytes, GivenDocument, LinkRead, Nothing, OfLink, OpenRequest, Picture, Pin, ReadPicture, ReadText, Receive, Recover,
+    Rehearse, RehearseWritten, RemoveDevice, ReportSite, SecretGiven, Select, SetLanguage, TypedWords, Unlock, Where, WithPin,
+    Words,
 };
 pub use self::open::{Commands, Host, Stage, Status};
 pub use self::qr::Qr;

@@ -6,15 +6,15 @@ use wallet_core::identity::Devices;
 use wallet_core::scan::ScanError;
 use wallet_core::{
     AgreedView, AttributeKind, AuthorizationView, ConsentView, CredentialView, DeclareContents, DeclarePreview, Declined,
-    DepartmentView, HistoryEntry, HistoryExport, IdentityView, LinkKind, OfferView, Outcome, PendingIssuance, ReceiptView,
-    RequestView, Statement, Wallet, WalletError,
+    DepartmentView, HistoryEntry, HistoryExport, IdentityView, LinkKind, MyData, MyDocument, OfferView, Outcome, PendingIssuance,
+    ReceiptView, RequestView, Statement, Wallet, WalletError,
 };
 use zeroize::Zeroizing;
 
 use crate::failure::Failure;
 use crate::inputs::{
-    Approve, ByConsent, ByCredential, ById, CameBack, Declare, LinkRead, Nothing, OfLink, OpenRequest, ReadPicture, ReadText,
-    Receive, ReportSite, Select, Where,
+    Approve, ByCid, ByConsent, ByCredential, ById, CameBack, Declare, DocumentFile, GivenDocument, LinkRead, Nothing, OfLink,
+    OpenRequest, Picture, ReadPicture, ReadText, Receive, ReportSite, Select, Where,
 };
 use crate::open::Commands;
 
@@ -53,7 +53,23 @@ impl Commands {
         if let Some(portrait) = input.portrait {
             files.push(DeclareContents { kind: AttributeKind::Portrait, name: PORTRAIT.to_owned(), bytes: portrait.0 });
         }
+        for GivenDocument { kind, name, contents } in input.documents {
+            files.push(DeclareContents { kind, name, bytes: contents.0 });
+        }
         Ok(self.wallet()?.declare_contents(&input.department, &input.attestation_type, files).await?)
+    }
+
+    pub(crate) async fn my_data(&self, _: Nothing) -> Result<MyData, Failure> {
+        Ok(self.wallet()?.my_data()?)
+    }
+
+    pub(crate) async fn check_my_data(&self, _: Nothing) -> Result<MyData, Failure> {
+        Ok(self.wallet()?.check_my_data().await?)
+    }
+
+    pub(crate) async fn my_document(&self, input: ByCid) -> Result<DocumentFile, Failure> {
+        let MyDocument { file, media_type, bytes } = self.wallet()?.my_document(&input.cid)?;
+        Ok(DocumentFile { name: file, media_type, contents: Picture(bytes) })
     }
 
     pub(crate) async fn confirm(&self, input: ById) -> Result<RequestView, Failure> {

@@ -7,16 +7,16 @@ use wallet_core::consent::UnsentView;
 use wallet_core::identity::Devices;
 use wallet_core::{
     AgreedView, AuthorizationView, ConsentView, CredentialView, DeclarePreview, Declined, DepartmentView, HistoryEntry,
-    HistoryExport, IdentityView, InviteView, MovedView, OfferView, Outcome, PendingIssuance, ReceiptView, RecoveryStatus,
+    HistoryExport, IdentityView, InviteView, MovedView, MyData, OfferView, Outcome, PendingIssuance, ReceiptView, RecoveryStatus,
     Rehearsal, RequestView, Slow, Statement,
 };
 
 use crate::failure::Failure;
 use crate::identities::{DeviceAdded, JoinShown, Recovered};
 use crate::inputs::{
-    AddDevice, Approve, ByConsent, ByCredential, ById, CameBack, CardGiven, ChangePin, Create, Declare, LinkRead, Nothing,
-    OfLink, OpenRequest, ReadPicture, ReadText, Receive, Recover, Rehearse, RehearseWritten, RemoveDevice, ReportSite, Select,
-    SetLanguage, TypedWords, Unlock, Where, WithPin,
+    AddDevice, Approve, ByCid, ByConsent, ByCredential, ById, CameBack, CardGiven, ChangePin, Create, Declare, DocumentFile,
+    LinkRead, Nothing, OfLink, OpenRequest, ReadPicture, ReadText, Receive, Recover, Rehearse, RehearseWritten, RemoveDevice,
+    ReportSite, Select, SetLanguage, TypedWords, Unlock, Where, WithPin,
 };
 use crate::open::{Commands, LIMIT, Status};
 use crate::secrets::{BackupFile, CardRead, CardShown, WordsShown};
@@ -101,6 +101,12 @@ macro_rules! for_each_command {
             requests: Nothing => Vec<RequestView>;
             /// Asks a department how a request stands.
             ask_department: ById => RequestView;
+            /// All of the citizen's own data, department by department, as the wallet has it.
+            my_data: Nothing => MyData;
+            /// The same, after asking the ledger for every anchor and status.
+            check_my_data: Nothing => MyData;
+            /// The citizen's own copy of what was declared.
+            my_document: ByCid => DocumentFile;
             /// The link for a wallet in a text, and which screen it opens. It never acts.
             read_text: ReadText => LinkRead;
             /// The link in a picture's QR code.

@@ -2,6 +2,7 @@
 
 use identity::Localized;
 use ledger::records::AttestationStatus;
+use wire::issuer::{AttributeKind, Channel, VERIFIED_BY_CLAIM};
 
 const CLAIMS: &[(&str, &str, &str)] = &[
     ("family_name", "姓", "Family name"),
@@ -13,6 +14,7 @@ const CLAIMS: &[(&str, &str, &str)] = &[
     ("portrait_sha256", "照片指纹", "Fingerprint of the portrait"),
     ("marital_status", "婚姻状况", "Marital status"),
     ("since", "自何时起", "Since"),
+    (VERIFIED_BY_CLAIM, "核验方式", "Verified by"),
 ];
 
 const TYPES: &[(&str, &str, &str)] = &[
@@ -38,6 +40,34 @@ pub fn status(status: AttestationStatus) -> Localized {
         AttestationStatus::Revoked => ("已撤销", "revoked"),
         AttestationStatus::Superseded => ("已被新凭证取代", "superseded"),
         AttestationStatus::BrokenByHolder => ("已由您作废", "killed by you"),
+    };
+    Localized::new(zh, en)
+}
+
+/// The word for a kind of attribute.
+pub fn attribute_kind(kind: AttributeKind) -> Localized {
+    let (zh, en) = match kind {
+        AttributeKind::Claims => ("声明内容", "what you declare"),
+        AttributeKind::Portrait => ("照片", "portrait"),
+        AttributeKind::IdentityCard => ("居民身份证", "identity card"),
+        AttributeKind::HouseholdRegister => ("户口簿", "household register"),
+        AttributeKind::MarriageCertificate => ("结婚证", "marriage certificate"),
+        AttributeKind::OtherDocument => ("其他证明材料", "other document"),
+    };
+    Localized::new(zh, en)
+}
+
+/// The word for a channel of verification.
+pub fn channel(channel: Channel) -> Localized {
+    let (zh, en) = match channel {
+        Channel::Counter => {
+            ("窗口：本人到场，工作人员核对证件原件", "at the counter: a clerk sees you and your original document")
+        }
+        Channel::Card => ("电子身份证：读卡并输入卡的 PIN", "by electronic identity card: it is read, and you enter its PIN"),
+        Channel::Witness => {
+            ("可信见证人：由部门信任的人到场证明是您", "by a trusted person, who comes along and witnesses that it is you")
+        }
+        Channel::Register => ("部门登记库：逐项比对一致", "by the department's register, where it agrees with what you declare"),
     };
     Localized::new(zh, en)
 }

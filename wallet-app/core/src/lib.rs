@@ -12,6 +12,7 @@
 //! | keep this device's keys in secure hardware | [`hardware`] |
 //! | stay open no longer than need be | [`keeper`] |
 //! | look back | [`history`], [`receipts`] |
+//! | read all one's own data, department by department | [`my_data`] |
 //! | withdraw, ask for deletion, report | [`statements`] |
 //! | wait, and say for what | [`waits`] |
 //!
@@ -31,6 +32,7 @@ pub mod keeper;
 mod kept;
 pub mod labels;
 mod memory;
+pub mod my_data;
 pub mod receipts;
 mod records;
 pub mod recovery;
@@ -42,10 +44,10 @@ pub mod waits;
 mod wallet;
 
 pub use clients::{Clock, Environment, Random};
-pub use wire::issuer::AttributeKind;
+pub use wire::issuer::{AttributeKind, Channel};
 
 pub use self::attributes::{
-    DeclareContents, DeclareFile, DeclarePreview, DepartmentView, OfferingView, RequestStage, RequestView,
+    AttributeView, DeclareContents, DeclareFile, DeclarePreview, DepartmentView, OfferingView, RequestStage, RequestView,
 };
 pub use self::chain::AsOf;
 pub use self::config::{Language, WalletConfig};
@@ -62,13 +64,14 @@ pub use self::issuance::{
 };
 pub use self::keeper::Keeper;
 pub use self::memory::forbid_core_dumps;
+pub use self::my_data::{DepartmentData, MyData, MyDocument};
 pub use self::receipts::{ReceiptProof, ReceiptView, Verdict};
 pub use self::recovery::cards::{CardView, GuardianCard};
 pub use self::recovery::rehearse::Rehearsal;
 pub use self::recovery::restore::Restored;
 pub use self::recovery::{RecoverySecret, RecoveryStatus};
 pub use self::requests::{Declined, Refusal};
-pub use self::scan::{COMES_BACK_TO, Channel, LinkKind};
+pub use self::scan::{COMES_BACK_TO, CameBy, LinkKind};
 pub use self::statements::{Statement, StatementKind};
 pub use self::vault::Secrets;
 #[cfg(feature = "os-key-store")]

@@ -60,7 +60,7 @@ pub enum ScanError {
 /// How a link came to the wallet: where it came from is a fact of this device, and not for the site to say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Channel {
+pub enum CameBy {
     /// Followed on this device.
     Link,
     /// Pasted: from this device or by anybody's message.

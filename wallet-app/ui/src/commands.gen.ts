@@ -77,6 +77,12 @@ export type Commands = {
   requests: { input: Nothing; output: RequestView[] };
   /** Asks a department how a request stands. */
   ask_department: { input: ById; output: RequestView };
+  /** All of the citizen's own data, department by department, as the wallet has it. */
+  my_data: { input: Nothing; output: MyData };
+  /** The same, after asking the ledger for every anchor and status. */
+  check_my_data: { input: Nothing; output: MyData };
+  /** The citizen's own copy of what was declared. */
+  my_document: { input: ByCid; output: DocumentFile };
   /** The link for a wallet in a text, and which screen it opens. It never acts. */
   read_text: { input: ReadText; output: LinkRead };
   /** The link in a picture's QR code. */
@@ -391,7 +397,7 @@ export type ConsentView = {
   transactions: Localized[];
   /** The sentence that the citizen agrees to. */
   sentence: Localized;
-  /** Where the request may be from another device, by how its link came here ([`crate::Channel`]): what is going on there. */
+  /** Where the request may be from another device, by how its link came here ([`crate::CameBy`]): what is going on there. */
   other_device: Localized | null;
   /** For a request from another device: one of these codes is on the login page; the citizen picks it. */
   match_codes: string[];
@@ -484,11 +490,11 @@ export type OpenRequest = {
   /** The link. */
   link: string;
   /** How it came here. */
-  channel: Channel;
+  channel: CameBy;
 };
 
 /** How a link came to the wallet: where it came from is a fact of this device, and not for the site to say. */
-export type Channel = "link" | "pasted" | "scanned";
+export type CameBy = "link" | "pasted" | "scanned";
 
 /** A credential of this wallet. */
 export type ByCredential = {
@@ -670,6 +676,138 @@ export type ReadText = {
   text: string;
 };
 
+/** A document of the citizen's own, to be looked at or saved. */
+export type DocumentFile = {
+  /** A name for the file. */
+  name: string;
+  /** Its media type. */
+  media_type: string;
+  /** What is in it. */
+  contents: string;
+};
+
+/** A document of the citizen's own, by the name of its ciphertext. */
+export type ByCid = {
+  /** The name. */
+  cid: string;
+};
+
+/** All of the citizen's own data that this wallet knows of. */
+export type MyData = {
+  /** By department, in the order in which they were first met. */
+  departments: DepartmentData[];
+};
+
+/** The citizen's data in one department's space. */
+export type DepartmentData = {
+  /** The department, by its name on the ledger. */
+  name: Localized;
+  /** Its credential issuer identifier. */
+  issuer: string;
+  /** Data: what it was given, newest first. */
+  given: GivenView[];
+  /** Data: what it issued. */
+  issued: CredentialView[];
+  /** Business: what all this was used for, newest first, with dates and sites. */
+  uses: HistoryEntry[];
+  /** Security. */
+  security: SecurityView;
+};
+
+/** How data in a department's space is protected. */
+export type SecurityView = {
+  /** Where it is and who can read it, in sentences. */
+  sentences: Localized[];
+  /** The sealed copies, each with what is known of its anchor. */
+  sealed: SealedCopy[];
+  /** What can be ended, and by whom. */
+  endings: Ending[];
+};
+
+/** Something that can be ended. */
+export type Ending = {
+  /** How. */
+  way: EndingWay;
+  /** The credential, consent or request that it is about, by its id in this wallet. */
+  subject: string;
+  /** What, in words. */
+  name: Localized;
+  /** How, in words. */
+  how: Localized;
+};
+
+/** How something can be ended. */
+export type EndingWay = "kill" | "revoke" | "ask_site" | "ask_department";
+
+/** One sealed copy in a department's store. */
+export type SealedCopy = {
+  /** The name of the ciphertext. */
+  cid: string;
+  /** What is in it. */
+  name: Localized;
+  /** The store: the department's address. */
+  store: string;
+  /** The transaction that anchored it, base64url. */
+  transaction: string | null;
+  /** The height of its block. */
+  height: number | null;
+  /** What is known of copy and anchor. */
+  integrity: Integrity;
+  /** The same in words. */
+  integrity_name: Localized;
+  /** The block that the anchor was last proven against. */
+  as_of: AsOf | null;
+};
+
+/** What is known of a copy in this wallet and of its anchor on the ledger. */
+export type Integrity = "confirmed" | "unchecked" | "not_sent" | "copy_missing" | "copy_differs" | "anchor_differs" | "not_on_ledger";
+
+/** One declaration to a department. */
+export type GivenView = {
+  /** The request's id in this wallet. */
+  id: string;
+  /** What the department was asked to attest. */
+  type_name: Localized;
+  /** When it was prepared. */
+  at: number;
+  /** How far the request is. */
+  state: RequestStage;
+  /** The attributes with their values: for the citizen's own eyes. */
+  attributes: AttributeView[];
+};
+
+/** One attribute of a declaration. */
+export type AttributeView = {
+  /** What it is. */
+  kind: AttributeKind;
+  /** The same in words. */
+  name: Localized;
+  /** The file's name. */
+  file: string;
+  /** Its media type. */
+  media_type: string;
+  /** Bytes of plaintext. */
+  bytes: number;
+  /** The claims of a document, with values: for the citizen's own eyes. */
+  claims: Record<string, unknown>;
+  /** The name that the ciphertext has on IPFS. */
+  cid: string;
+  /** What the citizen should know before confirming. */
+  notes: Localized[];
+};
+
+/** A kind of declared attribute. */
+export type AttributeKind = "claims" | "portrait" | "identity_card" | "household_register" | "marriage_certificate" | "other_document";
+
+/** How far a declaration is. */
+export type RequestStage = 
+  | { stage: "prepared" }
+  | { stage: "confirmed" }
+  | { stage: "pending" }
+  | { stage: "attested"; /** The link to receive it by. */ offer: string; }
+  | { stage: "refused"; /** The clerk's words. */ reason: string; }
+  | { stage: "received" };
+
 /** A request for attestation as a person sees it. */
 export type RequestView = {
   /** Its id in this wallet. */
@@ -692,15 +830,6 @@ export type RequestView = {
   cids: string[];
 } & RequestStage;
 
-/** How far a declaration is. */
-export type RequestStage = 
-  | { stage: "prepared" }
-  | { stage: "confirmed" }
-  | { stage: "pending" }
-  | { stage: "attested"; /** The link to receive it by. */ offer: string; }
-  | { stage: "refused"; /** The clerk's words. */ reason: string; }
-  | { stage: "received" };
-
 /** What would be declared, for the citizen to confirm. */
 export type DeclarePreview = {
   /** The declaration's id in this wallet. */
@@ -719,27 +848,6 @@ export type DeclarePreview = {
   as_of: AsOf;
 };
 
-/** One attribute of a declaration. */
-export type AttributeView = {
-  /** What it is. */
-  kind: AttributeKind;
-  /** The file's name. */
-  file: string;
-  /** Its media type. */
-  media_type: string;
-  /** Bytes of plaintext. */
-  bytes: number;
-  /** The claims of a document, with values: for the citizen's own eyes. */
-  claims: Record<string, unknown>;
-  /** The name that the ciphertext has on IPFS. */
-  cid: string;
-  /** What the citizen should know before confirming. */
-  notes: Localized[];
-};
-
-/** A kind of declared attribute. */
-export type AttributeKind = "claims" | "portrait";
-
 /** Input of `declare`. */
 export type Declare = {
   /** The department's address. */
@@ -748,8 +856,20 @@ export type Declare = {
   attestation_type: string;
   /** Values by the names of claims, where the department needs a document. */
   claims: Record<string, string> | null;
-  /** The portrait, where it needs one. */
+  /** The portrait, where it takes one and the citizen gives one. */
   portrait: string | null;
+  /** Documents, where it asks for some: several of a kind too. */
+  documents?: GivenDocument[];
+};
+
+/** A document that a person chose. */
+export type GivenDocument = {
+  /** What it is. */
+  kind: AttributeKind;
+  /** The file's name. */
+  name: string;
+  /** A picture or PDF. */
+  contents: string;
 };
 
 /** A department, by its name on the ledger. */
@@ -770,8 +890,33 @@ export type OfferingView = {
   attestation_type: string;
   /** Its name. */
   type_name: Localized;
-  /** The attributes to declare, by kind. */
-  needs: AttributeKind[];
+  /** The attributes that must be declared, by kind; never a portrait. */
+  needs: KindView[];
+  /** Those that may be declared beside. */
+  optional: KindView[];
+  /** How the department can verify the declaration: the citizen chooses. */
+  channels: ChannelView[];
+};
+
+/** A channel of verification. */
+export type ChannelView = {
+  /** The channel. */
+  channel: Channel;
+  /** The same in words. */
+  name: Localized;
+};
+
+/** How a department verified a declaration. It says nothing about the person. */
+export type Channel = "counter" | "card" | "witness" | "register";
+
+/** A kind of attribute. */
+export type KindView = {
+  /** The kind. */
+  kind: AttributeKind;
+  /** The same in words. */
+  name: Localized;
+  /** Whether it is a document: a picture or PDF, of which there may be several. */
+  document: boolean;
 };
 
 /** The address of a department. */
@@ -982,7 +1127,7 @@ export type WithPin = {
 export type RecoveryStatus = {
   /** Whether this device has the recovery secret. A device that was added by another one has not. */
   has_secret: boolean;
-  /** When the words were shown last. */
+  /** When the citizen last had the words on paper. */
   words_at: number | null;
   /** When guardians' cards were made last. */
   cards_at: number | null;

@@ -5,6 +5,9 @@ import { base64 } from "./picture";
 /** Bytes of a backup that the interface reads at most: the wallet's host takes no more at once. */
 export const MAX_BACKUP_BYTES = 32 * 1024 * 1024;
 
+/** Bytes of one document at most. */
+export const MAX_DOCUMENT_BYTES = 8 * 1024 * 1024;
+
 /** Bytes of a base64 text. */
 export function bytes(text: string): Uint8Array<ArrayBuffer> {
   return Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));

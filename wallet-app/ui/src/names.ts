@@ -151,6 +151,7 @@ const fields: Record<string, Omit<Field, "name">> = {
     options: [both("未婚", "Single"), both("已婚", "Married"), both("离异", "Divorced"), both("丧偶", "Widowed")],
   },
   since: { label: both("自何时起", "Since"), kind: "date" },
+  verified_by: { label: both("核验方式", "Verified by"), kind: "text" },
   portrait_sha256: { label: both("照片指纹", "Fingerprint of the portrait"), kind: "text" },
 };
 

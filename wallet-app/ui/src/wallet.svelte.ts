@@ -3,7 +3,7 @@
 import { tick } from "svelte";
 import { begin, call, Failed, links } from "./backend";
 import type {
-  Channel,
+  CameBy,
   ConsentView,
   CredentialView,
   Declined,
@@ -38,6 +38,7 @@ export type Screen =
   | { name: "review"; preview: DeclarePreview }
   | { name: "request"; id: string }
   | { name: "settings" }
+  | { name: "my_data" }
   | { name: "devices" }
   | { name: "add_device"; link?: string }
   | { name: "join"; answer?: string }
@@ -259,7 +260,7 @@ export async function readCards(fresh: boolean): Promise<void> {
 }
 
 /** The screen that a link is for, which came by this channel. Reading it never acts. */
-export async function screenFor(read: LinkRead, channel: Channel): Promise<Screen> {
+export async function screenFor(read: LinkRead, channel: CameBy): Promise<Screen> {
   switch (read.kind) {
     case "offer":
       return { name: "offer", link: read.link };

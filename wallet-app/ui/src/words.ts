@@ -213,7 +213,6 @@ export const words = {
   choosePortrait: both("选择照片", "Choose a photo"),
   changePortrait: both("换一张", "Choose another"),
   portraitChosen: both("已选的照片", "The photo you chose"),
-  portraitMissing: both("请选择一张照片。", "Choose a photo."),
   portraitTooLarge: both("照片超过 4 MiB，请换一张小一些的。", "The photo has more than 4 MiB. Choose a smaller one."),
   prepare: both("加密并查看", "Encrypt and review"),
   preparing: both("正在本机加密", "Encrypting it on this device"),
@@ -454,6 +453,34 @@ export const words = {
   savedAt: both("已保存到", "Saved as"),
   aboutToLock: both("钱包即将自动锁定，因为一段时间没有操作。未提交的内容会丢失。", "The wallet is about to lock itself, because it was not used for a while. What is not sent off yet would be lost."),
   stayOpen: both("继续使用", "Stay open"),
+
+  // Documents, and verification without a face
+  documentHelp: both("图片（JPEG、PNG）或 PDF，每个最大 8 MiB，可选多个。", "Pictures (JPEG, PNG) or PDF, 8 MiB each at most; several if need be."),
+  documentTooLarge: both("文件过大，每个最大 8 MiB。", "The file is too large: 8 MiB at most."),
+  documentMissing: both("请选择必需的材料。", "Choose the documents that are required."),
+  addDocument: both("添加文件", "Add a file"),
+  removeFile: both("移除", "Remove"),
+  portraitOptional: both("照片从不必需：没有照片也能办成。", "A portrait is never required: everything works without one."),
+  waysTitle: both("部门如何核验您", "How the department can verify you"),
+  waysHelp: both("任选其一，都不需要人脸识别。", "Choose any of these. None of them needs face recognition."),
+
+  // My data
+  myData: both("我的数据", "My data"),
+  myDataHelp: both("您在各部门空间里的全部数据，从本机的加密副本读取，不需要网络。", "All your own data in the departments' spaces, read from this wallet's encrypted copies, without a network."),
+  noData: both("还没有任何部门持有您的数据。", "No department has any data of yours yet."),
+  readingData: both("正在读取", "Reading"),
+  checkData: both("向账本核对", "Check against the ledger"),
+  checkingData: both("正在逐项向账本核对", "Checking each item against the ledger"),
+  dataPart: both("数据", "Data"),
+  businessPart: both("用途", "Business"),
+  securityPart: both("安全", "Security"),
+  issuedCards: both("该部门签发的凭证", "Cards it issued"),
+  notUsed: both("还没有用过。", "Not used so far."),
+  showDocument: both("查看", "Show"),
+  hideDocument: both("收起", "Hide"),
+  saveDocument: both("保存文件", "Save the file"),
+  savedOutside: both("保存的文件不再加密。", "A saved file is not encrypted any more."),
+  canBeEnded: both("可以终止的", "What can be ended"),
 } as const satisfies Record<string, Localized>;
 
 /** Words for what opens the wallet, which is a PIN where a key store binds the wallet to its device, and else a passphrase. */
@@ -530,6 +557,7 @@ export const say = {
   copyOf: (n: number) => both(`复制恢复卡 ${n}`, `Copy card ${n}`),
   detailsOf: (what: string, who: string) => both(`${what}，${who}：详情`, `${what}, ${who}: details`),
   locksIn: (n: number) => both(`${n} 秒后锁定`, `Locks in ${n} s`),
+  documentOf: (what: string, n: number) => both(`${what}，第 ${n} 份`, `${what}, number ${n}`),
   nextQuestion: (at: string) => both(`下次查询：${at}`, `next check ${at}`),
 } as const;
 

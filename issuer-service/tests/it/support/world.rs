@@ -109,7 +109,8 @@ impl World {
         let mut civil = config.attestations[0].clone();
         civil.attestation_type = CIVIL_TYPE.to_owned();
         civil.configuration = "marital-status".to_owned();
-        civil.needs = vec![wire::issuer::AttributeKind::Claims];
+        civil.needs = vec![wire::issuer::AttributeKind::Claims, wire::issuer::AttributeKind::HouseholdRegister];
+        civil.optional = vec![wire::issuer::AttributeKind::MarriageCertificate];
         config.attestations.push(civil);
         change(&mut config);
 

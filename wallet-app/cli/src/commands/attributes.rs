@@ -1,5 +1,8 @@
-//! `declare` and `status`.
+//! `declare`, `status` and `my-data`.
 
+use std::fs::File;
+use std::io::Write as _;
+use std::path::Path;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -8,6 +11,7 @@ use wallet_core::{AttributeKind, DeclareFile, RequestStage, RequestView, Wallet}
 use crate::arguments::DeclareArguments;
 use crate::ask;
 use crate::failure::Failure;
+use crate::my_data;
 use crate::print::Printer;
 use crate::show;
 
@@ -18,7 +22,8 @@ const POLL: Duration = Duration::from_secs(1);
 pub(crate) async fn declare(wallet: &Wallet, arguments: &DeclareArguments, printer: &Printer) -> Result<(), Failure> {
     let claims = arguments.claims.iter().map(|path| (AttributeKind::Claims, path));
     let portrait = arguments.portrait.iter().map(|path| (AttributeKind::Portrait, path));
-    let files = claims.chain(portrait).map(|(kind, path)| DeclareFile { kind, path: path.clone() }).collect();
+    let documents = arguments.documents.iter().map(|(kind, path)| (*kind, path));
+    let files = claims.chain(portrait).chain(documents).map(|(kind, path)| DeclareFile { kind, path: path.clone() }).collect();
     let preview = wallet.declare(&arguments.department, &arguments.attestation_type, files).await?;
     printer.lines(&show::preview(&preview, printer));
     if !arguments.yes && !ask::yes(printer.say("确认吗？", "Do you confirm?"))? {
@@ -26,6 +31,22 @@ pub(crate) async fn declare(wallet: &Wallet, arguments: &DeclareArguments, print
     }
     let request = wallet.confirm_declaration(&preview.id).await?;
     printer.result(&request, || show::request(&request, printer));
+    Ok(())
+}
+
+/// Shows all own data, or saves one document.
+pub(crate) async fn my_data(wallet: &Wallet, check: bool, save: Option<(&str, &Path)>, printer: &Printer) -> Result<(), Failure> {
+    if let Some((cid, path)) = save {
+        let document = wallet.my_document(cid)?;
+        let written = File::create_new(path).and_then(|mut file| file.write_all(&document.bytes));
+        written.map_err(|source| Failure::File { path: path.to_owned(), source })?;
+        let said = printer.say("已解密保存到 ", "Saved, decrypted, as ");
+        let result = serde_json::json!({ "file": path, "media_type": document.media_type });
+        printer.result(&result, || vec![format!("{said}{}", path.display())]);
+        return Ok(());
+    }
+    let data = if check { wallet.check_my_data().await? } else { wallet.my_data()? };
+    printer.result(&data, || data.departments.iter().flat_map(|one| my_data::department(one, printer)).collect());
     Ok(())
 }
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use url::Url;
-use wallet_core::{Channel, RequestStage, Wallet};
+use wallet_core::{CameBy, RequestStage, Wallet};
 
 use crate::ask;
 use crate::failure::Failure;
@@ -43,12 +43,12 @@ pub(crate) fn link_or_picture(text: &str) -> Result<String, Failure> {
 }
 
 /// The same with how it came here.
-pub(crate) fn link_and_channel(text: &str) -> Result<(String, Channel), Failure> {
+pub(crate) fn link_and_channel(text: &str) -> Result<(String, CameBy), Failure> {
     let path = Path::new(text);
     if !text.contains("://") && path.is_file() {
-        return Ok((Wallet::link_from_picture(path)?, Channel::Scanned));
+        return Ok((Wallet::link_from_picture(path)?, CameBy::Scanned));
     }
-    Ok((Wallet::link_from_text(text)?, Channel::Pasted))
+    Ok((Wallet::link_from_text(text)?, CameBy::Pasted))
 }
 
 /// Begins to receive by signing in: an offer, or a type of an issuer.

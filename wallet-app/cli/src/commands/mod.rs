@@ -48,6 +48,9 @@ pub(crate) async fn run(arguments: &Arguments, printer: &Printer) -> Result<(), 
         Command::Credentials { refresh } => credentials::list(&wallet, *refresh, printer).await,
         Command::Kill { id, yes } => credentials::kill(&wallet, id, *yes, printer).await,
         Command::History { export } => look_back::history(&wallet, export.as_deref(), printer),
+        Command::MyData { check, save, to } => {
+            attributes::my_data(&wallet, *check, save.as_deref().zip(to.as_deref()), printer).await
+        }
         Command::Withdraw { consent } => {
             look_back::statement(&wallet.withdraw_consent(consent)?, printer);
             Ok(())

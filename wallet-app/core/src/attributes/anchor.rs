@@ -111,7 +111,7 @@ impl Wallet {
 
 impl Declared {
     /// The anchor as it stands on the ledger.
-    fn to_anchor(&self) -> Anchor {
+    pub(crate) fn to_anchor(&self) -> Anchor {
         let commitment = self.commitment_key.commit(ANCHOR_CONTEXT, &self.sha256);
         Anchor { id: self.anchor, commitment, cid: self.cid.to_bytes().to_vec() }
     }

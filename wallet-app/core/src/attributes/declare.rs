@@ -10,7 +10,7 @@ use ledger::records::{AuthorityId, AuthorityRecord, RecordId};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use url::Url;
-use wire::issuer::AttributeKind;
+use wire::issuer::{AttributeKind, fits};
 
 use super::files::{self, Checked, DeclareContents, DeclareFile};
 use super::{AttributeError, AttributeView, Declaration, DeclarePreview, Declared, RequestStage};
@@ -24,10 +24,10 @@ use crate::wallet::Wallet;
 
 /// A document or ciphertext in the vault.
 #[derive(Serialize, Deserialize)]
-pub(super) struct Bytes {
-    pub(super) media_type: String,
+pub(crate) struct Bytes {
+    pub(crate) media_type: String,
     #[serde(with = "base64url_bytes")]
-    pub(super) bytes: Vec<u8>,
+    pub(crate) bytes: Vec<u8>,
 }
 
 impl Drop for Bytes {
@@ -92,8 +92,11 @@ impl Wallet {
         if !same_origin(department_url, &department.issuer) || described.credential_issuer != department.issuer {
             return Err(AttributeError::NotAccredited("its address is not the one on the ledger").into());
         }
-        check_kinds(&kinds, &offering.needs)?;
-        let checked = files()?.into_iter().map(files::check).collect::<Result<Vec<_>, _>>()?;
+        if !fits(&kinds, &offering.needs, &offering.optional) {
+            let (needs, optional) = (offering.needs.clone(), offering.optional.clone());
+            return Err(AttributeError::Needs { needs, optional }.into());
+        }
+        let checked = files::check_all(files()?)?;
         let declaration = self.keep(department_url, attestation_type, &department, checked)?;
         Ok(preview(&declaration, department.as_of))
     }
@@ -176,6 +179,7 @@ impl Wallet {
             commitment_key: CommitmentKey::from_entropy(self.environment.entropy()),
             anchor: RecordId(self.environment.entropy()),
             uploaded: false,
+            proof: None,
         };
         let plaintext = Bytes { media_type: file.media_type.to_owned(), bytes: file.bytes.to_vec() };
         let ciphertext = Bytes { media_type: "application/octet-stream".to_owned(), bytes: sealed.ciphertext.to_vec() };
@@ -191,15 +195,6 @@ pub(super) fn entry(declaration: &Declaration, at: identity::UnixSeconds, event:
         attestation_type: Some(declaration.attestation_type.clone()),
         claims: declaration.attributes.iter().flat_map(|attribute| attribute.claims.keys().cloned()).collect(),
         ..HistoryEntry::new(at, event)
-    }
-}
-
-fn check_kinds(kinds: &[AttributeKind], needs: &[AttributeKind]) -> Result<(), AttributeError> {
-    let count = |kind: &AttributeKind| kinds.iter().filter(|one| *one == kind).count();
-    if kinds.len() == needs.len() && needs.iter().all(|kind| count(kind) == 1) {
-        Ok(())
-    } else {
-        Err(AttributeError::Needs(needs.to_vec()))
     }
 }
 
@@ -233,7 +228,7 @@ fn preview(declaration: &Declaration, as_of: AsOf) -> DeclarePreview {
     }
 }
 
-fn attribute_view(attribute: &Declared) -> AttributeView {
+pub(super) fn attribute_view(attribute: &Declared) -> AttributeView {
     let mut notes = Vec::new();
     if attribute.camera_data {
         notes.push(Localized::new(
@@ -243,6 +238,7 @@ fn attribute_view(attribute: &Declared) -> AttributeView {
     }
     AttributeView {
         kind: attribute.kind,
+        name: labels::attribute_kind(attribute.kind),
         file: attribute.file_name.clone(),
         media_type: attribute.media_type.clone(),
         bytes: attribute.bytes,

@@ -4,10 +4,11 @@ use std::path::PathBuf;
 
 use clients::blobs::BlobError;
 use clients::http::HttpError;
-use wire::issuer::AttributeKind;
+use wire::issuer::{AttributeKind, MAX_DOCUMENT_BYTES, MAX_DOCUMENTS};
 
-use super::files::{MAX_CLAIMS_BYTES, MAX_PICTURE_BYTES, MAX_PICTURE_SIDE};
+use super::files::{MAX_CLAIMS_BYTES, MAX_DECLARATION_BYTES, MAX_PICTURE_BYTES, MAX_PICTURE_SIDE};
 use crate::error::{Explained, Side, explain_http};
+use crate::labels;
 
 /// Why attributes were not declared, or a department's answer is not there.
 #[derive(Debug, thiserror::Error)]
@@ -45,9 +46,31 @@ pub enum AttributeError {
         /// What is wrong.
         why: String,
     },
-    /// The files are not what the department needs.
-    #[error("the department needs {0:?}, each once")]
-    Needs(Vec<AttributeKind>),
+    /// A document is not taken.
+    #[error("{file} is not a document that is taken: {why}")]
+    Document {
+        /// The file.
+        file: String,
+        /// What is wrong.
+        why: String,
+    },
+    /// All files together are too large.
+    #[error("the files have {bytes} bytes together")]
+    TooMuch {
+        /// Their bytes.
+        bytes: usize,
+    },
+    /// The files are not what the department asks for.
+    #[error("the department needs {needs:?}, and takes {optional:?}")]
+    Needs {
+        /// What must be declared.
+        needs: Vec<AttributeKind>,
+        /// What may be declared.
+        optional: Vec<AttributeKind>,
+    },
+    /// The wallet has no copy of such a document.
+    #[error("there is no document {0}")]
+    UnknownDocument(String),
     /// The department does not attest this type.
     #[error("the department does not attest {0}")]
     TypeNotOffered(String),
@@ -82,7 +105,10 @@ impl AttributeError {
             | Self::FileTooLarge { .. }
             | Self::Claims { .. }
             | Self::Picture { .. }
-            | Self::Needs(_)
+            | Self::Document { .. }
+            | Self::TooMuch { .. }
+            | Self::Needs { .. }
+            | Self::UnknownDocument(_)
             | Self::UnknownDeclaration(_)
             | Self::NotConfirmed => self.explain_own_side(),
             Self::TypeNotOffered(vct) => {
@@ -132,16 +158,18 @@ impl AttributeError {
             Self::FileTooLarge { path, .. } => (
                 "file-too-large",
                 format!(
-                    "文件 {} 过大。声明文件最大 {} KiB，照片最大 {} MiB。",
+                    "文件 {} 过大。声明文件最大 {} KiB，照片最大 {} MiB，证件文件最大 {} MiB。",
                     path.display(),
                     MAX_CLAIMS_BYTES / 1024,
-                    MAX_PICTURE_BYTES / 1024 / 1024
+                    MAX_PICTURE_BYTES / MIB,
+                    MAX_DOCUMENT_BYTES / MIB
                 ),
                 format!(
-                    "The file {} is too large. A claims document has at most {} KiB, a picture at most {} MiB.",
+                    "The file {} is too large. A claims document has at most {} KiB, a portrait {} MiB, another document {} MiB.",
                     path.display(),
                     MAX_CLAIMS_BYTES / 1024,
-                    MAX_PICTURE_BYTES / 1024 / 1024
+                    MAX_PICTURE_BYTES / MIB,
+                    MAX_DOCUMENT_BYTES / MIB
                 ),
             ),
             Self::Claims { file, why } => (
@@ -156,11 +184,9 @@ impl AttributeError {
                     "The picture {file} cannot be used: {why}. Use a JPEG or PNG of at most {MAX_PICTURE_SIDE} pixels each way."
                 ),
             ),
-            Self::Needs(kinds) => (
-                "files-do-not-fit",
-                format!("该部门需要以下材料各一份：{}。", kinds_in_words(kinds).0),
-                format!("The department needs one each of: {}.", kinds_in_words(kinds).1),
-            ),
+            Self::Document { .. } | Self::TooMuch { .. } | Self::Needs { .. } | Self::UnknownDocument(_) => {
+                return self.explain_documents();
+            }
             Self::NotConfirmed => (
                 "declaration-not-confirmed",
                 "这项声明尚未确认，什么都没有发送。请先确认。".to_owned(),
@@ -176,12 +202,56 @@ impl AttributeError {
     }
 }
 
-fn kinds_in_words(kinds: &[AttributeKind]) -> (String, String) {
-    let word = |kind: &AttributeKind| match kind {
-        AttributeKind::Claims => ("声明文件（JSON）", "a claims document (JSON)"),
-        AttributeKind::Portrait => ("照片（JPEG 或 PNG）", "a portrait (JPEG or PNG)"),
-    };
-    let zh: Vec<&str> = kinds.iter().map(|kind| word(kind).0).collect();
-    let en: Vec<&str> = kinds.iter().map(|kind| word(kind).1).collect();
+impl AttributeError {
+    fn explain_documents(&self) -> Explained {
+        let (slug, zh, en) = match self {
+            Self::Document { file, why } => (
+                "document-refused",
+                format!(
+                    "文件 {file} 无法使用（{why}）。请使用 JPEG、PNG 图片（边长不超过 {MAX_PICTURE_SIDE} 像素）或完整的 PDF。"
+                ),
+                format!(
+                    "{file} cannot be used: {why}. Use a JPEG or PNG of at most {MAX_PICTURE_SIDE} pixels each way, or a whole PDF."
+                ),
+            ),
+            Self::TooMuch { .. } => (
+                "files-too-large",
+                format!("所选文件合计过大，一次最多 {} MiB。请缩小后重试，或分次提交。", MAX_DECLARATION_BYTES / MIB),
+                format!(
+                    "The files are too large together; at most {} MiB go at once. Make them smaller, or choose fewer.",
+                    MAX_DECLARATION_BYTES / MIB
+                ),
+            ),
+            Self::Needs { needs, optional } => {
+                let ((needs_zh, needs_en), (more_zh, more_en)) = (in_words(needs), in_words(optional));
+                (
+                    "files-do-not-fit",
+                    format!(
+                        "该部门必需：{needs_zh}。可另附：{more_zh}。声明和照片至多各一份，证件文件合计至多 {MAX_DOCUMENTS} 个。照片从不必需。"
+                    ),
+                    format!(
+                        "The department needs: {needs_en}. It also takes: {more_en}. Claims and portrait once at most, documents up to {MAX_DOCUMENTS} files. A portrait is never required."
+                    ),
+                )
+            }
+            _ => (
+                "document-unknown",
+                "钱包中没有这份材料的副本。请查看“我的数据”。".to_owned(),
+                "The wallet has no copy of this document. See \"My data\".".to_owned(),
+            ),
+        };
+        Explained::new(slug, Side::You, zh, en)
+    }
+}
+
+const MIB: usize = 1024 * 1024;
+
+fn in_words(kinds: &[AttributeKind]) -> (String, String) {
+    if kinds.is_empty() {
+        return ("无".to_owned(), "nothing".to_owned());
+    }
+    let words: Vec<_> = kinds.iter().map(|kind| labels::attribute_kind(*kind)).collect();
+    let zh: Vec<&str> = words.iter().map(|word| word.zh.as_str()).collect();
+    let en: Vec<&str> = words.iter().map(|word| word.en.as_str()).collect();
     (zh.join("、"), en.join(", "))
 }

@@ -1,4 +1,5 @@
-//! What a citizen may declare: a JSON document of claims, or a picture. Bounded before it is read, checked before it is sealed.
+//! What a citizen may declare: a JSON document of claims, a portrait, or documents as pictures or PDF. Bounded before it is read, checked
+//! before it is sealed.
 
 use std::fs::File;
 use std::io::{Cursor, Read as _};
@@ -7,7 +8,7 @@ use std::path::{Path, PathBuf};
 use identity::json::{self, Limits};
 use image::{ImageFormat, ImageReader};
 use serde_json::{Map, Value};
-use wire::issuer::AttributeKind;
+use wire::issuer::{AttributeKind, MAX_DOCUMENT_BYTES, document_media_type};
 use zeroize::Zeroizing;
 
 use super::AttributeError;
@@ -20,6 +21,8 @@ pub const MAX_CLAIMS: usize = 64;
 pub const MAX_CLAIM_BYTES: usize = 1024;
 /// Bytes of a picture at most.
 pub const MAX_PICTURE_BYTES: usize = 4 * 1024 * 1024;
+/// Bytes of all files of a declaration at most: what a department takes by one grant, with room for the sealing.
+pub const MAX_DECLARATION_BYTES: usize = 24 * 1024 * 1024;
 /// Pixels of a picture's side at most.
 pub const MAX_PICTURE_SIDE: u32 = 8192;
 
@@ -72,11 +75,24 @@ fn limit(kind: AttributeKind) -> usize {
     match kind {
         AttributeKind::Claims => MAX_CLAIMS_BYTES,
         AttributeKind::Portrait => MAX_PICTURE_BYTES,
+        AttributeKind::IdentityCard
+        | AttributeKind::HouseholdRegister
+        | AttributeKind::MarriageCertificate
+        | AttributeKind::OtherDocument => MAX_DOCUMENT_BYTES,
     }
 }
 
+/// Checks what is in all files of a declaration.
+pub(super) fn check_all(files: Vec<DeclareContents>) -> Result<Vec<Checked>, AttributeError> {
+    let bytes: usize = files.iter().map(|file| file.bytes.len()).sum();
+    if bytes > MAX_DECLARATION_BYTES {
+        return Err(AttributeError::TooMuch { bytes });
+    }
+    files.into_iter().map(check).collect()
+}
+
 /// Checks what is in a file.
-pub(super) fn check(file: DeclareContents) -> Result<Checked, AttributeError> {
+fn check(file: DeclareContents) -> Result<Checked, AttributeError> {
     let DeclareContents { kind, name, bytes } = file;
     if bytes.len() > limit(kind) {
         return Err(AttributeError::FileTooLarge { path: PathBuf::from(name), limit: limit(kind) });
@@ -89,6 +105,14 @@ pub(super) fn check(file: DeclareContents) -> Result<Checked, AttributeError> {
         }
         AttributeKind::Portrait => {
             let media_type = picture(&bytes).map_err(|why| AttributeError::Picture { file: name.clone(), why })?;
+            let camera_data = has_camera_data(&bytes);
+            Ok(Checked { kind, file_name: name, media_type, bytes, claims: Map::new(), camera_data })
+        }
+        AttributeKind::IdentityCard
+        | AttributeKind::HouseholdRegister
+        | AttributeKind::MarriageCertificate
+        | AttributeKind::OtherDocument => {
+            let media_type = document(&bytes).map_err(|why| AttributeError::Document { file: name.clone(), why })?;
             let camera_data = has_camera_data(&bytes);
             Ok(Checked { kind, file_name: name, media_type, bytes, claims: Map::new(), camera_data })
         }
@@ -132,6 +156,15 @@ fn claims(bytes: &[u8]) -> Result<Map<String, Value>, String> {
 fn is_claim_name(name: &str) -> bool {
     let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
     name.len() <= 64 && name.bytes().all(allowed) && name.bytes().next().is_some_and(|b| b.is_ascii_lowercase())
+}
+
+/// A picture, or a PDF that is whole; what the file's name says does not count.
+fn document(bytes: &[u8]) -> Result<&'static str, String> {
+    match document_media_type(bytes) {
+        Some(pdf @ "application/pdf") => Ok(pdf),
+        Some(_) => picture(bytes),
+        None => Err("it is neither a picture (JPEG, PNG) nor a whole PDF".to_owned()),
+    }
 }
 
 /// A PNG or JPEG of a reasonable size; the pixels are not decoded.
@@ -190,6 +223,15 @@ mod tests {
         assert!(picture(b"GIF89a\x01\0\x01\0").is_err());
         assert!(picture(b"<svg/>").is_err());
         assert!(picture(png.get(..12).unwrap()).is_err());
+    }
+
+    /// X034: a document is what its bytes say, and not what it is called.
+    #[test]
+    fn a_document_is_a_picture_or_a_whole_pdf() {
+        assert_eq!(document(b"%PDF-1.4\n\n%%EOF"), Ok("application/pdf"));
+        assert!(document(b"%PDF-1.4\n cut off").is_err());
+        assert!(document(b"<svg/>").is_err());
+        assert!(document(b"\x89PNG\r\n\x1a\n damaged").is_err());
     }
 
     #[test]

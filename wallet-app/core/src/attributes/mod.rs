@@ -10,7 +10,7 @@
 //! [`Wallet::confirm_declaration`]: crate::Wallet::confirm_declaration
 
 mod anchor;
-mod declare;
+pub(crate) mod declare;
 mod error;
 pub mod files;
 mod offerings;
@@ -26,7 +26,7 @@ use wire::issuer::AttributeKind;
 
 pub use self::error::AttributeError;
 pub use self::files::{DeclareContents, DeclareFile};
-pub use self::offerings::{DepartmentView, OfferingView};
+pub use self::offerings::{ChannelView, DepartmentView, KindView, OfferingView};
 use crate::chain::AsOf;
 use crate::records::Secret32;
 
@@ -36,9 +36,9 @@ use crate::records::Secret32;
 pub(crate) struct Declaration {
     pub(crate) id: String,
     pub(crate) created_at: UnixSeconds,
-    department_url: Url,
+    pub(crate) department_url: Url,
     authority: AuthorityId,
-    department: Localized,
+    pub(crate) department: Localized,
     /// The credential issuer identifier: the audience of the request.
     pub(crate) issuer: String,
     pub(crate) attestation_type: String,
@@ -48,7 +48,7 @@ pub(crate) struct Declaration {
     /// The prepared transaction, kept before it is submitted.
     #[serde(with = "optional_bytes", default, skip_serializing_if = "Option::is_none")]
     transaction: Option<Vec<u8>>,
-    anchored: Option<Anchored>,
+    pub(crate) anchored: Option<Anchored>,
     /// The request's idempotency key.
     jti: String,
     sent: Option<SentRequest>,
@@ -62,8 +62,8 @@ pub(crate) struct Declaration {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Declared {
     pub(crate) kind: AttributeKind,
-    file_name: String,
-    media_type: String,
+    pub(crate) file_name: String,
+    pub(crate) media_type: String,
     bytes: usize,
     /// SHA-256 of the plaintext.
     #[serde(with = "identity::keys::base64url_array")]
@@ -71,19 +71,31 @@ pub(crate) struct Declared {
     /// The claims, for a document.
     pub(crate) claims: serde_json::Map<String, serde_json::Value>,
     camera_data: bool,
-    cid: Cid,
+    pub(crate) cid: Cid,
     blob_key: BlobKey,
     commitment_key: CommitmentKey,
-    anchor: RecordId,
+    pub(crate) anchor: RecordId,
     uploaded: bool,
+    /// What the ledger said of the anchor when it was last asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) proof: Option<AnchorProof>,
+}
+
+/// What the ledger said of an anchor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AnchorProof {
+    /// Whether it is there; if so, whether it is the one that this wallet wrote.
+    pub(crate) found: Option<bool>,
+    pub(crate) as_of: AsOf,
 }
 
 /// Where the anchors are.
 #[derive(Clone, Copy, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Anchored {
-    transaction: TransactionId,
-    height: u64,
+pub(crate) struct Anchored {
+    pub(crate) transaction: TransactionId,
+    pub(crate) height: u64,
 }
 
 /// A request as it was sent, to be sent again as it is while it is fresh.
@@ -150,6 +162,8 @@ pub struct DeclarePreview {
 pub struct AttributeView {
     /// What it is.
     pub kind: AttributeKind,
+    /// The same in words.
+    pub name: Localized,
     /// The file's name.
     pub file: String,
     /// Its media type.
@@ -208,6 +222,11 @@ impl Declaration {
 
     pub(crate) fn department(&self) -> &Localized {
         &self.department
+    }
+
+    /// What was declared, with values: for the citizen's own eyes.
+    pub(crate) fn attribute_views(&self) -> Vec<AttributeView> {
+        self.attributes.iter().map(declare::attribute_view).collect()
     }
 }
 

@@ -4,7 +4,7 @@ use clients::issuer::IssuerClient;
 use identity::Localized;
 use serde::Serialize;
 use url::Url;
-use wire::issuer::AttributeKind;
+use wire::issuer::{AttributeKind, Channel};
 
 use super::AttributeError;
 use crate::chain::AsOf;
@@ -32,8 +32,42 @@ pub struct OfferingView {
     pub attestation_type: String,
     /// Its name.
     pub type_name: Localized,
-    /// The attributes to declare, by kind.
-    pub needs: Vec<AttributeKind>,
+    /// The attributes that must be declared, by kind; never a portrait.
+    pub needs: Vec<KindView>,
+    /// Those that may be declared beside.
+    pub optional: Vec<KindView>,
+    /// How the department can verify the declaration: the citizen chooses.
+    pub channels: Vec<ChannelView>,
+}
+
+/// A kind of attribute.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct KindView {
+    /// The kind.
+    pub kind: AttributeKind,
+    /// The same in words.
+    pub name: Localized,
+    /// Whether it is a document: a picture or PDF, of which there may be several.
+    pub document: bool,
+}
+
+/// A channel of verification.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ChannelView {
+    /// The channel.
+    pub channel: Channel,
+    /// The same in words.
+    pub name: Localized,
+}
+
+impl KindView {
+    fn of(kind: AttributeKind) -> Self {
+        Self { kind, name: labels::attribute_kind(kind), document: kind.is_document() }
+    }
+}
+
+fn is_portrait(kind: &&AttributeKind) -> bool {
+    **kind == AttributeKind::Portrait
 }
 
 impl Wallet {
@@ -58,7 +92,21 @@ impl Wallet {
             view.offerings.push(OfferingView {
                 type_name: labels::attestation_type(&offering.attestation_type),
                 attestation_type: offering.attestation_type,
-                needs: offering.needs,
+                // A department may ask for a portrait and not insist on one.
+                optional: offering
+                    .needs
+                    .iter()
+                    .filter(is_portrait)
+                    .chain(&offering.optional)
+                    .copied()
+                    .map(KindView::of)
+                    .collect(),
+                needs: offering.needs.iter().filter(|kind| !is_portrait(kind)).copied().map(KindView::of).collect(),
+                channels: offering
+                    .channels
+                    .into_iter()
+                    .map(|channel| ChannelView { channel, name: labels::channel(channel) })
+                    .collect(),
             });
         }
         if view.offerings.is_empty() {

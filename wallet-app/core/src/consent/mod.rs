@@ -108,7 +108,7 @@ pub struct ConsentView {
     pub transactions: Vec<Localized>,
     /// The sentence that the citizen agrees to.
     pub sentence: Localized,
-    /// Where the request may be from another device, by how its link came here ([`crate::Channel`]): what is going on there.
+    /// Where the request may be from another device, by how its link came here ([`crate::CameBy`]): what is going on there.
     pub other_device: Option<Localized>,
     /// For a request from another device: one of these codes is on the login page; the citizen picks it.
     pub match_codes: Vec<String>,
@@ -288,6 +288,11 @@ impl Wallet {
 }
 
 impl ConsentRecord {
+    /// The types of the credentials that claims were shown from.
+    pub(crate) fn types(&self) -> impl Iterator<Item = &str> {
+        self.claims.iter().map(|(vct, _)| vct.as_str())
+    }
+
     /// The party on the ledger, if it was one.
     pub(crate) fn party(&self) -> Option<PartyId> {
         self.party

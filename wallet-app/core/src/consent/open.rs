@@ -12,7 +12,7 @@ use crate::identity::IdentityError;
 use crate::labels;
 use crate::records::base64url;
 use crate::requests::{Asked, Asker, OpenedRequest};
-use crate::scan::Channel;
+use crate::scan::CameBy;
 use crate::vault::{Table, VaultError};
 use crate::wallet::Wallet;
 
@@ -33,12 +33,12 @@ struct Who {
 }
 
 impl Wallet {
-    /// Opens the request of a link that was followed on this device: [`Self::open_from`] with [`Channel::Link`].
+    /// Opens the request of a link that was followed on this device: [`Self::open_from`] with [`CameBy::Link`].
     ///
     /// # Errors
     /// As [`Self::open_from`].
     pub async fn open(&self, link: &str) -> Result<Consent, WalletError> {
-        self.open_from(link, Channel::Link).await
+        self.open_from(link, CameBy::Link).await
     }
 
     /// Opens a request: fetches and verifies it, looks its party up on the ledger, chooses credentials, and gives what the citizen
@@ -47,7 +47,7 @@ impl Wallet {
     /// # Errors
     /// [`WalletError::Request`] with the reason for which the wallet refuses by itself, [`WalletError::Ledger`],
     /// [`WalletError::Scan`].
-    pub async fn open_from(&self, link: &str, channel: Channel) -> Result<Consent, WalletError> {
+    pub async fn open_from(&self, link: &str, channel: CameBy) -> Result<Consent, WalletError> {
         let mut asked = Asked::new(self.now());
         match self.watched(Side::Website, Box::pin(self.open_story(link, channel, &mut asked))).await {
             Ok(consent) => Ok(consent),
@@ -61,7 +61,7 @@ impl Wallet {
         }
     }
 
-    async fn open_story(&self, link: &str, channel: Channel, asked: &mut Asked) -> Result<Consent, WalletError> {
+    async fn open_story(&self, link: &str, channel: CameBy, asked: &mut Asked) -> Result<Consent, WalletError> {
         self.answers.begin();
         let request = self.open_request(link, channel, asked).await?;
         self.check_this_device().await?;

@@ -5,7 +5,7 @@ use identity::{Localized, UnixSeconds};
 use super::ClaimToShow;
 use crate::labels::{self, moment, printable};
 use crate::requests::RegisteredParty;
-use crate::scan::Channel;
+use crate::scan::CameBy;
 
 /// Characters of a name or purpose that are shown at most. The registration allows no more than a few hundred bytes.
 const MAX_CHARACTERS: usize = 200;
@@ -110,12 +110,12 @@ fn what(claims: &[ClaimToShow], types: &[Localized]) -> (String, String) {
 
 /// What goes on where the request may have come from elsewhere, by how its link came to the wallet; the site only says whether its page shows
 /// codes. A code there is to compare; without one nobody can tell in which browser the login ends.
-pub(super) fn elsewhere(channel: Channel, name: &Localized, has_codes: bool) -> Option<Localized> {
+pub(super) fn elsewhere(channel: CameBy, name: &Localized, has_codes: bool) -> Option<Localized> {
     match (channel, has_codes) {
         (_, true) => Some(other_device(name)),
-        (Channel::Scanned, false) => Some(unchecked_device(name)),
-        (Channel::Pasted, false) => Some(pasted()),
-        (Channel::Link, false) => None,
+        (CameBy::Scanned, false) => Some(unchecked_device(name)),
+        (CameBy::Pasted, false) => Some(pasted()),
+        (CameBy::Link, false) => None,
     }
 }
 

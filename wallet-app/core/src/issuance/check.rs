@@ -13,7 +13,7 @@ use ledger::records::{
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
-use wire::issuer::AttributeKind;
+use wire::issuer::{AttributeKind, Channel, VERIFIED_BY_CLAIM};
 
 use super::offer::Target;
 use super::{CopyKeys, IssuanceError, Rejection};
@@ -180,7 +180,7 @@ impl Facts<'_> {
 }
 
 /// Every declared claim is in the credential as it was declared, and nothing is said about the citizen that was not declared but
-/// the portrait's fingerprint.
+/// the portrait's fingerprint and the channel of verification, which is one of a closed set and says nothing about a person.
 fn check_declared(declaration: &Declaration, claims: &Map<String, Value>) -> Result<(), Rejection> {
     let declared = declaration.attributes.iter().flat_map(|attribute| &attribute.claims);
     for (name, value) in declared {
@@ -193,7 +193,9 @@ fn check_declared(declaration: &Declaration, claims: &Map<String, Value>) -> Res
         let is_declared = declaration.attributes.iter().any(|attribute| attribute.claims.contains_key(name));
         let is_portrait = name == PORTRAIT_CLAIM
             && portrait.is_some_and(|portrait| claims.get(name).and_then(Value::as_str) == Some(&base64url(&portrait.sha256)));
-        if !is_declared && !is_portrait {
+        let is_channel = name == VERIFIED_BY_CLAIM
+            && claims.get(name).and_then(Value::as_str).is_some_and(|channel| Channel::from_name(channel).is_some());
+        if !is_declared && !is_portrait && !is_channel {
             return Err(Rejection::Claim(name.clone()));
         }
     }

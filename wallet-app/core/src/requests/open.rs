@@ -13,7 +13,7 @@ use super::{Asker, Refusal, RequestError, RequestObject, client, dotted, party};
 use crate::error::WalletError;
 use crate::history::{Event, HistoryEntry};
 use crate::labels::printable;
-use crate::scan::{Channel, LinkKind, ScanError};
+use crate::scan::{CameBy, LinkKind, ScanError};
 use crate::wallet::Wallet;
 
 /// Claims of a refused request that the history keeps, and characters of each of its texts.
@@ -25,7 +25,7 @@ const MAX_CHARACTERS: usize = 200;
 pub(crate) struct OpenedRequest {
     pub(crate) object: RequestObject,
     pub(crate) asker: Asker,
-    pub(crate) channel: Channel,
+    pub(crate) channel: CameBy,
 }
 
 impl OpenedRequest {
@@ -123,7 +123,7 @@ impl Wallet {
     pub(crate) async fn open_request(
         &self,
         link: &str,
-        channel: Channel,
+        channel: CameBy,
         asked: &mut Asked,
     ) -> Result<OpenedRequest, WalletError> {
         let (object, asker) = match link.parse::<Link>().map_err(ScanError::Link)? {

@@ -6,24 +6,26 @@ use std::sync::atomic::Ordering;
 use ledger::cell::Subject;
 use ledger::transaction::{Body, Sender};
 use wallet_core::attributes::files::MAX_PICTURE_BYTES;
-use wallet_core::{AttributeKind, DeclareFile, Event, RequestStage, Wallet, WalletError};
+use wallet_core::{AttributeKind, DeclareContents, DeclareFile, Event, RequestStage, Wallet, WalletError};
 
 use crate::city::{City, MARITAL, VCT, only};
 use crate::issuer::{PIN, claims};
+
+pub(crate) const PDF: &[u8] = b"%PDF-1.7\ncanary-9 household register\ntrailer\n%%EOF\n";
 
 const PNG: &[u8] = &[
     0x89, b'P', b'N', b'G', 0x0d, 0x0a, 0x1a, 0x0a, 0, 0, 0, 13, b'I', b'H', b'D', b'R', 0, 0, 0, 2, 0, 0, 0, 2, 8, 0, 0, 0, 0,
     0x57, 0xdd, 0x52, 0xf8,
 ];
 
-fn picture() -> Vec<u8> {
+pub(crate) fn picture() -> Vec<u8> {
     let mut bytes = Vec::new();
     let picture = image::GrayImage::from_fn(32, 32, |x, y| image::Luma([u8::try_from(x * y % 256).unwrap()]));
     picture.write_to(&mut std::io::Cursor::new(&mut bytes), image::ImageFormat::Png).unwrap();
     bytes
 }
 
-fn files(city: &City) -> Vec<DeclareFile> {
+pub(crate) fn files(city: &City) -> Vec<DeclareFile> {
     let document = serde_json::to_vec(&claims()).unwrap();
     vec![
         DeclareFile { kind: AttributeKind::Claims, path: city.write_file("claims.json", &document) },
@@ -42,7 +44,8 @@ async fn declare(city: &City, wallet: &Wallet, files: Vec<DeclareFile>) -> Resul
     wallet.declare(&department, VCT, files).await.map(|preview| preview.id)
 }
 
-/// I085: nothing is uploaded, anchored or asked before the citizen confirmed. X055, X056, X057: then all of it is, once.
+/// I035, I085, Hazard-12: nothing is uploaded, anchored or asked before the citizen confirmed. X055, X056, X057: then all of it is, once.
+/// Hazard-3: a department is no exception: what it gets, it gets by the citizen's own act.
 #[tokio::test]
 async fn nothing_leaves_before_the_confirmation_and_everything_after_it() {
     let city = City::new().await;
@@ -231,6 +234,7 @@ async fn a_department_that_lost_its_accreditation_since_the_preview_gets_nothing
     assert_eq!(city.issuer.seen(|seen| seen.uploads), 0);
 }
 
+/// I035: what is not in the specified format, or not asked for, is refused before anything is sealed.
 #[tokio::test]
 async fn files_that_do_not_fit_are_refused_with_the_reason() {
     let city = City::new().await;
@@ -251,7 +255,7 @@ async fn files_that_do_not_fit_are_refused_with_the_reason() {
     };
     let missing = vec![good[0].clone(), DeclareFile { kind: AttributeKind::Portrait, path: PathBuf::from("/nowhere.png") }];
     let cases = [
-        (vec![good[0].clone()], "files-do-not-fit"),
+        (vec![good[1].clone()], "files-do-not-fit"),
         (vec![good[0].clone(), good[0].clone()], "files-do-not-fit"),
         (with_claims(br#"{"a":1}"#), "claims-malformed"),
         (with_claims(br#"{"a":"1","a":"2"}"#), "claims-malformed"),
@@ -282,6 +286,86 @@ async fn a_picture_with_camera_data_comes_with_a_note() {
     let preview = wallet.declare(&department, VCT, files).await.unwrap();
     assert!(preview.attributes[1].notes[0].en.contains("camera"));
     assert!(preview.attributes[0].notes.is_empty());
+}
+
+/// X034: documents are declared as pictures and PDF, several in one declaration, from files (a computer's terminal) and from memory (a
+/// window on a telephone or a computer, and a page): each is encrypted, anchored and sealed to the department like the rest.
+#[tokio::test]
+async fn documents_are_declared_like_the_rest() {
+    let city = City::new().await;
+    let wallet = wallet(&city).await;
+    let mut chosen = files(&city);
+    for (kind, name, bytes) in [
+        (AttributeKind::HouseholdRegister, "hukou.pdf", PDF),
+        (AttributeKind::HouseholdRegister, "page-2.png", &picture()),
+        (AttributeKind::IdentityCard, "card.png", &picture()),
+    ] {
+        chosen.push(DeclareFile { kind, path: city.write_file(name, bytes) });
+    }
+    let contents = |file: &DeclareFile| DeclareContents {
+        kind: file.kind,
+        name: "a name that says nothing".to_owned(),
+        bytes: std::fs::read(&file.path).unwrap().into(),
+    };
+    let department = city.issuer.base().parse().unwrap();
+    let in_memory = wallet.declare_contents(&department, VCT, chosen.iter().map(contents).collect()).await.unwrap();
+    let preview = wallet.declare(&department, VCT, chosen).await.unwrap();
+    let types: Vec<&str> = preview.attributes.iter().map(|attribute| attribute.media_type.as_str()).collect();
+    assert_eq!(types, ["application/json", "image/png", "application/pdf", "image/png", "image/png"]);
+    assert_eq!(preview.attributes[2].name.zh, "户口簿");
+    assert_eq!(in_memory.attributes[2].media_type, "application/pdf", "what is in it counts, and not its name");
+
+    wallet.confirm_declaration(&preview.id).await.unwrap();
+    let sent = city.issuer.seen(|seen| seen.requests[0].clone());
+    let opened = city.issuer.open_declared(&sent);
+    assert_eq!((opened.len(), opened[2].as_slice(), opened[4].as_slice()), (5, PDF, picture().as_slice()));
+    let Body::AnchorAttributes(anchors) = &city.ledger.transactions()[1].unsigned.body else { panic!() };
+    assert_eq!(anchors.len(), 5, "one transaction for all");
+    assert_eq!(city.issuer.seen(|seen| seen.uploads), 5);
+    for blob in city.issuer.seen(|seen| seen.blobs.values().cloned().collect::<Vec<_>>()) {
+        assert!(!blob.windows(8).any(|window| window == b"canary-9" || window == b"%PDF-1.7"));
+    }
+}
+
+/// X034: what is no document, too large, or not asked for by this department is refused, in words, before anything is sealed.
+#[tokio::test]
+async fn documents_that_do_not_fit_are_refused_with_the_reason() {
+    let city = City::new().await;
+    let wallet = wallet(&city).await;
+    let claims = files(&city)[0].clone();
+    let with = |kind: AttributeKind, name: &str, bytes: &[u8]| {
+        vec![claims.clone(), DeclareFile { kind, path: city.write_file(name, bytes) }]
+    };
+    let register = AttributeKind::HouseholdRegister;
+    let large = |bytes: usize| [PDF, &vec![b' '; bytes], b"%%EOF"].concat();
+    let mut many = vec![claims.clone()];
+    many.extend((0..9).map(|page| DeclareFile { kind: register, path: city.write_file(&format!("{page}.pdf"), PDF) }));
+    let mut heavy = vec![claims.clone()];
+    heavy.extend(
+        (0..4).map(|page| DeclareFile { kind: register, path: city.write_file(&format!("h{page}.pdf"), &large(7 << 20)) }),
+    );
+    let cases = [
+        (with(register, "a.pdf", b"<html>not a pdf</html>"), "document-refused"),
+        (with(register, "b.pdf", b"%PDF-1.7 cut off"), "document-refused"),
+        (with(register, "c.svg", b"<svg onload=alert(1)>"), "document-refused"),
+        (with(register, "d.png", PNG.get(..20).unwrap()), "document-refused"),
+        (with(register, "e.pdf", &large(8 << 20)), "file-too-large"),
+        (with(AttributeKind::MarriageCertificate, "f.pdf", PDF), "files-do-not-fit"),
+        (many, "files-do-not-fit"),
+        (heavy, "files-too-large"),
+    ];
+    for (files, slug) in cases {
+        let error = declare(&city, &wallet, files).await.unwrap_err();
+        assert_eq!(error.slug(), slug);
+        let said = error.explain();
+        if slug == "file-too-large" {
+            assert!(said.sentence.zh.contains("8 MiB") && said.sentence.en.contains("8 MiB"), "{said:?}");
+        }
+        if slug == "files-do-not-fit" {
+            assert!(said.sentence.en.contains("household register") && said.sentence.zh.contains("照片从不必需"), "{said:?}");
+        }
+    }
+    assert!(wallet.requests().unwrap().is_empty(), "nothing was sealed");
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use identity::sd_jwt_vc::{self, Demand};
 use ledger::cell::Subject;
 use ledger::records::AttestationStatus;
 use serde_json::{Map, Value, json};
-use wallet_core::{Channel, Event, Selection, Verdict, Wallet, WalletError};
+use wallet_core::{CameBy, Event, Selection, Verdict, Wallet, WalletError};
 
 use crate::city::{City, only, p256};
 use crate::issuer::PIN;
@@ -167,19 +167,19 @@ async fn a_request_is_answered_once() {
 async fn what_was_scanned_is_a_login_elsewhere_whatever_the_site_says() {
     let (city, wallet) = city_and_wallet().await;
     let link = city.site.ask(&["family_name"]);
-    let scanned = wallet.open_from(&link, Channel::Scanned).await.unwrap();
+    let scanned = wallet.open_from(&link, CameBy::Scanned).await.unwrap();
     for consent in [&scanned, &wallet.select(&scanned, &Selection::default()).unwrap()] {
         let note = consent.view.other_device.clone().unwrap();
         assert!(note.en.starts_with("CAUTION: you are signing in to Tax portal in a browser on another device"), "{}", note.en);
         assert!(note.en.contains("nobody can check which browser") && note.zh.contains("另一台设备"));
     }
-    let pasted = wallet.open_from(&link, Channel::Pasted).await.unwrap().view.other_device.unwrap();
+    let pasted = wallet.open_from(&link, CameBy::Pasted).await.unwrap().view.other_device.unwrap();
     assert!(pasted.en.contains("You pasted a link") && pasted.zh.contains("粘贴"));
-    assert_eq!(wallet.open_from(&link, Channel::Link).await.unwrap().view.other_device, None);
+    assert_eq!(wallet.open_from(&link, CameBy::Link).await.unwrap().view.other_device, None);
     let mut claims = city.site.claims(&["family_name"]);
     claims["verifier_info"][0]["data"]["match_codes"] = json!(["17", "42", "88"]);
     let link = city.site.serve("1", Served::Token(city.site.sign(&claims)));
-    for channel in [Channel::Scanned, Channel::Pasted, Channel::Link] {
+    for channel in [CameBy::Scanned, CameBy::Pasted, CameBy::Link] {
         let note = wallet.open_from(&link, channel).await.unwrap().view.other_device.unwrap();
         assert!(note.en.contains("pick the code") && !note.en.contains("CAUTION"), "{}", note.en);
     }

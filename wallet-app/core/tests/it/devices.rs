@@ -27,7 +27,7 @@ fn events(wallet: &Wallet) -> Vec<Event> {
     wallet.history().unwrap().iter().map(|entry| entry.event).collect()
 }
 
-/// Hazard 10: link and code on the new device, consent on the first, and both agree on the document that the ledger proves.
+/// Hazard-10: link and code on the new device, consent on the first, and both agree on the document that the ledger proves.
 #[tokio::test]
 async fn a_second_device_joins_and_both_agree_on_the_document() {
     let city = City::new().await;

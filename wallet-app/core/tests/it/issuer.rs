@@ -23,7 +23,7 @@ use ledger::cell::Subject;
 use ledger::records::{AttestationRecord, AuthorityRecord, CREDENTIAL_CONTEXT, HOLDER_KEY_CONTEXT, RecordId};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
-use wallet_core::{AttributeKind, Clock};
+use wallet_core::{AttributeKind, Channel, Clock};
 use wire::issuer::{AttestationOffering, AttributeRequest, Department};
 
 use crate::city::{Ca, MARITAL, VCT, authority, p256};
@@ -79,13 +79,26 @@ pub(crate) struct Seen {
     pub(crate) blobs: BTreeMap<String, Vec<u8>>,
     pub(crate) uploads: u32,
     pub(crate) requests: Vec<AttributeRequest>,
+    /// Everything that was sent to it, as it came.
+    pub(crate) bodies: Vec<Vec<u8>>,
     pub(crate) tokens: u32,
     pub(crate) proven_keys: Vec<Vec<PublicKey>>,
     issued: BTreeMap<Vec<PublicKey>, Vec<String>>,
     pub(crate) records: Vec<RecordId>,
 }
 
+/// Which department it is.
+#[derive(Clone, Copy)]
+struct Who {
+    id: &'static str,
+    name: (&'static str, &'static str),
+    vct: &'static str,
+    /// Keeps its records apart from another's.
+    number: u8,
+}
+
 pub(crate) struct Shared {
+    who: Who,
     pub(crate) behaviour: Mutex<Behaviour>,
     pub(crate) seen: Mutex<Seen>,
     ledger: Arc<FakeLedger>,
@@ -110,9 +123,25 @@ pub(crate) fn claims() -> Map<String, Value> {
 
 impl FakeIssuer {
     pub(crate) async fn start(ca: &Ca, ledger: Arc<FakeLedger>, genesis: [u8; 32], clock: Clock) -> Self {
+        let who = Who { id: "public-security", name: ("公安局", "Public security"), vct: VCT, number: 0 };
+        Self::start_as(who, ca, ledger, genesis, clock).await
+    }
+
+    /// A second department, which attests marital status.
+    pub(crate) async fn second(city: &crate::city::City) -> Self {
+        let who = Who { id: "civil-affairs", name: ("民政局", "Civil affairs"), vct: MARITAL, number: 1 };
+        let (ledger, genesis) = (Arc::clone(&city.ledger), city.issuer.shared.genesis);
+        let department = Self::start_as(who, &city.ca, ledger, genesis, city.clock.clone()).await;
+        department.behave(|behaviour| behaviour.offered = vec!["marital-status"]);
+        city.ledger.put(&Subject::Authority(who.id.parse().unwrap()), &department.record(), 0);
+        department
+    }
+
+    async fn start_as(who: Who, ca: &Ca, ledger: Arc<FakeLedger>, genesis: [u8; 32], clock: Clock) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         let shared = Arc::new(Shared {
+            who,
             behaviour: Mutex::default(),
             seen: Mutex::default(),
             ledger,
@@ -138,6 +167,7 @@ impl FakeIssuer {
             .route("/nonce", post(nonce))
             .route("/credential", post(credential))
             .route("/mint", post(mint))
+            .layer(axum::middleware::from_fn_with_state(Arc::clone(&shared), capture))
             .with_state(Arc::clone(&shared));
         tokio::spawn(async move { axum::serve(listener, router).await });
         Self { shared }
@@ -149,7 +179,9 @@ impl FakeIssuer {
 
     pub(crate) fn record(&self) -> AuthorityRecord {
         let reader = self.shared.reader.public_key().to_string();
-        authority("public-security", p256(1).public_key(), Some(reader), &self.shared.base)
+        let Who { id, name: (zh, en), .. } = self.shared.who;
+        let record = authority(id, p256(1).public_key(), Some(reader), &self.shared.base);
+        AuthorityRecord { name: Localized::new(zh, en), ..record }
     }
 
     pub(crate) fn offer_link(&self) -> String {
@@ -186,17 +218,28 @@ pub(crate) fn offer_link(base: &str, id: &str) -> String {
 
 type Issuer = State<Arc<Shared>>;
 
+/// What leaves the wallet, as somebody on the wire would see it.
+async fn capture(State(issuer): Issuer, request: axum::extract::Request, next: axum::middleware::Next) -> Response {
+    let (parts, body) = request.into_parts();
+    let bytes = axum::body::to_bytes(body, 64 << 20).await.unwrap();
+    issuer.seen.lock().unwrap().bodies.push(bytes.to_vec());
+    next.run(axum::extract::Request::from_parts(parts, bytes.into())).await
+}
+
 async fn department(State(issuer): Issuer) -> Json<Department> {
     let other = issuer.behaviour.lock().unwrap().other_address;
     Json(Department {
-        authority: "public-security".parse().unwrap(),
+        authority: issuer.who.id.parse().unwrap(),
         name: Localized::new("自称", "Self-styled"),
         credential_issuer: if other { "http://127.0.0.1:1".to_owned() } else { issuer.base.clone() },
         attestations: vec![AttestationOffering {
-            attestation_type: VCT.to_owned(),
+            attestation_type: issuer.who.vct.to_owned(),
             configuration: "resident-identity".to_owned(),
             name: Localized::new("居民身份", "Resident identity"),
+            // It insists on a face, which no wallet hears.
             needs: vec![AttributeKind::Claims, AttributeKind::Portrait],
+            optional: vec![AttributeKind::IdentityCard, AttributeKind::HouseholdRegister],
+            channels: Channel::ALWAYS.to_vec(),
         }],
     })
 }
@@ -392,7 +435,8 @@ impl Shared {
             bytes[..8].copy_from_slice(&self.seen.lock().unwrap().records.len().to_be_bytes());
             bytes
         };
-        let (record, entropy, salts) = (RecordId(numbered(100)), numbered(50), numbered(60));
+        let (record, entropy, salts) =
+            (RecordId(numbered(100 + self.who.number)), numbered(50 + self.who.number), numbered(60 + self.who.number));
         self.seen.lock().unwrap().records.push(record);
         let commitment_key = CommitmentKey::from_entropy(entropy);
         let mut claims = behaviour.claims.clone().unwrap_or_else(claims);
@@ -406,7 +450,7 @@ impl Shared {
             claims.insert(
                 "yufu".to_owned(),
                 json!({
-                    "authority": "public-security",
+                    "authority": self.who.id,
                     "genesis": encode(&behaviour.genesis.unwrap_or(self.genesis)),
                     "record": encode(&record.0),
                     "commitment_key": encode(commitment_key.as_bytes()),
@@ -437,7 +481,7 @@ impl Shared {
         let jwt = text.split('~').next().unwrap().to_owned();
         let digest: [u8; 32] = Sha256::digest(if behaviour.other_commitment { b"another" } else { jwt.as_bytes() }).into();
         let attestation = AttestationRecord {
-            issuer: behaviour.record_issuer.as_deref().unwrap_or("public-security").parse().unwrap(),
+            issuer: behaviour.record_issuer.as_deref().unwrap_or(self.who.id).parse().unwrap(),
             attestation_type: behaviour.record_of_type.clone().unwrap_or_else(|| vct.to_owned()),
             credential: commitment_key.commit(CREDENTIAL_CONTEXT, &digest),
             holder_key: commitment_key.commit(HOLDER_KEY_CONTEXT, &thumbprint(&holder)),

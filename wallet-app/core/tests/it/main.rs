@@ -24,6 +24,8 @@ mod issuance;
 mod issuer;
 mod ledger;
 mod look_back;
+mod my_data;
+mod no_face;
 mod pictures;
 mod recovery;
 mod several;

@@ -32,7 +32,7 @@ async fn prepared(city: &City) -> (Wallet, RecoverySecret, Vec<u8>) {
     (wallet, secret, backup)
 }
 
-/// Hazard 10: on a new device the words and the backup take the identity over; every other device is dead; history and receipts came
+/// Hazard-10: on a new device the words and the backup take the identity over; every other device is dead; history and receipts came
 /// along; the credential is asked for again.
 #[tokio::test]
 async fn words_and_a_backup_bring_everything_to_a_new_device() {
@@ -108,7 +108,7 @@ async fn a_lost_phones_credential_is_killed_without_a_new_one() {
     assert_eq!(new.forget_moved(&id).unwrap_err().slug(), "moved-credential-unknown");
 }
 
-/// Hazard 10: two of three guardians, any two, without a backup. Their cards go by QR code or by typing.
+/// Hazard-10: two of three guardians, any two, without a backup. Their cards go by QR code or by typing.
 #[tokio::test]
 async fn any_two_guardians_recover_the_identity() {
     for pair in [[0, 1], [0, 2], [2, 1]] {
