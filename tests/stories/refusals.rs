@@ -4,8 +4,6 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use axum::Router;
-use axum::routing::get;
 use city::browser::{Browser, Page};
 use city::citizen::Citizen;
 use city::clerk::Clerk;
@@ -233,7 +231,7 @@ async fn a_site_that_asks_for_more_than_it_registered_is_refused_on_both_sides()
     let mut claims = Stranger::new()?.request(&Visitor::at_login(world.plan()).await?.qr_link()?).await?;
     let asked = claims["dcql_query"]["credentials"][0]["claims"].as_array_mut().context("claims")?;
     asked.push(json!({"path": ["address"]}));
-    let link = serve_request(world.plan(), &Value::Object(claims)).await?;
+    let link = signed_request(world.plan(), &Value::Object(claims))?;
     let refusal = told.citizen.refused(&["scan", &link, "--yes"]).await?;
     ensure!(
         refusal.message.contains("address") || refusal.message.contains("住址"),
@@ -271,18 +269,13 @@ fn edit_verifier(plan: &Plan, edit: impl FnOnce(&mut Value)) -> Result<()> {
     Ok(std::fs::write(path, toml::to_string(&config)?)?)
 }
 
-/// Serves a request object signed with the sample site's key; returns the link for a wallet.
-async fn serve_request(plan: &Plan, claims: &Value) -> Result<String> {
+/// A request signed with the sample site's key, by value: what it says comes from the site's own address or from nowhere. Gives the link.
+fn signed_request(plan: &Plan, claims: &Value) -> Result<String> {
     let folder = plan.folder("verifier")?;
     let key = city::certificates::read_key(&folder.join("request.key.pem"))?;
     let chain = Chain::from_pem(&std::fs::read_to_string(folder.join("request.cert.pem"))?)?;
     let header = JwsHeader { x5c: Some(chain), ..JwsHeader::typ("oauth-authz-req+jwt") };
     let object = jws::sign_compact(&key, &header, claims.to_string().as_bytes());
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
-    let uri = format!("http://{}/request", listener.local_addr()?);
-    let content_type = [("content-type", "application/oauth-authz-req+jwt")];
-    let router = Router::new().route("/request", get(async move || (content_type, object.clone())));
-    tokio::spawn(async move { axum::serve(listener, router).await });
-    let query = [("client_id", claims["client_id"].as_str().context("client_id")?), ("request_uri", &uri)];
+    let query = [("client_id", claims["client_id"].as_str().context("client_id")?), ("request", &object)];
     Ok(url::Url::parse_with_params("openid4vp://", query)?.to_string())
 }
