@@ -58,9 +58,6 @@ pub async fn exercise(
     let mut reading = app.parts.database.acquire().await.map_err(database_error)?;
     let receipt = store::receipt(&mut reading, &request.presentation).await.map_err(database_error)?;
     let receipt = receipt.filter(|receipt| asked.showed(&receipt.key_bindings)).ok_or(RightsError::UnknownPresentation)?;
-    if let Some(before) = store::answered(&mut reading, &receipt, kind).await.map_err(database_error)? {
-        return Ok(answer(before));
-    }
     drop(reading);
     let acknowledgement = rules::acknowledge(request, &receipt, &party.client_id, now);
     let payload = serde_json::to_vec(&acknowledgement).map_err(ApiError::internal)?;
@@ -70,9 +67,9 @@ pub async fn exercise(
     // The transaction begins with a write: of two that race, SQLite lets the other wait instead of refusing it.
     let mut database = app.parts.database.begin().await.map_err(database_error)?;
     if !store::insert(&mut database, request, &receipt, &signed, now).await.map_err(database_error)? {
-        // Either the same was asked at the same time and is committed, or the jti belongs to something else.
-        let meanwhile = store::answered(&mut database, &receipt, kind).await.map_err(database_error)?;
-        return Ok(answer(meanwhile.ok_or(RightsError::JtiUsed)?));
+        // Either the same was asked before, whoever was first, or the jti belongs to something else.
+        let before = store::answered(&mut database, &receipt, kind).await.map_err(database_error)?;
+        return Ok(answer(before.ok_or(RightsError::JtiUsed)?));
     }
     logins::store::erase(&mut database, &receipt.login).await.map_err(database_error)?;
     site::sessions::delete_of_login(&mut database, &receipt.login).await.map_err(database_error)?;

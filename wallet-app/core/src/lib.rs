@@ -65,7 +65,7 @@ pub use self::recovery::rehearse::Rehearsal;
 pub use self::recovery::restore::Restored;
 pub use self::recovery::{RecoverySecret, RecoveryStatus};
 pub use self::scan::{COMES_BACK_TO, LinkKind};
-pub use self::statements::{Statement, StatementKind};
+pub use self::statements::{Statement, StatementKind, StatementState};
 pub use self::vault::Secrets;
 #[cfg(feature = "os-key-store")]
 pub use self::vault::device::OsKeyStore;

@@ -83,10 +83,12 @@ pub enum Table {
     Moved,
     /// What the citizen stated towards sites and departments.
     Statements,
+    /// By which key something was shown, by consent: for what the citizen asks of the site later. It never leaves the device.
+    Shown,
 }
 
 impl Table {
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 14] = [
         Self::Identity,
         Self::Declarations,
         Self::Documents,
@@ -100,6 +102,7 @@ impl Table {
         Self::Notices,
         Self::Moved,
         Self::Statements,
+        Self::Shown,
     ];
 
     pub(crate) fn name(self) -> &'static str {
@@ -117,6 +120,7 @@ impl Table {
             Self::Notices => "notices",
             Self::Moved => "moved",
             Self::Statements => "statements",
+            Self::Shown => "shown",
         }
     }
 
