@@ -2,7 +2,7 @@
 //!
 //! The folders are the story: [`requests`] (what citizens ask for), [`attestations`] (what a clerk decides), [`offers`] and
 //! [`credentials`] (OpenID4VCI 1.0), [`status`] (Token Status List and revocation), [`anchoring`] (the outbox to the ledger), [`staff`],
-//! [`console`] (the clerk's pages), [`uploads`] (ciphertext in, the IPFS gateway out).
+//! [`console`] (the clerk's pages), [`reports`] (about websites that it sponsors), [`uploads`] (ciphertext in, the IPFS gateway out).
 //!
 //! A handler reads: parse, load, decide (`rules`, pure), save, commit, respond. What it acknowledged survives a crash; what goes to the
 //! ledger goes through the outbox. No attribute value is in the database, a log, a metric or a URL in the clear.
@@ -17,6 +17,7 @@ pub mod database;
 pub mod failure;
 pub mod offers;
 pub mod openapi;
+pub mod reports;
 pub mod requests;
 pub mod secrets;
 pub mod staff;

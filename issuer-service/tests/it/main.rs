@@ -11,6 +11,7 @@ mod console;
 mod credentials;
 mod offers;
 mod outbox;
+mod reports;
 mod requests;
 mod status;
 mod support;

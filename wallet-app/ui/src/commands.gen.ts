@@ -117,12 +117,14 @@ export type Commands = {
   export_history: { input: Nothing; output: HistoryExport };
   /** What was agreed to by a consent, word for word. */
   agreed: { input: ByConsent; output: AgreedView | null };
-  /** Takes a consent back. */
+  /** Takes a consent back: kept, and sent to the site. */
   withdraw_consent: { input: ByConsent; output: Statement };
   /** Wants a site to delete what it was shown. */
   request_deletion: { input: ByConsent; output: Statement };
   /** Reports a site to the department that answers for it. */
   report_site: { input: ReportSite; output: Statement };
+  /** Sends a statement again that has not got there. */
+  send_statement: { input: ById; output: Statement };
   /** What was stated. */
   statements: { input: Nothing; output: Statement[] };
   /** The receipts, as they were last checked. */
@@ -210,9 +212,20 @@ export type Statement = {
   receipt?: string | null;
   /** A report as this device signed it: a JWS. */
   signed?: string | null;
-  /** What was sent to whom, and what the citizen can do with it. */
+  /** The citizen's own words in a report. */
+  reason?: string | null;
+  /** What came of it. */
+  state?: StatementState;
+  /** When the other side confirmed it, by its own clock. */
+  answered_at?: number | null;
+  /** What the other side confirmed it with: a site's signed acknowledgement (a JWS), a department's reference. */
+  answer?: string | null;
+  /** What came of it in words, and what the citizen can do. */
   sending: Localized;
 };
+
+/** What came of a statement. */
+export type StatementState = "kept" | "waiting" | "acknowledged" | "refused";
 
 /** What a statement is. */
 export type StatementKind = "withdrawal" | "deletion" | "report";
@@ -270,7 +283,7 @@ export type HistoryEntry = {
 };
 
 /** What kind of thing happened. */
-export type Event = "identity_created" | "declared" | "anchored" | "attestation_requested" | "attested" | "attestation_refused" | "credential_received" | "credential_renewed" | "issuance_deferred" | "issuance_ended" | "credential_rejected" | "request_refused" | "consented" | "released" | "not_taken" | "declined" | "credential_killed" | "credential_deleted" | "requested" | "issuance_failed" | "not_delivered" | "device_added" | "device_removed" | "joined_identity" | "backup_made" | "guardian_cards_made" | "recovery_rehearsed" | "identity_recovered" | "recovery_rotated" | "old_copies_killed" | "consent_withdrawn" | "deletion_requested" | "site_reported";
+export type Event = "identity_created" | "declared" | "anchored" | "attestation_requested" | "attested" | "attestation_refused" | "credential_received" | "credential_renewed" | "issuance_deferred" | "issuance_ended" | "credential_rejected" | "request_refused" | "consented" | "released" | "not_taken" | "declined" | "credential_killed" | "credential_deleted" | "requested" | "issuance_failed" | "not_delivered" | "device_added" | "device_removed" | "joined_identity" | "backup_made" | "guardian_cards_made" | "recovery_rehearsed" | "identity_recovered" | "recovery_rotated" | "old_copies_killed" | "consent_withdrawn" | "deletion_requested" | "site_reported" | "statement_acknowledged" | "statement_not_delivered" | "statement_refused";
 
 /** A response that waits, as a person sees it. */
 export type UnsentView = {
