@@ -1,6 +1,6 @@
 // Words for what the core names by a word of its own: closed sets, so a new one does not compile until it has words here.
 
-import type { AttestationStatus, Event, Localized, MovedState, RequestStage, StatementKind, StatementState, Verdict } from "./commands.gen";
+import type { AttestationStatus, Event, Localized, MovedState, RequestStage, StatementKind, Verdict } from "./commands.gen";
 
 const both = (zh: string, en: string): Localized => ({ zh, en });
 
@@ -38,9 +38,9 @@ export const events: Record<Event, Localized> = {
   consent_withdrawn: both("您已撤回同意", "You withdrew your consent"),
   deletion_requested: both("您要求网站删除信息", "You asked for deletion"),
   site_reported: both("您举报了网站", "You reported a site"),
-  statement_acknowledged: both("对方已确认您的声明", "Your statement was acknowledged"),
-  statement_not_delivered: both("您的声明暂未送达", "Your statement was not delivered"),
-  statement_refused: both("对方未接受您的声明", "Your statement was not accepted"),
+  statement_acknowledged: both("对方已确认", "Acknowledged"),
+  statement_not_delivered: both("声明暂未送达", "Statement not delivered"),
+  statement_refused: both("对方未接受声明", "Statement not accepted"),
 };
 
 export const verdicts: Record<Verdict, Localized> = {
@@ -79,13 +79,6 @@ export const statementKinds: Record<StatementKind, Localized> = {
   withdrawal: both("撤回同意", "Withdrawal"),
   deletion: both("要求删除", "Request for deletion"),
   report: both("举报", "Report"),
-};
-
-export const statementStates: Record<StatementState, Localized> = {
-  kept: both("仅保存，未发送", "Kept, not sent"),
-  waiting: both("尚未送达", "Not there yet"),
-  acknowledged: both("已确认", "Acknowledged"),
-  refused: both("未被接受", "Not accepted"),
 };
 
 /** Claims that a person types in, and how. What is not here is typed as plain text under its own name. */

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { answered, chooseCredential, chooseSet, isOptional } from "./consent";
-import { claim, events, form, movedStates, stages, statementKinds, statementStates, statuses, verdicts } from "./names";
+import { claim, events, form, movedStates, stages, statementKinds, statuses, verdicts } from "./names";
 import { pinFault } from "./pin";
 import { countdown, day, moment, span } from "./time";
 import { say, sides, words } from "./words";
@@ -13,7 +13,7 @@ const HAN = /\p{Script=Han}/u;
 const SAME = new Set(["chooseLanguage", "pin"]);
 
 test("every word is Chinese in Chinese and not in English", () => {
-  const tables = { words, sides, events, statuses, verdicts, stages, movedStates, statementKinds, statementStates };
+  const tables = { words, sides, events, statuses, verdicts, stages, movedStates, statementKinds };
   for (const [table, entries] of Object.entries(tables)) {
     for (const [name, text] of Object.entries(entries)) {
       if (SAME.has(name)) continue;

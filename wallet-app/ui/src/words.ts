@@ -415,6 +415,7 @@ export const words = {
     "举报由您的设备签名，写给主管部门，包含您的身份标识，不含您出示过的内容。",
     "Your device signs it for the department that answers for the site. Your DID is in it, and nothing of what you showed.",
   ),
+  stating: both("正在发送声明", "Sending it"),
   statements: both("您的声明", "What you stated"),
   statementTo: both("致", "To"),
   references: both("编号", "References"),
@@ -491,11 +492,6 @@ export const say = {
   copyOf: (n: number) => both(`复制恢复卡 ${n}`, `Copy card ${n}`),
   detailsOf: (what: string, who: string) => both(`${what}，${who}：详情`, `${what}, ${who}: details`),
   nextQuestion: (at: string) => both(`${at} 再次询问`, `asked again ${at}`),
-
-  // What came of a statement
-  sendingStatement: both("正在保存并发送声明", "Keeping and sending it"),
-  sendAgain: both("再次发送", "Send it again"),
-  confirmation: both("对方的确认", "Its confirmation"),
 } as const;
 
 /** Whose side a failure is on. */
