@@ -11,6 +11,7 @@ mod kill_points;
 mod ledger;
 mod overload;
 mod refusals;
+mod rights;
 mod stranger;
 mod strangers;
 

@@ -17,8 +17,7 @@ pub struct Kept {
 
 /// Keeps a report. False when it was there.
 pub async fn insert(transaction: &mut Transaction<'_, Any>, report: &Kept) -> sqlx::Result<bool> {
-    let query =
-        sqlx::query("INSERT INTO reports (id, jws_sealed, received_at) VALUES ($1, $2, $3) ON CONFLICT (id) DO NOTHING");
+    let query = sqlx::query("INSERT INTO reports (id, jws_sealed, received_at) VALUES ($1, $2, $3) ON CONFLICT (id) DO NOTHING");
     let query = query.bind(report.id.as_str()).bind(report.jws_sealed.as_str()).bind(report.received_at);
     Ok(query.execute(&mut **transaction).await?.rows_affected() == 1)
 }

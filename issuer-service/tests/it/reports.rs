@@ -1,7 +1,7 @@
 //! Reports about websites: who may report, what is kept, what the clerk sees.
 
-use identity::{Algorithm, SecretKey};
 use identity::jose::jws::{self, JwsHeader};
+use identity::{Algorithm, SecretKey};
 use serde_json::{Value, json};
 use wire::reports::{MAX_CLAIMS, MAX_REASON_CHARACTERS, REPORT, REPORT_TYPE};
 
@@ -58,7 +58,9 @@ async fn a_report_is_taken_and_the_clerk_reads_it() {
     let clerk = Clerk::sign_in(&world).await;
     let page = clerk.get(&world, "/console/reports").await.text();
     let number: String = answer.json()["id"].as_str().unwrap().chars().take(8).collect();
-    for shown in [number.as_str(), "https://tax.example.gov", "tax-portal", "family_name, id_number", "cmVjZWlwdA", "对网站的举报"] {
+    for shown in
+        [number.as_str(), "https://tax.example.gov", "tax-portal", "family_name, id_number", "cmVjZWlwdA", "对网站的举报"]
+    {
         assert!(page.contains(shown), "{shown}");
     }
     assert!(page.contains("&#60;b&#62;canary-4719") && !page.contains("<b>canary"), "{page}");

@@ -101,15 +101,18 @@ pub fn acknowledge(request: &RightsRequest, receipt: &Receipt, client_id: &str, 
         Right::Deletion => vec![Done::SessionsEnded, Done::AttributesDeleted],
     };
     let evidence = Kept {
-        what: Localized::new("您签名的出示证明（不含任何信息内容）", "What you signed when you showed it (it holds none of your data)"),
-        why: Localized::new(
-            "用于证明当时的使用已得到您的同意",
-            "To prove that you had agreed to the use at the time",
+        what: Localized::new(
+            "您签名的出示证明（不含任何信息内容）",
+            "What you signed when you showed it (it holds none of your data)",
         ),
+        why: Localized::new("用于证明当时的使用已得到您的同意", "To prove that you had agreed to the use at the time"),
         until: Some(receipt.delete_after),
     };
     let on_ledger = Kept {
-        what: Localized::new("账本上的回执（不含任何信息内容和身份）", "The receipt on the ledger (it holds neither your data nor who you are)"),
+        what: Localized::new(
+            "账本上的回执（不含任何信息内容和身份）",
+            "The receipt on the ledger (it holds neither your data nor who you are)",
+        ),
         why: Localized::new("账本不能删除记录，您也需要它来核实", "The ledger forgets nothing, and you can check by it"),
         until: None,
     };

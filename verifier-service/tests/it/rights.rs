@@ -79,7 +79,12 @@ impl Shown {
     }
 
     fn verified(&self, answer: &Answer) -> Acknowledgement {
-        assert_eq!((answer.status, &answer.headers[header::CONTENT_TYPE]), (200, &"application/jwt".parse().unwrap()), "{}", answer.body);
+        assert_eq!(
+            (answer.status, &answer.headers[header::CONTENT_TYPE]),
+            (200, &"application/jwt".parse().unwrap()),
+            "{}",
+            answer.body
+        );
         let parsed = Parsed::parse(&answer.body, &rights::ACKNOWLEDGEMENT).unwrap();
         let verified = parsed.verify(&self.city.registration().ledger_key).unwrap();
         serde_json::from_slice(&verified.payload).unwrap()
@@ -113,9 +118,13 @@ async fn what_was_shown_is_deleted_and_the_receipt_stays() {
     let receipts = shown.city.ledger.receipts();
     let acknowledged = shown.verified(&shown.post(&shown.sign(&shown.request("deletion"))).await);
     assert_eq!((acknowledged.kind, acknowledged.iat), (Right::Deletion, NOW));
-    assert_eq!((&acknowledged.iss, base64(&acknowledged.presentation.0)), (&shown.city.app.parts.party.client_id, shown.digest.clone()));
+    assert_eq!(
+        (&acknowledged.iss, base64(&acknowledged.presentation.0)),
+        (&shown.city.app.parts.party.client_id, shown.digest.clone())
+    );
     assert_eq!(acknowledged.done, [Done::SessionsEnded, Done::AttributesDeleted]);
-    let kept: i64 = sqlx::query_scalar("SELECT delete_after FROM receipts").fetch_one(&shown.city.app.parts.database).await.unwrap();
+    let kept: i64 =
+        sqlx::query_scalar("SELECT delete_after FROM receipts").fetch_one(&shown.city.app.parts.database).await.unwrap();
     assert_eq!(acknowledged.kept.iter().map(|one| one.until).collect::<Vec<_>>(), [Some(kept), None]);
     assert_eq!((shown.count("sessions", "1 = 1").await, shown.count("logins", "released <> ''").await), (0, 0));
     assert_eq!(shown.browser.get(&shown.city.app, "/account").await.location(), "/login", "nobody is logged in");

@@ -37,11 +37,7 @@ enum Tried {
     /// The other side did not take it.
     Refused(&'static str, Localized),
     /// The other side confirmed it.
-    Acknowledged {
-        at: UnixSeconds,
-        answer: String,
-        words: Localized,
-    },
+    Acknowledged { at: UnixSeconds, answer: String, words: Localized },
 }
 
 impl Wallet {
@@ -101,9 +97,7 @@ impl Wallet {
         let signed = self.sign_right(&shown, &request)?;
         Ok(match client.exercise(&endpoint, &signed).await {
             Ok(answer) => match read(&answer, &party, &request) {
-                Some(acknowledged) => {
-                    Tried::Acknowledged { at: acknowledged.iat, answer, words: confirmed(&acknowledged) }
-                }
+                Some(acknowledged) => Tried::Acknowledged { at: acknowledged.iat, answer, words: confirmed(&acknowledged) },
                 None => not_delivered(not_its_signature(statement), statement),
             },
             Err(HttpError::Problem { problem, .. }) if problem.status == 404 => {
@@ -138,7 +132,10 @@ impl Wallet {
             Ok(taken) => {
                 let (id, to, at) = (printable(&taken.id, MAX_WORDS), &statement.to, moment(taken.received_at));
                 let words = Localized::new(
-                    format!("“{}”已于 {at} 收到举报，编号 {id}。其中有您的身份标识（DID）、网站、时间、信息名称（没有内容）和您写的原因。", to.zh),
+                    format!(
+                        "“{}”已于 {at} 收到举报，编号 {id}。其中有您的身份标识（DID）、网站、时间、信息名称（没有内容）和您写的原因。",
+                        to.zh
+                    ),
                     format!(
                         "{} received the report at {at}, as number {id}. It has your DID, the site, the time, names of claims (no values) and your reason.",
                         to.en
@@ -220,19 +217,27 @@ fn by_hand(statement: &Statement) -> (String, String) {
                 statement.origin
             ),
         ),
-        StatementKind::Report => {
-            (format!("，或导出后自行交给“{}”", statement.to.zh), format!(", or export it and hand it to {} yourself", statement.to.en))
-        }
+        StatementKind::Report => (
+            format!("，或导出后自行交给“{}”", statement.to.zh),
+            format!(", or export it and hand it to {} yourself", statement.to.en),
+        ),
     }
 }
 
 fn nothing_was_sent(statement: &Statement, why_zh: &str, why_en: &str) -> Localized {
     let (zh, en) = by_hand(statement);
-    Localized::new(format!("没有发送：{why_zh}。声明已保存，可以导出{zh}。"), format!("Nothing was sent: {why_en}. The statement is kept: export it{en}."))
+    Localized::new(
+        format!("没有发送：{why_zh}。声明已保存，可以导出{zh}。"),
+        format!("Nothing was sent: {why_en}. The statement is kept: export it{en}."),
+    )
 }
 
 fn not_registered(statement: &Statement) -> Localized {
-    nothing_was_sent(statement, "账本上没有登记该网站，无法核实它的接收地址", "the site is not registered on the ledger, so no address of it can be trusted")
+    nothing_was_sent(
+        statement,
+        "账本上没有登记该网站，无法核实它的接收地址",
+        "the site is not registered on the ledger, so no address of it can be trusted",
+    )
 }
 
 fn no_key(statement: &Statement) -> Localized {
@@ -267,7 +272,9 @@ fn not_its_signature(statement: &Statement) -> Explained {
         "acknowledgement-not-signed",
         Side::Website,
         format!("网站（{origin}）的确认不是用它在账本上登记的密钥签名的，或与所问不符，不能作数。"),
-        format!("The site ({origin}) confirmed without the key that it has on the ledger, or something else; that does not count."),
+        format!(
+            "The site ({origin}) confirmed without the key that it has on the ledger, or something else; that does not count."
+        ),
     )
 }
 
@@ -275,14 +282,18 @@ fn nothing_there(statement: &Statement) -> Localized {
     let origin = &statement.origin;
     Localized::new(
         format!("网站（{origin}）回答：没有（或不再有）您那次出示的记录，保存期可能已过。如有疑问，可以举报该网站。"),
-        format!("The site ({origin}) says that it keeps nothing of what you showed, or not any more. If you doubt it, report the site."),
+        format!(
+            "The site ({origin}) says that it keeps nothing of what you showed, or not any more. If you doubt it, report the site."
+        ),
     )
 }
 
 /// What was done and what is kept, in the site's own words as far as it has any.
 fn confirmed(acknowledged: &Acknowledgement) -> Localized {
     let done: Vec<(&str, &str)> = acknowledged.done.iter().map(|done| done_in_words(*done)).collect();
-    let join = |parts: Vec<String>, between: &str, nothing: &str| if parts.is_empty() { nothing.to_owned() } else { parts.join(between) };
+    let join = |parts: Vec<String>, between: &str, nothing: &str| {
+        if parts.is_empty() { nothing.to_owned() } else { parts.join(between) }
+    };
     let done_zh = join(done.iter().map(|(zh, _)| (*zh).to_owned()).collect(), "，", "没有执行任何操作");
     let done_en = join(done.iter().map(|(_, en)| (*en).to_owned()).collect(), ", ", "nothing was done");
     let kept = || acknowledged.kept.iter().take(MAX_KEPT);

@@ -10,11 +10,11 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use identity::{CommitmentKey, Localized};
 use identity::jose::Chain;
 use identity::jose::jwe::{DecryptionKey, Encrypted};
 use identity::jose::jws::{self, JwsHeader, Parsed};
 use identity::keys::SecretKey;
+use identity::{CommitmentKey, Localized};
 use ledger::cell::Subject;
 use ledger::records::RecordId;
 use ledger::transaction::{NewReceipt, RECEIPT_CONTEXT, TransactionId};
@@ -260,7 +260,11 @@ async fn response(State(site): Site, body: String) -> Response {
 async fn rights_address(State(site): Site) -> Response {
     let rights = site.behaviour.lock().unwrap().rights.clone();
     let rights_endpoint = rights.elsewhere.unwrap_or_else(|| format!("{}/rights", site.base));
-    if rights.no_address { StatusCode::NOT_FOUND.into_response() } else { Json(RightsMetadata { rights_endpoint }).into_response() }
+    if rights.no_address {
+        StatusCode::NOT_FOUND.into_response()
+    } else {
+        Json(RightsMetadata { rights_endpoint }).into_response()
+    }
 }
 
 /// Takes what the key of the last presentation signed about it, as the verifier does.
@@ -278,7 +282,10 @@ async fn exercise(State(site): Site, body: String) -> Response {
     let key_binding = presentation.rsplit('~').next().unwrap();
     assert_eq!(request.presentation.0, <[u8; 32]>::from(Sha256::digest(key_binding)));
     Parsed::parse(key_binding, &jws::Policy::KEY_BINDING).unwrap().verify(&jwk.key).unwrap();
-    assert_eq!((request.aud.as_str(), request.iat), (FakeSite { shared: Arc::clone(&site) }.client_id().as_str(), site.clock.now()));
+    assert_eq!(
+        (request.aud.as_str(), request.iat),
+        (FakeSite { shared: Arc::clone(&site) }.client_id().as_str(), site.clock.now())
+    );
     let acknowledgement = Acknowledgement {
         iss: request.aud.clone(),
         iat: site.clock.now(),
