@@ -20,6 +20,12 @@ pub const PATH: &str = "/rights";
 const MEDIA_TYPE: &str = "application/jwt";
 
 /// Says where requests are posted.
+#[utoipa::path(
+    get,
+    path = "/.well-known/yufu-rights",
+    tag = "wallet",
+    responses((status = 200, description = "`rights_endpoint`: where requests are posted"))
+)]
 pub async fn metadata(State(app): State<Shared>) -> Json<RightsMetadata> {
     Json(RightsMetadata { rights_endpoint: app.url(PATH).to_string() })
 }
