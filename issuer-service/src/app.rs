@@ -23,7 +23,7 @@ use crate::database::Database;
 use crate::failure::Failure;
 use crate::secrets::Secrets;
 use crate::status::SignedLists;
-use crate::{console, credentials, offers, openapi, requests, status, uploads};
+use crate::{console, credentials, offers, openapi, reports, requests, status, uploads};
 
 /// Clients whose rates are remembered.
 const MAX_CLIENTS: usize = 20_000;
@@ -189,6 +189,7 @@ impl Issuer {
 pub fn router(app: &Arc<Issuer>) -> Router {
     let routes = Router::new()
         .merge(requests::routes())
+        .merge(reports::routes())
         .merge(offers::routes(app))
         .merge(credentials::routes(app))
         .merge(status::routes())

@@ -31,6 +31,7 @@ pub fn document() -> Value {
             "/v1/uploads": { "post": operation("A permission to upload ciphertext", &[("200", "the grant"), problem]) },
             "/v1/attribute-requests": { "post": operation("Asks for an attestation; the body is a signed application/jwt", &[("201", "the state, with its token"), problem]) },
             "/v1/attribute-requests/{id}": { "get": operation("How a request stands; Bearer state token", &[("200", "the state"), problem]) },
+            "/v1/reports": { "post": operation("Reports a website that the department sponsors; the body is a signed application/jwt", &[("201", "its reference"), problem]) },
             "/blobs/{cid}": { "put": operation("Stores a blob; Bearer upload token", &[("201", "stored"), problem]) },
             "/ipfs/{cid}": { "get": operation("IPFS trustless gateway, raw and CAR", &[("200", "the block or CAR"), problem]) },
             "/.well-known/openid-credential-issuer": { "get": operation("OpenID4VCI 1.0, section 12.2", &[("200", "the metadata")]) },

@@ -40,6 +40,8 @@ pub const DATASET: Column = Column("yufu/issuer/dataset/v1");
 pub const RESPONSE: Column = Column("yufu/issuer/response/v1");
 /// The clerk's reason, by request id.
 pub const REASON: Column = Column("yufu/issuer/reason/v1");
+/// A report as it was signed, by its id.
+pub const REPORT: Column = Column("yufu/issuer/report/v1");
 /// The document, card or witness that a request was verified by.
 pub const REFERENCE: Column = Column("yufu/issuer/reference/v1");
 

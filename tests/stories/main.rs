@@ -12,6 +12,7 @@ mod ledger;
 mod new_copies;
 mod overload;
 mod refusals;
+mod rights;
 mod stranger;
 mod strangers;
 

@@ -265,7 +265,8 @@ const statement = (kind, zh, en, more = {}) => ({
   text: text(zh, en),
   references: ["m3Jx0m1bYc2Zk8w7Vt5uHn4LrP6sEfGaDiOyKlXzB9M"],
   receipt: "q3Jx0m1bYc2Zk8w7Vt5uHn4LrP6sEfGaDiOyKlXzB9M",
-  sending: text("尚未发送：该网站没有登记接收地址。请自行在 https://tax.riverside.example 提交。", "Nothing was sent: the site has registered no address for this. Hand it in at https://tax.riverside.example yourself."),
+  state: "waiting",
+  sending: text("无法连接到网站（tax.riverside.example）。请检查网络，稍后再试。声明已保存，可以再次发送。", "The website (tax.riverside.example) cannot be reached. Check the network and try again. The statement is kept: send it again."),
   ...more,
 });
 const withdrawal = statement("withdrawal", "我撤回向“滨河市税务服务网”出示信息的同意：姓、名、公民身份号码。", "I take back my consent to what I showed Riverside City Tax Services: Family name, Given name, Identity number.");
@@ -343,6 +344,7 @@ export const answers = {
   withdraw_consent: withdrawal,
   request_deletion: statement("deletion", "请删除我出示的信息：姓、名、公民身份号码。", "Please delete what I showed: Family name, Given name, Identity number."),
   report_site: report,
+  send_statement: withdrawal,
   statements: [],
   departments: Object.keys(departments),
   department: ({ url }) => departments[url],

@@ -133,14 +133,14 @@ export function need(people, secret, known) {
       await shows(people.wallet, "#agreed");
       assert.equal(await people.wallet.locator("#agreed").textContent(), known.sentence, "word for word");
       await people.wallet.locator("#withdraw").click();
-      await shows(people.wallet, "[data-statement=withdrawal]");
+      await shows(people.wallet, "[data-statement=withdrawal][data-state=acknowledged]");
       assert.ok(await people.wallet.locator("#withdraw").isDisabled());
       await people.wallet.locator("#ask-deletion").click();
-      await shows(people.wallet, "[data-statement=deletion]");
+      await shows(people.wallet, "[data-statement=deletion][data-state=acknowledged]");
       await people.wallet.locator("#report").click();
       await people.wallet.locator("#reason").fill("It asked for more than it needs.");
       await people.wallet.locator("form .button.danger").click();
-      await shows(people.wallet, "[data-statement=report]");
+      await shows(people.wallet, "[data-statement=report][data-state=acknowledged]");
       await people.wallet.locator("nav button").nth(2).click();
       await people.wallet.locator("[data-event=consent_withdrawn]").waitFor(PATIENCE);
       await saved(people.wallet, "history.json", () => people.wallet.locator("#export").click());

@@ -432,4 +432,22 @@ test("history and backup are saved as files, as the wallet gave them", async () 
   await context.close();
 });
 
+test("a statement that has not got there says so, is sent again by its button, and then says what came of it", async () => {
+  const context = await browser.newContext();
+  const sending = { zh: "网站已确认。", en: "The site confirmed: what you showed is deleted." };
+  const sent = { ...answers.withdraw_consent, state: "acknowledged", sending };
+  const page = await open(context, speaking("en", { send_statement: sent }));
+  await page.locator("nav button").nth(2).click();
+  await page.locator("[data-event=released] .button").click();
+  await page.locator("#withdraw").click();
+  const slip = page.locator("[data-statement=withdrawal]");
+  assert.match(await slip.locator(".notice").textContent(), /cannot be reached.*send it again/u);
+  await slip.getByRole("button", { name: "Send again" }).click();
+  await page.locator("[data-statement=withdrawal][data-state=acknowledged]").waitFor();
+  assert.equal(await slip.locator(".notice").textContent(), sending.en);
+  assert.equal(await slip.getByRole("button", { name: "Send again" }).count(), 0);
+  assert.equal(await slip.count(), 1, "it is the same statement");
+  await context.close();
+});
+
 paths(() => browser);

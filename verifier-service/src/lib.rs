@@ -2,6 +2,7 @@
 //! against the ledger, and gives the browser that asked a session (OpenID4VP 1.0, HAIP 1.0).
 //!
 //! - [`logins`]: from the QR code to the session. [`presentations`]: the check list. [`receipts`]: the evidence.
+//! - [`rights`]: a consent is taken back, what was shown is deleted.
 //! - [`parties`]: who this site is. [`policies`]: what it may ask for. [`site`]: the pages of the sample website.
 //!
 //! May assume that TLS ends before it and that the clock is right within a minute. Refuses whatever is not shown, and keeps
@@ -20,6 +21,7 @@ pub mod parties;
 pub mod policies;
 pub mod presentations;
 pub mod receipts;
+pub mod rights;
 pub mod sealing;
 pub mod site;
 
@@ -46,6 +48,10 @@ pub fn router(app: &Shared) -> Router {
         .route("/requests/{id}", get(logins::requests::get).post(logins::requests::post))
         .route("/responses/{id}", post(presentations::http::respond))
         .layer(DefaultBodyLimit::max(presentations::answer::MAX_FORM_BYTES));
+    let rights = Router::new()
+        .route(wire::rights::WELL_KNOWN_PATH, get(rights::http::metadata))
+        .route(rights::http::PATH, post(rights::http::exercise))
+        .layer(DefaultBodyLimit::max(wire::rights::MAX_REQUEST_BYTES));
     let assets = Router::new()
         .route("/assets/site.css", get(site::assets::style))
         .route("/assets/login.js", get(site::assets::script))
@@ -57,6 +63,6 @@ pub fn router(app: &Shared) -> Router {
         trusted_proxies: app.parts.config.trusted_proxies.clone(),
         ..Limits::default()
     };
-    let routes = site.merge(wallet).merge(assets).with_state(app.clone());
+    let routes = site.merge(wallet).merge(rights).merge(assets).with_state(app.clone());
     layers::apply(routes, &app.parts.config.public_url, limits)
 }

@@ -18,6 +18,8 @@ use utoipa::OpenApi;
         crate::logins::requests::get,
         crate::logins::requests::post,
         crate::presentations::http::respond,
+        crate::rights::http::metadata,
+        crate::rights::http::exercise,
     )
 )]
 pub struct Document;

@@ -6,6 +6,7 @@ mod answers;
 mod assets;
 mod credentials;
 mod pages;
+mod reports;
 mod requests;
 mod sign_in;
 mod words;
@@ -33,5 +34,6 @@ pub fn routes() -> Router<Arc<Issuer>> {
         .route("/console/requests/{id}/offer", post(requests::offer_again))
         .route("/console/credentials", get(credentials::list))
         .route("/console/credentials/{id}/status", post(credentials::change))
+        .route("/console/reports", get(reports::list))
         .route("/console/assets/{name}", get(assets::show))
 }

@@ -172,3 +172,24 @@ pub(super) struct CredentialsPage {
     pub(super) frame: Frame,
     pub(super) issuances: Vec<IssuanceLine>,
 }
+
+/// A report in the list.
+pub(super) struct ReportLine {
+    pub(super) number: String,
+    pub(super) received: Moment,
+    pub(super) origin: String,
+    pub(super) party: Option<String>,
+    pub(super) shown_at: Moment,
+    /// Names of claims.
+    pub(super) claims: String,
+    pub(super) receipt: Option<String>,
+    pub(super) holder: String,
+    pub(super) reason: String,
+}
+
+#[derive(Template)]
+#[template(path = "reports.html")]
+pub(super) struct ReportsPage {
+    pub(super) frame: Frame,
+    pub(super) reports: Vec<ReportLine>,
+}

@@ -14,6 +14,7 @@ mod offers;
 mod outbox;
 mod papers;
 mod renewals;
+mod reports;
 mod requests;
 mod status;
 mod support;

@@ -2,12 +2,16 @@
 //!
 //! A request object is text here: who signed it and what it asks for is for the wallet to verify before a person sees it.
 
+use reqwest::header::CONTENT_TYPE;
 use url::Url;
 use wire::oid4vp::{ErrorResponse, REQUEST_OBJECT_TYPE, ResponseAccepted};
+use wire::rights::{self, RightsMetadata};
 
 use crate::http::{self, HttpError};
 use crate::issuer::{form_post, usable};
 
+/// The media type of signed requests and acknowledgements.
+const JWT: &str = "application/jwt";
 /// The most bytes of a request object.
 pub const MAX_REQUEST_BYTES: usize = 64 * 1024;
 
@@ -65,6 +69,36 @@ impl VerifierClient {
         fields.extend(Some(("state", refusal.state.as_str())).filter(|(_, state)| !state.is_empty()));
         fields.extend(refusal.error_description.as_deref().map(|description| ("error_description", description)));
         self.post(response_uri, &fields).await
+    }
+
+    /// Where a site takes withdrawals and wishes for deletion (`wire::rights`): at its registered origin and nowhere else.
+    ///
+    /// # Errors
+    /// An [`HttpError`].
+    pub async fn rights_endpoint(&self, origin: &Url) -> Result<Url, HttpError> {
+        let host = http::host(origin);
+        let mut url = usable(origin.as_str(), &host)?;
+        url.set_path(rights::WELL_KNOWN_PATH);
+        let metadata: RightsMetadata = http::json(&host, self.http.get(url.clone()), "where to ask for one's rights").await?;
+        let endpoint = usable(&metadata.rights_endpoint, &host)?;
+        let elsewhere = HttpError::Malformed { host, expected: "an address of the site itself" };
+        if endpoint.origin() == url.origin() { Ok(endpoint) } else { Err(elsewhere) }
+    }
+
+    /// Posts a signed request (`wire::rights::RightsRequest`); gives the acknowledgement as it was signed, which the caller verifies.
+    ///
+    /// # Errors
+    /// An [`HttpError`].
+    pub async fn exercise(&self, endpoint: &Url, jws: &str) -> Result<String, HttpError> {
+        let host = http::host(endpoint);
+        let request = self.http.post(usable(endpoint.as_str(), &host)?).header(CONTENT_TYPE, JWT).body(jws.to_owned());
+        let response = http::send(&host, request).await?;
+        let malformed = || HttpError::Malformed { host: host.clone(), expected: "a signed acknowledgement" };
+        if !http::has_media_type(&response, JWT) {
+            return Err(malformed());
+        }
+        let body = http::read(&host, response, rights::MAX_ACKNOWLEDGEMENT_BYTES).await?;
+        String::from_utf8(body).map(|text| text.trim().to_owned()).map_err(|_| malformed())
     }
 
     async fn post(&self, response_uri: &Url, fields: &[(&str, &str)]) -> Result<ResponseAccepted, HttpError> {

@@ -10,3 +10,5 @@ pub mod link;
 pub mod oid4vci;
 pub mod oid4vp;
 pub mod problem;
+pub mod reports;
+pub mod rights;

@@ -2,7 +2,7 @@
 
 use identity::{Localized, UnixSeconds};
 
-use super::store::Login;
+use super::store::{Login, WITHDRAWN};
 use super::{Channel, GRACE_SECONDS};
 use crate::presentations::Refusal;
 
@@ -149,7 +149,7 @@ fn failed(slug: &str) -> Localized {
     }
 }
 
-/// A sentence for each of `presentations::answer::WALLET_ERRORS`.
+/// A sentence for each of `presentations::answer::WALLET_ERRORS`, and for a wish that came before the session.
 fn declined(code: &str) -> Localized {
     let (zh, en) = match code {
         "access_denied" => (
@@ -164,6 +164,10 @@ fn declined(code: &str) -> Localized {
         "invalid_request" | "invalid_client" | "invalid_scope" | "invalid_request_uri_method" | "invalid_transaction_data" => (
             "钱包认为本站的请求有误，未提供信息。请重新开始；如仍失败请联系网站。",
             "The wallet found the website's request faulty and gave nothing. Start again; if it persists, contact the website.",
+        ),
+        WITHDRAWN => (
+            "您已撤回同意或要求删除，本站已删除所得到的信息，没有登录。",
+            "You took your consent back or asked for deletion. This website deleted what it got, and nobody is logged in.",
         ),
         _ => ("钱包未提供信息。请重新开始。", "The wallet gave nothing. Start again."),
     };

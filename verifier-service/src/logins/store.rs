@@ -63,6 +63,9 @@ pub struct Request {
     pub unreadable_answers: i64,
 }
 
+/// What ended a login whose holder took the consent back, or wanted it deleted, before the browser had its session.
+pub const WITHDRAWN: &str = "withdrawn";
+
 const LOGIN: &str = "SELECT l.id, l.browser, l.purpose, l.state, l.failure, l.created_at, l.expires_at, l.opened_at, \
                      l.answered_request, l.answer_digest, l.released, l.response_code, \
                      COALESCE(r.channel, '') AS channel \
@@ -255,6 +258,16 @@ pub async fn complete(connection: &mut AnyConnection, id: &str, browser: &str) -
          WHERE id = $1 AND browser = $2 AND state = 'released'",
     );
     Ok(query.bind(id.to_owned()).bind(browser.to_owned()).execute(connection).await?.rows_affected() == 1)
+}
+
+/// Erases what a login released, on its holder's wish. A browser that has no session yet gets none.
+pub async fn erase(connection: &mut AnyConnection, id: &str) -> Result<(), sqlx::Error> {
+    let query = sqlx::query(
+        "UPDATE logins SET state = 'declined', failure = $2, released = '', response_code = '' \
+         WHERE id = $1 AND state IN ('recording', 'released')",
+    );
+    query.bind(id.to_owned()).bind(WITHDRAWN).execute(connection).await?;
+    Ok(())
 }
 
 async fn erase_keys(connection: &mut AnyConnection, login: &str) -> Result<(), sqlx::Error> {

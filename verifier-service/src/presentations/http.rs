@@ -30,6 +30,7 @@ use crate::logins::stage::{Stage, State};
 use crate::logins::store::{self, Accepted, Login, Request};
 use crate::logins::{Channel, GRACE_SECONDS, MAX_UNREADABLE_ANSWERS};
 use crate::receipts::{self, Receipt};
+use crate::rights;
 
 const DAY_SECONDS: i64 = 86_400;
 
@@ -290,6 +291,7 @@ async fn accept(
         return Err(WalletProblem::Gone("request-answered"));
     }
     receipts::store::insert(&mut database, &receipt, &transaction).await.map_err(database_error)?;
+    rights::store::index(&mut database, &receipt).await.map_err(database_error)?;
     database.commit().await.map_err(database_error)?;
     app.changed(&login.id);
 

@@ -80,6 +80,12 @@ pub async fn delete(connection: &mut AnyConnection, token: &Token) -> Result<(),
     Ok(())
 }
 
+/// Ends the sessions of a login.
+pub async fn delete_of_login(connection: &mut AnyConnection, login: &str) -> Result<(), sqlx::Error> {
+    sqlx::query("DELETE FROM sessions WHERE login = $1").bind(login.to_owned()).execute(connection).await?;
+    Ok(())
+}
+
 /// Deletes the sessions that have ended.
 pub async fn sweep(connection: &mut AnyConnection, now: UnixSeconds) -> Result<(), sqlx::Error> {
     sqlx::query("DELETE FROM sessions WHERE used_at <= $1 OR created_at <= $2")

@@ -15,6 +15,7 @@ mod privacy;
 mod refusals;
 mod requests;
 mod responses;
+mod rights;
 mod sessions;
 mod setup;
 mod wallet;

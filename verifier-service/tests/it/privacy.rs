@@ -39,9 +39,9 @@ pub(crate) fn log_everything() {
 }
 
 /// What the whole database holds, as text.
-async fn dump(city: &City) -> String {
+pub(crate) async fn dump(city: &City) -> String {
     let mut text = String::new();
-    for table in ["logins", "requests", "receipts", "sessions"] {
+    for table in ["logins", "requests", "receipts", "sessions", "presentations", "rights"] {
         let statement = sqlx::AssertSqlSafe(format!("SELECT * FROM {table}"));
         for row in sqlx::query(statement).fetch_all(&city.app.parts.database).await.unwrap() {
             use sqlx::Row as _;

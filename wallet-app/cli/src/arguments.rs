@@ -182,8 +182,13 @@ pub(crate) enum Command {
         #[arg(long)]
         reason: String,
     },
-    /// List withdrawals, wishes for deletion, and reports.
+    /// List withdrawals, wishes for deletion, and reports, and what came of them.
     Statements,
+    /// Send a statement again that has not got there.
+    SendStatement {
+        /// The statement's id.
+        id: String,
+    },
     /// Check every receipt against the ledger.
     Receipts {
         /// Show what was found before, without the ledger.

@@ -352,9 +352,12 @@ fn the_history_is_exported() {
     assert_eq!(code(&done), 0, "{}", String::from_utf8_lossy(&done.stderr));
     let exported: Value = serde_json::from_slice(&std::fs::read(place.path("history.json")).unwrap()).unwrap();
     assert_eq!((exported["format"].as_str(), exported["network"].as_str()), (Some("yufu-wallet-history/1"), Some("test")));
-    for arguments in
-        [&["withdraw", "x", "--json"][..], &["ask-deletion", "x", "--json"], &["report", "x", "--reason", "y", "--json"]]
-    {
+    for arguments in [
+        &["withdraw", "x", "--json"][..],
+        &["ask-deletion", "x", "--json"],
+        &["report", "x", "--reason", "y", "--json"],
+        &["send-statement", "x", "--json"],
+    ] {
         let refused = place.run(arguments);
         assert_eq!((code(&refused), error(&refused).as_str()), (1, "statement-about-unknown"), "{arguments:?}");
     }

@@ -271,7 +271,8 @@ mod tests {
         let values = BTreeMap::from([("id_number".to_owned(), "SECRET".to_owned())]);
         let department = "https://police.example".parse().unwrap();
         let attestation_type = "urn:example".to_owned();
-        let declare = Declare { department, attestation_type, claims: Some(values), portrait: Some(picture()), documents: Vec::new() };
+        let declare =
+            Declare { department, attestation_type, claims: Some(values), portrait: Some(picture()), documents: Vec::new() };
         let (link, pin) = ("openid-credential-offer://?SECRET".to_owned(), Some("SECRET".to_owned()));
         let address = "yufu-wallet://signed-in?code=SECRET".to_owned();
         for printed in [

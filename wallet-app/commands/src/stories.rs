@@ -205,15 +205,19 @@ impl Commands {
     }
 
     pub(crate) async fn withdraw_consent(&self, input: ByConsent) -> Result<Statement, Failure> {
-        Ok(self.wallet()?.withdraw_consent(&input.consent)?)
+        Ok(self.wallet()?.withdraw_consent(&input.consent).await?)
     }
 
     pub(crate) async fn request_deletion(&self, input: ByConsent) -> Result<Statement, Failure> {
-        Ok(self.wallet()?.request_deletion(&input.consent)?)
+        Ok(self.wallet()?.request_deletion(&input.consent).await?)
     }
 
     pub(crate) async fn report_site(&self, input: ReportSite) -> Result<Statement, Failure> {
         Ok(self.wallet()?.report_site(&input.about, &input.reason).await?)
+    }
+
+    pub(crate) async fn send_statement(&self, input: ById) -> Result<Statement, Failure> {
+        Ok(self.wallet()?.send_statement(&input.id).await?)
     }
 
     pub(crate) async fn statements(&self, _: Nothing) -> Result<Vec<Statement>, Failure> {

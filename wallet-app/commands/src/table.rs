@@ -153,12 +153,14 @@ macro_rules! for_each_command {
             export_history: Nothing => HistoryExport;
             /// What was agreed to by a consent, word for word.
             agreed: ByConsent => Option<AgreedView>;
-            /// Takes a consent back.
+            /// Takes a consent back: kept, and sent to the site.
             withdraw_consent: ByConsent => Statement;
             /// Wants a site to delete what it was shown.
             request_deletion: ByConsent => Statement;
             /// Reports a site to the department that answers for it.
             report_site: ReportSite => Statement;
+            /// Sends a statement again that has not got there.
+            send_statement: ById => Statement;
             /// What was stated.
             statements: Nothing => Vec<Statement>;
             /// The receipts, as they were last checked.

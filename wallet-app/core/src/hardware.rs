@@ -126,7 +126,7 @@ impl Wallet {
     pub fn forget_unused_keys(&self) -> Result<usize, WalletError> {
         let Some(keys) = &self.hardware else { return Ok(0) };
         let mut named = BTreeSet::new();
-        for table in [Table::Identity, Table::Issuances, Table::Credentials] {
+        for table in [Table::Identity, Table::Issuances, Table::Credentials, Table::Shown] {
             self.vault.list::<Value>(table)?.iter().for_each(|record| collect_names(record, &mut named));
         }
         let unused: Vec<String> = keys.names()?.into_iter().filter(|name| !named.contains(name.as_str())).collect();

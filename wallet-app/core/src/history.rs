@@ -84,6 +84,12 @@ pub enum Event {
     DeletionRequested,
     /// The citizen reported a site.
     SiteReported,
+    /// Site or department confirmed what the citizen stated.
+    StatementAcknowledged,
+    /// What the citizen stated could not be delivered now.
+    StatementNotDelivered,
+    /// Site or department refused what the citizen stated.
+    StatementRefused,
 }
 
 impl Event {
@@ -124,6 +130,9 @@ impl Event {
             Self::ConsentWithdrawn => ("您已撤回同意", "You withdrew your consent"),
             Self::DeletionRequested => ("您要求网站删除信息", "You asked for deletion"),
             Self::SiteReported => ("您举报了网站", "You reported a site"),
+            Self::StatementAcknowledged => ("对方已确认您的声明", "Your statement was acknowledged"),
+            Self::StatementNotDelivered => ("您的声明暂未送达", "Your statement was not delivered"),
+            Self::StatementRefused => ("对方未接受您的声明", "Your statement was not accepted"),
         };
         Localized::new(zh, en)
     }

@@ -72,7 +72,7 @@ pub use self::recovery::restore::Restored;
 pub use self::recovery::{RecoverySecret, RecoveryStatus};
 pub use self::requests::{Declined, Refusal};
 pub use self::scan::{COMES_BACK_TO, CameBy, LinkKind};
-pub use self::statements::{Statement, StatementKind};
+pub use self::statements::{Statement, StatementKind, StatementState};
 pub use self::vault::Secrets;
 #[cfg(feature = "os-key-store")]
 pub use self::vault::device::OsKeyStore;

@@ -129,12 +129,14 @@ export type Commands = {
   export_history: { input: Nothing; output: HistoryExport };
   /** What was agreed to by a consent, word for word. */
   agreed: { input: ByConsent; output: AgreedView | null };
-  /** Takes a consent back. */
+  /** Takes a consent back: kept, and sent to the site. */
   withdraw_consent: { input: ByConsent; output: Statement };
   /** Wants a site to delete what it was shown. */
   request_deletion: { input: ByConsent; output: Statement };
   /** Reports a site to the department that answers for it. */
   report_site: { input: ReportSite; output: Statement };
+  /** Sends a statement again that has not got there. */
+  send_statement: { input: ById; output: Statement };
   /** What was stated. */
   statements: { input: Nothing; output: Statement[] };
   /** The receipts, as they were last checked. */
@@ -225,9 +227,20 @@ export type Statement = {
   receipt?: string | null;
   /** A report as this device signed it: a JWS. */
   signed?: string | null;
-  /** What was sent to whom, and what the citizen can do with it. */
+  /** The citizen's own words in a report. */
+  reason?: string | null;
+  /** What came of it. */
+  state?: StatementState;
+  /** When the other side confirmed it, by its own clock. */
+  answered_at?: number | null;
+  /** What the other side confirmed it with: a site's signed acknowledgement (a JWS), a department's reference. */
+  answer?: string | null;
+  /** What came of it in words, and what the citizen can do. */
   sending: Localized;
 };
+
+/** What came of a statement. */
+export type StatementState = "kept" | "waiting" | "acknowledged" | "refused";
 
 /** What a statement is. */
 export type StatementKind = "withdrawal" | "deletion" | "report";

@@ -40,6 +40,9 @@ export const events: Record<Event, Localized> = {
   consent_withdrawn: both("您已撤回同意", "You withdrew your consent"),
   deletion_requested: both("您已要求网站删除信息", "You asked for deletion"),
   site_reported: both("您已举报网站", "You reported a site"),
+  statement_acknowledged: both("对方已确认", "Acknowledged"),
+  statement_not_delivered: both("声明暂未送达", "Statement not delivered"),
+  statement_refused: both("对方未接受声明", "Statement not accepted"),
 };
 
 export const verdicts: Record<Verdict, Localized> = {

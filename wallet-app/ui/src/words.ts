@@ -403,7 +403,7 @@ export const words = {
     "举报由本机签名，提交给主管部门。其中有您的身份标识，不含您出示过的内容。",
     "Your device signs it for the responsible department. Your DID is in it, and nothing of what you showed.",
   ),
-  stating: both("正在生成声明", "Writing it down"),
+  stating: both("正在发送声明", "Sending it"),
   statements: both("您的声明", "What you stated"),
   statementTo: both("致", "To"),
   references: both("编号", "References"),

@@ -12,6 +12,7 @@ use reqwest::header::CONTENT_TYPE;
 use url::Url;
 use wire::issuer::{AttributeRequestState, Department, UploadGrant};
 use wire::oid4vci::CredentialOffer;
+use wire::reports::ReportTaken;
 
 pub use self::metadata::{CredentialConfiguration, Encryption, IssuerMetadata, MetadataTrust, ServerMetadata};
 pub use self::session::{CREDENTIAL_TIMEOUT, ClientAttestation, Session};
@@ -67,6 +68,16 @@ impl IssuerClient {
         let request = self.http.post(self.url(&["v1", "attribute-requests"])?);
         let request = request.header(CONTENT_TYPE, "application/jwt").body(jws.to_owned());
         http::json(&self.host, request, "the state of an attribute request").await
+    }
+
+    /// Sends a signed report (`wire::reports`). The same report again gets the same answer.
+    ///
+    /// # Errors
+    /// An [`HttpError`].
+    pub async fn report(&self, jws: &str) -> Result<ReportTaken, HttpError> {
+        let request = self.http.post(self.url(&["v1", "reports"])?);
+        let request = request.header(CONTENT_TYPE, "application/jwt").body(jws.to_owned());
+        http::json(&self.host, request, "the reference of a report").await
     }
 
     /// How an attribute request stands.

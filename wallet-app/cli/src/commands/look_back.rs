@@ -1,9 +1,9 @@
-//! `history`, `receipts`, `unsent`, `withdraw`, `ask-deletion`, `report`, `statements`.
+//! `history`, `receipts`, `unsent`, `withdraw`, `ask-deletion`, `report`, `send-statement`, `statements`.
 
 use std::path::Path;
 
 use wallet_core::labels::moment;
-use wallet_core::{Statement, Wallet};
+use wallet_core::{Statement, StatementState, Wallet};
 
 use crate::failure::Failure;
 use crate::print::Printer;
@@ -53,12 +53,14 @@ pub(crate) fn statements(wallet: &Wallet, printer: &Printer) -> Result<(), Failu
 
 fn statement_lines(statement: &Statement, printer: &Printer) -> Vec<String> {
     let mut lines = vec![
-        format!("{}  {}{}", moment(statement.at), printer.say("致 ", "to "), printer.of(&statement.to)),
+        format!("{}  {}{}  {}", statement.id, printer.say("致 ", "to "), printer.of(&statement.to), moment(statement.at)),
         format!("    {}", printer.of(&statement.text)),
     ];
     let references = statement.references.iter().chain(&statement.receipt);
     lines.extend(references.map(|reference| format!("    {}{reference}", printer.say("编号 ", "reference "))));
     lines.extend(statement.signed.iter().map(|signed| format!("    {signed}")));
-    lines.push(format!("    ! {}", printer.of(&statement.sending)));
+    lines.extend(statement.answer.iter().map(|answer| format!("    {}{answer}", printer.say("确认 ", "confirmation "))));
+    let mark = if statement.state == StatementState::Acknowledged { "✓" } else { "!" };
+    lines.push(format!("    {mark} {}", printer.of(&statement.sending)));
     lines
 }

@@ -52,15 +52,19 @@ pub(crate) async fn run(arguments: &Arguments, printer: &Printer) -> Result<(), 
             attributes::my_data(&wallet, *check, save.as_deref().zip(to.as_deref()), printer).await
         }
         Command::Withdraw { consent } => {
-            look_back::statement(&wallet.withdraw_consent(consent)?, printer);
+            look_back::statement(&wallet.withdraw_consent(consent).await?, printer);
             Ok(())
         }
         Command::AskDeletion { consent } => {
-            look_back::statement(&wallet.request_deletion(consent)?, printer);
+            look_back::statement(&wallet.request_deletion(consent).await?, printer);
             Ok(())
         }
         Command::Report { about, reason } => {
             look_back::statement(&wallet.report_site(about, reason).await?, printer);
+            Ok(())
+        }
+        Command::SendStatement { id } => {
+            look_back::statement(&wallet.send_statement(id).await?, printer);
             Ok(())
         }
         Command::Statements => look_back::statements(&wallet, printer),

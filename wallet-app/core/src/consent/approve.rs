@@ -11,7 +11,7 @@ use wire::oid4vp::{CONSENT_CLAIM, MATCH_CODE_CLAIM};
 
 use super::deliver::{Digest32, Outgoing};
 use super::open::about;
-use super::{Chosen, Consent, ConsentError, ConsentRecord, Outcome};
+use super::{Chosen, Consent, ConsentError, ConsentRecord, Outcome, ShownBy};
 use crate::error::{Side, WalletError};
 use crate::history::{self, Event};
 use crate::issuance::{Credential, CredentialCopy};
@@ -24,6 +24,8 @@ use crate::wallet::Wallet;
 struct Presented {
     vp_token: BTreeMap<String, Vec<String>>,
     key_bindings: Vec<Digest32>,
+    /// The first one's key.
+    shown_by: Option<ShownBy>,
 }
 
 impl Wallet {
@@ -131,6 +133,10 @@ impl Wallet {
             unclear: false,
         };
         batch.put(Table::Consents, id, record)?;
+        // Who is not on the ledger can be asked for nothing later.
+        if let (Some(_), Some(shown_by)) = (&consent.view.party, &presented.shown_by) {
+            batch.put(Table::Shown, id, shown_by)?;
+        }
         batch.put(Table::Outbox, id, &outgoing)?;
         history::record(batch, &outgoing.entry(self.now(), Event::Consented))?;
         Ok(outgoing)
@@ -160,7 +166,7 @@ impl Wallet {
         if let Some(code) = &record.match_code {
             extra.insert(MATCH_CODE_CLAIM.to_owned(), Value::String(code.clone()));
         }
-        let mut presented = Presented { vp_token: BTreeMap::new(), key_bindings: Vec::new() };
+        let mut presented = Presented { vp_token: BTreeMap::new(), key_bindings: Vec::new(), shown_by: None };
         for (number, chosen) in consent.chosen.iter().enumerate() {
             let copy = self.use_copy(batch, chosen)?;
             let mut extra = extra.clone();
@@ -178,7 +184,9 @@ impl Wallet {
                 other => ConsentError::Presentation(other.to_string()).into(),
             })?;
             let key_binding = presentation.rsplit('~').next().unwrap_or_default();
-            presented.key_bindings.push(Digest32(Sha256::digest(key_binding.as_bytes()).into()));
+            let digest = Digest32(Sha256::digest(key_binding.as_bytes()).into());
+            presented.key_bindings.push(digest);
+            presented.shown_by.get_or_insert(ShownBy { digest, key: copy.key.clone() });
             presented.vp_token.entry(chosen.query_id.clone()).or_default().push(presentation);
         }
         Ok(presented)

@@ -31,6 +31,7 @@ pub use self::deliver::UnsentView;
 pub use self::error::ConsentError;
 use crate::chain::AsOf;
 use crate::error::WalletError;
+use crate::hardware::HeldKey;
 use crate::issuance::Credential;
 use crate::receipts::ReceiptView;
 use crate::records::base64url;
@@ -269,6 +270,15 @@ pub(crate) struct ConsentRecord {
     /// Hashes of what was agreed to beside.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     transactions: Vec<String>,
+}
+
+/// By which key something was shown. It outlives the copy in the wallet: who deletes a credential may still ask the site.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ShownBy {
+    /// SHA-256 of the key binding JWT, the first one of the response.
+    pub(crate) digest: Digest32,
+    pub(crate) key: HeldKey,
 }
 
 impl Wallet {

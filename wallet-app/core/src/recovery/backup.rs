@@ -8,7 +8,7 @@
 //! **What moves**: the identity's inception, history, receipts, consents with their sentences, declarations and the citizen's own copies of
 //! declared documents, statements; of each credential its type and issuer, the grant by which the issuer gives a new one, and the
 //! secrets that *kill* its copies. **What never leaves the device**: the keys of credential copies and their SD-JWTs (a copy is
-//! bound to one key in one place, and shown once), the device's own key, keys of issuances under way, the key of the wallet
+//! bound to one key in one place, and shown once), by which keys something was shown, the device's own key, keys of issuances under way, the key of the wallet
 //! attestation, responses on their way. So a stolen backup with its words shows what the citizen did and kills credentials; it can
 //! show none.
 

@@ -84,10 +84,12 @@ pub enum Table {
     Moved,
     /// What the citizen stated towards sites and departments.
     Statements,
+    /// By which key something was shown, by consent: for what the citizen asks of the site later. It never leaves the device.
+    Shown,
 }
 
 impl Table {
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 14] = [
         Self::Identity,
         Self::Declarations,
         Self::Documents,
@@ -101,6 +103,7 @@ impl Table {
         Self::Notices,
         Self::Moved,
         Self::Statements,
+        Self::Shown,
     ];
 
     pub(crate) fn name(self) -> &'static str {
@@ -118,6 +121,7 @@ impl Table {
             Self::Notices => "notices",
             Self::Moved => "moved",
             Self::Statements => "statements",
+            Self::Shown => "shown",
         }
     }
 

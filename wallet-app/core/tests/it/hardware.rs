@@ -12,7 +12,7 @@ use crate::issuer::PIN;
 use crate::site::Served;
 
 #[derive(Default)]
-struct Chip {
+pub(crate) struct Chip {
     state: Mutex<State>,
 }
 
@@ -33,7 +33,7 @@ impl Chip {
         self.state.lock().unwrap().signed
     }
 
-    fn refuse(&self, with: Option<SignError>) {
+    pub(crate) fn refuse(&self, with: Option<SignError>) {
         self.state.lock().unwrap().refusing = with;
     }
 
@@ -69,7 +69,7 @@ impl HardwareKeys for Chip {
     }
 }
 
-async fn wallet_on(city: &City, chip: &Arc<Chip>) -> Wallet {
+pub(crate) async fn wallet_on(city: &City, chip: &Arc<Chip>) -> Wallet {
     let wallet = city.create_wallet().with_hardware(Arc::clone(chip) as Arc<dyn HardwareKeys>);
     wallet.create_identity().await.unwrap();
     wallet.receive(&city.issuer.offer_link(), Some(PIN)).await.unwrap();

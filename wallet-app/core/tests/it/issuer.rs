@@ -35,6 +35,7 @@ pub(crate) const PIN: &str = "482913";
 #[derive(Clone, Default)]
 pub(crate) struct Behaviour {
     pub(crate) metadata_about: Option<String>,
+    pub(crate) busy_with_reports: bool,
     pub(crate) bind_to: Option<PublicKey>,
     pub(crate) same_key_for_all: bool,
     pub(crate) no_record: bool,
@@ -81,6 +82,8 @@ pub(crate) struct Seen {
     pub(crate) requests: Vec<AttributeRequest>,
     /// Everything that was sent to it, as it came.
     pub(crate) bodies: Vec<Vec<u8>>,
+    /// Reports, as they were signed.
+    pub(crate) reports: Vec<String>,
     pub(crate) tokens: u32,
     pub(crate) proven_keys: Vec<Vec<PublicKey>>,
     issued: BTreeMap<Vec<PublicKey>, Vec<String>>,
@@ -160,6 +163,7 @@ impl FakeIssuer {
             .route("/ipfs/{cid}", get(download))
             .route("/v1/attribute-requests", post(attribute_request))
             .route("/v1/attribute-requests/{id}", get(state))
+            .route("/v1/reports", post(report))
             .route("/offers/{id}", get(offer))
             .route("/.well-known/openid-credential-issuer", get(metadata))
             .route("/.well-known/oauth-authorization-server", get(server_metadata))
@@ -224,6 +228,15 @@ async fn capture(State(issuer): Issuer, request: axum::extract::Request, next: a
     let bytes = axum::body::to_bytes(body, 64 << 20).await.unwrap();
     issuer.seen.lock().unwrap().bodies.push(bytes.to_vec());
     next.run(axum::extract::Request::from_parts(parts, bytes.into())).await
+}
+
+/// Takes reports, unless it is busy.
+async fn report(State(issuer): State<Arc<Shared>>, body: String) -> Response {
+    if issuer.behaviour.lock().unwrap().busy_with_reports {
+        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+    }
+    issuer.seen.lock().unwrap().reports.push(body);
+    (StatusCode::CREATED, Json(json!({ "id": "r-17", "received_at": issuer.clock.now() }))).into_response()
 }
 
 async fn department(State(issuer): Issuer) -> Json<Department> {

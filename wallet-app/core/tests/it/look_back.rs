@@ -1,13 +1,12 @@
-//! Looking back: everything that happened, for a file; taking a consent back, asking for deletion, reporting a site.
+//! Looking back: everything that happened, for a file.
 
-use identity::jose::jws::{self, Parsed, Policy};
 use serde_json::Value;
-use wallet_core::{Event, StatementKind, Verdict, Wallet};
+use wallet_core::{Event, Verdict, Wallet};
 
 use crate::city::City;
 
 /// A wallet that showed something; gives the consent.
-async fn released(city: &City) -> (Wallet, String) {
+pub(crate) async fn released(city: &City) -> (Wallet, String) {
     let wallet = city.wallet_with_credential().await;
     let consent = wallet.open(&city.site.ask(&["family_name"])).await.unwrap();
     let outcome = wallet.approve(&consent, None).await.unwrap();
@@ -27,7 +26,7 @@ async fn everything_is_in_the_history_in_order() {
     let asked = wallet.open(&city.site.serve("2", crate::site::Served::Token(city.site.sign(&other)))).await.unwrap();
     wallet.decline(&asked).await.unwrap();
     wallet.receive(&crate::issuer::offer_link(&city.issuer.base(), "9"), Some("000000")).await.unwrap_err();
-    wallet.request_deletion(&consent).unwrap();
+    wallet.request_deletion(&consent).await.unwrap();
     let export = wallet.export_history().unwrap();
     let events: Vec<Event> = export.entries.iter().map(|entry| entry.event).collect();
     assert_eq!(
@@ -43,6 +42,7 @@ async fn everything_is_in_the_history_in_order() {
             Event::Declined,
             Event::IssuanceFailed,
             Event::DeletionRequested,
+            Event::StatementAcknowledged,
         ]
     );
     assert!(export.entries.is_sorted_by_key(|entry| entry.at));
@@ -55,75 +55,6 @@ async fn everything_is_in_the_history_in_order() {
     for secret in ["canary", "1990", "110101199003070011", &did] {
         assert!(!text.contains(secret), "{secret}");
     }
-}
-
-/// Taking back and asking for deletion: kept, in the history, and said plainly that nothing was sent. Neither tells the site who it is.
-#[tokio::test]
-async fn a_consent_is_withdrawn_and_deletion_is_asked_for() {
-    let city = City::new().await;
-    let (wallet, consent) = released(&city).await;
-    let posted = city.site.seen(|seen| seen.posted.len());
-    let did = wallet.identity().unwrap().unwrap().did.to_string();
-    let withdrawn = wallet.withdraw_consent(&consent).unwrap();
-    let deletion = wallet.request_deletion(&consent).unwrap();
-    assert_eq!((withdrawn.kind, deletion.kind), (StatementKind::Withdrawal, StatementKind::Deletion));
-    for statement in [&withdrawn, &deletion] {
-        assert!(statement.sending.en.starts_with("Nothing was sent") && statement.sending.zh.starts_with("没有自动发送"));
-        assert!(statement.text.en.contains("Family name") && statement.text.en.contains("Tax portal"), "{}", statement.text.en);
-        assert_eq!((statement.references.len(), statement.receipt.is_some(), statement.signed.is_some()), (1, true, false));
-        assert!(!serde_json::to_string(statement).unwrap().contains(&did));
-    }
-    assert_eq!(city.site.seen(|seen| seen.posted.len()), posted, "nothing was sent");
-    let wallet = city.reopen(wallet);
-    assert_eq!(wallet.statements().unwrap().len(), 2);
-    let last: Vec<Event> = wallet.history().unwrap().iter().rev().take(2).map(|entry| entry.event).collect();
-    assert_eq!(last, [Event::DeletionRequested, Event::ConsentWithdrawn]);
-    assert_eq!(wallet.withdraw_consent("nothing").unwrap_err().slug(), "statement-about-unknown");
-    assert_eq!(wallet.withdraw_consent(&city.site.origin()).unwrap_err().slug(), "statement-about-unknown");
-}
-
-/// What was only asked, and never shown, has nothing to withdraw.
-#[tokio::test]
-async fn nothing_shown_is_nothing_to_withdraw() {
-    let city = City::new().await;
-    let wallet = city.wallet_with_credential().await;
-    let asked = wallet.open(&city.site.ask(&["family_name"])).await.unwrap();
-    assert_eq!(wallet.withdraw_consent(&asked.view.id).unwrap_err().slug(), "statement-nothing-shown");
-}
-
-/// A report goes to the department that answers for the site, by name, signed by this device; a site that the wallet refused can be reported
-/// by its origin.
-#[tokio::test]
-async fn a_site_is_reported_to_its_sponsor() {
-    let city = City::new().await;
-    let (wallet, consent) = released(&city).await;
-    assert_eq!(wallet.report_site(&consent, "  ").await.unwrap_err().slug(), "report-without-reason");
-    let report = wallet.report_site(&consent, "It asked for more than it needs.").await.unwrap();
-    assert_eq!(report.to.en, "Public security");
-    assert!(report.sending.en.contains("Nothing was sent") && report.sending.en.contains("your DID"), "{}", report.sending.en);
-    let policy = Policy {
-        typ: jws::Typ::OneOf(&["yufu-report+jwt"]),
-        algs: jws::JwsAlg::ALL,
-        jwk: jws::Presence::Refused,
-        x5c: jws::Presence::Refused,
-        max_bytes: 100_000,
-    };
-    let signed = report.signed.unwrap();
-    let parsed = Parsed::parse(&signed, &policy).unwrap();
-    let identity = wallet.identity().unwrap().unwrap();
-    assert!(parsed.header().kid.as_ref().unwrap().starts_with(&format!("{}#", identity.did)));
-    let payload: Value = parsed.verify(&identity.device).unwrap().claims().unwrap().into();
-    assert_eq!(payload["reason"], "It asked for more than it needs.");
-    assert_eq!(
-        (payload["party"].as_str(), payload["iss"].as_str()),
-        (Some("tax-portal"), Some(identity.did.to_string().as_str()))
-    );
-    assert!(!payload.to_string().contains("canary"));
-    // By the origin alone, without the ledger.
-    city.ledger.set_away(true);
-    let report = wallet.report_site(&city.site.origin(), "Again.").await.unwrap();
-    assert_eq!((report.consent, report.to.en.as_str()), (None, "the department that answers for the site"));
-    assert_eq!(wallet.history().unwrap().last().unwrap().event, Event::SiteReported);
 }
 
 /// Receipts are checked by the answer that was kept, as of its block: without a ledger, after a restart, and whatever was believed before.

@@ -32,6 +32,7 @@ mod several;
 mod sign_in;
 mod site;
 mod slip39;
+mod statements;
 mod strangers;
 mod vault;
 mod verifiers;

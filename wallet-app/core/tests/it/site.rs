@@ -10,11 +10,11 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use identity::CommitmentKey;
 use identity::jose::Chain;
 use identity::jose::jwe::{DecryptionKey, Encrypted};
-use identity::jose::jws::{self, JwsHeader};
+use identity::jose::jws::{self, JwsHeader, Parsed};
 use identity::keys::SecretKey;
+use identity::{CommitmentKey, Localized};
 use ledger::cell::Subject;
 use ledger::records::RecordId;
 use ledger::transaction::{NewReceipt, RECEIPT_CONTEXT, TransactionId};
@@ -22,6 +22,8 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use wallet_core::Clock;
 use wire::oid4vp::{AuthorizationResponse, ReceiptOpening, ResponseAccepted};
+use wire::problem::Slug;
+use wire::rights::{self, Acknowledgement, Done, Kept, PresentationDigest, RightsMetadata, RightsRequest};
 
 use crate::city::{Ca, VCT, p256};
 use crate::ledger::FakeLedger;
@@ -51,6 +53,20 @@ pub(crate) struct Behaviour {
     pub(crate) redirect_response: Option<String>,
     /// Refusals are answered so.
     pub(crate) deaf: Option<u16>,
+    pub(crate) rights: Rights,
+}
+
+/// How withdrawals and wishes for deletion are taken.
+#[derive(Clone, Default)]
+pub(crate) struct Rights {
+    pub(crate) no_address: bool,
+    /// Another address than the site's own.
+    pub(crate) elsewhere: Option<String>,
+    pub(crate) refuse: Option<Slug>,
+    /// The acknowledgement is signed by another key than the registered one.
+    pub(crate) other_key: bool,
+    /// It is about another presentation.
+    pub(crate) about_other: bool,
 }
 
 #[derive(Default)]
@@ -61,6 +77,8 @@ pub(crate) struct Seen {
     /// Every body that was posted, by form field.
     pub(crate) posted: Vec<BTreeMap<String, String>>,
     pub(crate) responses: Vec<AuthorizationResponse>,
+    /// What was asked at the address for rights, verified.
+    pub(crate) rights: Vec<RightsRequest>,
 }
 
 pub(crate) struct Shared {
@@ -93,6 +111,8 @@ impl FakeSite {
         let router = Router::new()
             .route("/requests/{id}", get(request).post(request_by_post))
             .route("/responses/{id}", post(response))
+            .route(rights::WELL_KNOWN_PATH, get(rights_address))
+            .route("/rights", post(exercise))
             .with_state(Arc::clone(&shared));
         tokio::spawn(async move { axum::serve(listener, router).await });
         Self { shared }
@@ -255,6 +275,54 @@ async fn response(State(site): Site, headers: HeaderMap, body: String) -> Respon
     }
     let receipt = (!behaviour.no_receipt).then(|| receipt(&site, &behaviour, &presentation));
     Json(ResponseAccepted { redirect_uri: behaviour.redirect_uri, yufu_receipt: receipt }).into_response()
+}
+
+async fn rights_address(State(site): Site) -> Response {
+    let rights = site.behaviour.lock().unwrap().rights.clone();
+    let rights_endpoint = rights.elsewhere.unwrap_or_else(|| format!("{}/rights", site.base));
+    if rights.no_address {
+        StatusCode::NOT_FOUND.into_response()
+    } else {
+        Json(RightsMetadata { rights_endpoint }).into_response()
+    }
+}
+
+/// Takes what the key of the last presentation signed about it, as the verifier does.
+async fn exercise(State(site): Site, body: String) -> Response {
+    let behaviour = site.behaviour.lock().unwrap().rights.clone();
+    if let Some(slug) = behaviour.refuse {
+        let problem = json!({ "type": format!("urn:yufu:problem:{}", slug.as_str()), "title": slug.sentence().en,
+            "title_zh": slug.sentence().zh, "status": slug.status() });
+        let status = StatusCode::from_u16(slug.status()).unwrap();
+        return (status, [(header::CONTENT_TYPE, "application/problem+json")], problem.to_string()).into_response();
+    }
+    let (verified, jwk) = Parsed::parse(&body, &rights::REQUEST).unwrap().verify_with_embedded_key().unwrap();
+    let request: RightsRequest = serde_json::from_slice(&verified.payload).unwrap();
+    let presentation = site.seen.lock().unwrap().responses.last().unwrap().vp_token.values().next().unwrap()[0].clone();
+    let key_binding = presentation.rsplit('~').next().unwrap();
+    assert_eq!(request.presentation.0, <[u8; 32]>::from(Sha256::digest(key_binding)));
+    Parsed::parse(key_binding, &jws::Policy::KEY_BINDING).unwrap().verify(&jwk.key).unwrap();
+    assert_eq!(
+        (request.aud.as_str(), request.iat),
+        (FakeSite { shared: Arc::clone(&site) }.client_id().as_str(), site.clock.now())
+    );
+    let acknowledgement = Acknowledgement {
+        iss: request.aud.clone(),
+        iat: site.clock.now(),
+        kind: request.kind,
+        presentation: if behaviour.about_other { PresentationDigest([9; 32]) } else { request.presentation },
+        done: vec![Done::SessionsEnded, Done::AttributesDeleted],
+        kept: vec![Kept {
+            what: Localized::new("证明", "The evidence"),
+            why: Localized::new("依法", "The law\u{202e} says so"),
+            until: Some(site.clock.now() + 86_400),
+        }],
+    };
+    site.seen.lock().unwrap().rights.push(request);
+    let key = if behaviour.other_key { p256(78) } else { p256(77) };
+    let payload = serde_json::to_vec(&acknowledgement).unwrap();
+    let signed = jws::sign_compact(&key, &JwsHeader::typ(rights::ACKNOWLEDGEMENT_TYPE), &payload);
+    ([(header::CONTENT_TYPE, "application/jwt")], signed).into_response()
 }
 
 fn receipt(site: &Shared, behaviour: &Behaviour, presentation: &str) -> ReceiptOpening {

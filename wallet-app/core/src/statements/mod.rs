@@ -1,14 +1,16 @@
 //! Stories: withdraw a consent, ask a site to delete what it got, report a site to the department that answers for it.
 //!
-//! Neither OpenID4VP nor the ledger's registration names an address for any of these, so nothing is sent by itself: a statement is kept,
-//! goes into the history, and is shown and exported for the citizen to hand over. Each says what is in it and to whom it may go:
+//! A statement is kept and in the history before anything is sent; then it is sent once, because the citizen said so, and again only when they
+//! say so again ([`Wallet::send_statement`]). What came of it is kept with it. It can always be exported and handed over.
 //!
-//! | | to | who the citizen is | signed |
+//! | | to | who the citizen is | signed by |
 //! |---|---|---|---|
-//! | withdrawal, deletion | the site | the digests of the presentations, which only the site and this wallet know | no |
-//! | report | the sponsoring department | the DID, which departments know | by this device's key |
+//! | withdrawal, deletion | the site, at its registered origin (`wire::rights`) | whoever holds the key of the copy that was shown | that key |
+//! | report | the sponsoring department, at its `issuer_url` (`wire::reports`) | the DID, which departments know | this device's key |
 //!
-//! None has a value of a claim. A site never learns the DID by them.
+//! None has a value of a claim. A site learns nothing by them that it did not have, the DID least of all.
+
+mod send;
 
 use identity::jose::jwk::thumbprint_text;
 use identity::jose::jws::{self, JwsHeader};
@@ -17,9 +19,9 @@ use identity::{Localized, UnixSeconds};
 use ledger::cell::Subject;
 use ledger::records::{AuthorityRecord, PartyId, PartyRecord};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use wire::reports::{self, Report};
 
-use crate::chain;
+use crate::chain::{self, LedgerError};
 use crate::consent::ConsentRecord;
 use crate::error::{Explained, Side, WalletError};
 use crate::history::{self, Event, HistoryEntry};
@@ -30,10 +32,7 @@ use crate::records::{base64url, fresh_id};
 use crate::vault::{Table, VaultError};
 use crate::wallet::Wallet;
 
-/// `typ` of a signed report.
-pub const REPORT_TYPE: &str = "yufu-report+jwt";
-/// Characters of a report's reason at most.
-pub const MAX_REASON_CHARACTERS: usize = 2000;
+pub use wire::reports::{MAX_REASON_CHARACTERS, REPORT_TYPE};
 
 /// Why a statement was not made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -81,6 +80,21 @@ pub enum StatementKind {
     Report,
 }
 
+/// What came of a statement.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StatementState {
+    /// It is only kept: there is nobody that it could be sent to, or no key to sign it.
+    #[default]
+    Kept,
+    /// It has not got there: it can be sent again.
+    Waiting,
+    /// The other side confirmed it.
+    Acknowledged,
+    /// The other side did not take it.
+    Refused,
+}
+
 impl StatementKind {
     fn event(self) -> Event {
         match self {
@@ -121,7 +135,19 @@ pub struct Statement {
     /// A report as this device signed it: a JWS.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signed: Option<String>,
-    /// What was sent to whom, and what the citizen can do with it.
+    /// The citizen's own words in a report.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// What came of it.
+    #[serde(default)]
+    pub state: StatementState,
+    /// When the other side confirmed it, by its own clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answered_at: Option<UnixSeconds>,
+    /// What the other side confirmed it with: a site's signed acknowledgement (a JWS), a department's reference.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer: Option<String>,
+    /// What came of it in words, and what the citizen can do.
     pub sending: Localized,
 }
 
@@ -137,54 +163,50 @@ struct About {
 }
 
 impl Wallet {
-    /// The citizen takes a consent back.
+    /// The citizen takes a consent back: kept, and sent to the site. Called again, it is the same statement.
     ///
     /// # Errors
-    /// [`StatementError::Unknown`], [`StatementError::NothingShown`].
-    pub fn withdraw_consent(&self, consent: &str) -> Result<Statement, WalletError> {
-        self.to_the_site(StatementKind::Withdrawal, consent)
+    /// [`StatementError::Unknown`], [`StatementError::NothingShown`]; [`WalletError::Hardware`] and [`WalletError::Waited`], after which
+    /// it is kept and can be sent again.
+    pub async fn withdraw_consent(&self, consent: &str) -> Result<Statement, WalletError> {
+        let statement = self.to_the_site(StatementKind::Withdrawal, consent)?;
+        self.send_statement(&statement.id).await
     }
 
     /// The citizen wants a site to delete what it was shown.
     ///
     /// # Errors
     /// As [`Self::withdraw_consent`].
-    pub fn request_deletion(&self, consent: &str) -> Result<Statement, WalletError> {
-        self.to_the_site(StatementKind::Deletion, consent)
+    pub async fn request_deletion(&self, consent: &str) -> Result<Statement, WalletError> {
+        let statement = self.to_the_site(StatementKind::Deletion, consent)?;
+        self.send_statement(&statement.id).await
     }
 
     /// The citizen reports a site to the department that answers for it: by a consent, or by the site's origin as the history has it.
     ///
     /// # Errors
-    /// [`StatementError::Unknown`], [`StatementError::NoReason`].
+    /// [`StatementError::Unknown`], [`StatementError::NoReason`]; else as [`Self::withdraw_consent`].
     pub async fn report_site(&self, consent_or_origin: &str, reason: &str) -> Result<Statement, WalletError> {
-        let reason = printable(reason.trim(), MAX_REASON_CHARACTERS);
+        let reason = printable(reason.trim(), MAX_REASON_CHARACTERS - 1);
         if reason.is_empty() {
             return Err(StatementError::NoReason.into());
         }
         let about = self.about(consent_or_origin, false)?;
-        let to = self.sponsor(&about).await;
-        let signed = self.sign_report(&about, &reason)?;
+        let to = self.sponsor(about.party).await.ok().flatten().map_or_else(unknown_department, |sponsor| sponsor.name);
         let (zh, en) = about.in_words();
-        let identity = if signed.is_some() { ("，并包含您的身份标识（DID）", " and your DID") } else { ("", "") };
         let statement = Statement {
             text: Localized::new(
                 format!("本人举报该网站：{zh}原因：{reason}"),
                 format!("I report this site: {en}Reason: {reason}"),
             ),
-            sending: Localized::new(
-                format!(
-                    "没有自动发送。举报中有网站、时间、信息名称（没有内容）和您写的原因{}。请导出后自行交给“{}”。",
-                    identity.0, to.zh
-                ),
-                format!(
-                    "Nothing was sent. The report names the site, the time, the names of claims (no values), your reason{}. Export it and hand it to {} yourself.",
-                    identity.1, to.en
-                ),
-            ),
+            references: Vec::new(),
+            reason: Some(reason),
             ..self.statement(StatementKind::Report, &about, to)
         };
-        self.keep_statement(Statement { signed, references: Vec::new(), ..statement }, &about)
+        // As it would be handed over; it is signed anew for whom it is sent to.
+        let signed = self.sign_report(&statement, &about, None)?;
+        let statement = self.keep_statement(Statement { signed, ..statement }, &about)?;
+        self.send_statement(&statement.id).await
     }
 
     /// All statements, oldest first.
@@ -197,31 +219,23 @@ impl Wallet {
         Ok(statements)
     }
 
+    /// The statement of this kind about a consent: the one that was made before, or a new one, which is kept.
     fn to_the_site(&self, kind: StatementKind, consent: &str) -> Result<Statement, WalletError> {
         let about = self.about(consent, true)?;
         if about.consent.is_none() {
             return Err(StatementError::Unknown.into());
+        }
+        let before = self.statements()?.into_iter().rev().find(|one| one.kind == kind && one.consent == about.consent);
+        if let Some(before) = before {
+            return Ok(before);
         }
         let (zh, en) = about.in_words();
         let (wish_zh, wish_en) = match kind {
             StatementKind::Withdrawal => ("本人撤回对下列使用的同意：", "I withdraw my consent to this use: "),
             StatementKind::Deletion | StatementKind::Report => ("请删除下列信息：", "Please delete what you were shown: "),
         };
-        let statement = Statement {
-            text: Localized::new(format!("{wish_zh}{zh}"), format!("{wish_en}{en}")),
-            sending: Localized::new(
-                format!(
-                    "没有自动发送：网站没有登记接收地址。请通过网站（{}）自行提出；其中没有您的姓名和身份标识，网站可凭编号找到那次出示。",
-                    about.origin
-                ),
-                format!(
-                    "Nothing was sent: the site has registered no address for this. Hand it in at {} yourself. It has neither your name nor your DID; the site finds what you showed by the references.",
-                    about.origin
-                ),
-            ),
-            ..self.statement(kind, &about, about.site.clone())
-        };
-        self.keep_statement(statement, &about)
+        let text = Localized::new(format!("{wish_zh}{zh}"), format!("{wish_en}{en}"));
+        self.keep_statement(Statement { text, ..self.statement(kind, &about, about.site.clone()) }, &about)
     }
 
     fn statement(&self, kind: StatementKind, about: &About, to: Localized) -> Statement {
@@ -238,7 +252,11 @@ impl Wallet {
             references: digests.map(|digest| base64url(&digest.0)).collect(),
             receipt: about.receipt.as_ref().map(|receipt| base64url(&receipt.opening.id.0)),
             signed: None,
-            sending: Localized::new("", ""),
+            reason: None,
+            state: StatementState::Waiting,
+            answered_at: None,
+            answer: None,
+            sending: Localized::new("已保存，尚未送达。可以再次发送。", "Kept, and not delivered yet. Send it again."),
         }
     }
 
@@ -290,37 +308,41 @@ impl Wallet {
         })
     }
 
-    /// The department that answers for the site, by the ledger; or words for nobody known.
-    async fn sponsor(&self, about: &About) -> Localized {
-        let found = async {
-            let party = chain::find::<PartyRecord>(self.chain.as_ref(), &Subject::Party(about.party?)).await.ok()?;
-            let sponsor = Subject::Authority(party.record?.1.sponsor);
-            let sponsor = chain::find::<AuthorityRecord>(self.chain.as_ref(), &sponsor).await.ok()?;
-            sponsor.record.map(|(_, record)| record.name)
-        };
-        found.await.unwrap_or_else(|| Localized::new("该网站的主管部门", "the department that answers for the site"))
+    /// The department that answers for a site, by the ledger.
+    async fn sponsor(&self, party: Option<PartyId>) -> Result<Option<AuthorityRecord>, LedgerError> {
+        let Some(party) = party else { return Ok(None) };
+        let party = chain::find::<PartyRecord>(self.chain.as_ref(), &Subject::Party(party)).await?;
+        let Some((_, party)) = party.record else { return Ok(None) };
+        let sponsor = chain::find::<AuthorityRecord>(self.chain.as_ref(), &Subject::Authority(party.sponsor)).await?;
+        Ok(sponsor.record.map(|(_, record)| record))
     }
 
-    /// The report as this device signs it; without an identity there is none.
-    fn sign_report(&self, about: &About, reason: &str) -> Result<Option<String>, WalletError> {
+    /// The report as this device signs it, for whom it is; without an identity there is none.
+    fn sign_report(&self, statement: &Statement, about: &About, aud: Option<String>) -> Result<Option<String>, WalletError> {
         let keys: Option<IdentityKeys> = self.vault.get(Table::Identity, crate::identity::KEY)?;
         let Some(keys) = keys.filter(|keys| keys.confirmed.is_some()) else { return Ok(None) };
         let (did, device) = (keys.inception.did(), self.device_signer(&keys)?);
         let kid = format!("{did}#{}", thumbprint_text(&device.public_key()));
-        let payload = json!({
-            "iss": did,
-            "iat": self.now(),
-            "jti": fresh_id(&self.environment),
-            "party": about.party,
-            "origin": about.origin,
-            "shown_at": about.at,
-            "claims": about.claims,
-            "receipt": about.receipt.as_ref().map(|receipt| base64url(&receipt.opening.id.0)),
-            "reason": reason,
-        });
+        let report = Report {
+            iss: did,
+            aud,
+            iat: self.now(),
+            jti: statement.id.clone(),
+            party: about.party,
+            origin: about.origin.clone(),
+            shown_at: about.at,
+            claims: about.claims.iter().take(reports::MAX_CLAIMS).cloned().collect(),
+            receipt: statement.receipt.clone(),
+            reason: statement.reason.clone().unwrap_or_default(),
+        };
+        let payload = serde_json::to_vec(&report).expect("a report is always JSON");
         let header = JwsHeader { kid: Some(kid), ..JwsHeader::typ(REPORT_TYPE) };
-        Ok(Some(jws::sign_compact_with(&device, &header, payload.to_string().as_bytes())?))
+        Ok(Some(jws::sign_compact_with(&device, &header, &payload)?))
     }
+}
+
+fn unknown_department() -> Localized {
+    Localized::new("该网站的主管部门", "the department that answers for the site")
 }
 
 impl About {

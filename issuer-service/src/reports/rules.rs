@@ -1,0 +1,112 @@
+//! What a report must be, decided without asking anybody.
+
+use identity::jose::jwk;
+use identity::jose::jws::{JwsError, Parsed};
+use identity::{PublicKey, UnixSeconds, json};
+use ledger::records::IdentityRecord;
+use serde_json::Value;
+use service_kit::{ApiError, Slug};
+use wire::reports::{self, Report};
+
+/// Why a report is not taken. None quotes anything of it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReportError {
+    /// Not a JWS of the right kind.
+    #[error("the report is not a signed report")]
+    Jws(#[from] JwsError),
+    /// The payload has other members, or values of other types.
+    #[error("the payload is not a report")]
+    Payload,
+    /// `kid` is not a DID URL of `iss`.
+    #[error("the header's kid is not a verification method of the DID in iss")]
+    Kid,
+    /// The DID is of another ledger.
+    #[error("the DID belongs to another ledger network")]
+    OtherNetwork,
+    /// The identity has no such device now.
+    #[error("no live device of the identity has this key")]
+    NoSuchDevice,
+    /// `aud` names somebody else, or nobody.
+    #[error("the report is addressed to another department")]
+    Audience,
+    /// Too old, or from the future.
+    #[error("the report was not signed within the last five minutes, or the device's clock is wrong")]
+    NotFresh,
+    /// A member is longer than it may be, or there is no reason.
+    #[error("a member of the report is missing or too long")]
+    Bounds,
+}
+
+impl From<ReportError> for ApiError {
+    fn from(error: ReportError) -> Self {
+        let slug = match &error {
+            ReportError::Jws(JwsError::BadSignature) | ReportError::NoSuchDevice => Slug::NotAllowed,
+            ReportError::Jws(_) | ReportError::Payload | ReportError::Kid => Slug::BadRequest,
+            ReportError::OtherNetwork | ReportError::Audience | ReportError::NotFresh | ReportError::Bounds => Slug::Refused,
+        };
+        Self::new(slug).detail(error.to_string())
+    }
+}
+
+/// A report whose signature was not checked yet.
+pub struct Unverified {
+    parsed: Parsed,
+    /// What it says.
+    pub report: Report,
+    thumbprint: String,
+}
+
+impl Unverified {
+    /// Reads a compact JWS.
+    ///
+    /// # Errors
+    /// [`ReportError`].
+    pub fn parse(jws: &str) -> Result<Self, ReportError> {
+        let parsed = Parsed::parse(jws, &reports::REPORT)?;
+        let object = json::parse_object(parsed.unverified_payload()).map_err(|_| ReportError::Payload)?;
+        let report: Report = serde_json::from_value(Value::Object(object)).map_err(|_| ReportError::Payload)?;
+        let kid = parsed.header().kid.as_deref().ok_or(ReportError::Kid)?;
+        let (did, thumbprint) = kid.split_once('#').ok_or(ReportError::Kid)?;
+        if did != report.iss.to_string() {
+            return Err(ReportError::Kid);
+        }
+        let thumbprint = thumbprint.to_owned();
+        Ok(Self { parsed, report, thumbprint })
+    }
+
+    /// Checks the signature with the live device that `kid` names.
+    ///
+    /// # Errors
+    /// [`ReportError::NoSuchDevice`], [`ReportError::Jws`].
+    pub fn verify(self, identity: Option<&IdentityRecord>) -> Result<Report, ReportError> {
+        let devices: &[PublicKey] = identity.map_or(&[], |record| &record.devices);
+        let device = devices.iter().find(|key| jwk::thumbprint_text(key) == self.thumbprint);
+        self.parsed.verify(device.ok_or(ReportError::NoSuchDevice)?)?;
+        Ok(self.report)
+    }
+}
+
+/// Checks what a report says.
+///
+/// # Errors
+/// [`ReportError`].
+pub fn check(report: &Report, department: &str, now: UnixSeconds) -> Result<(), ReportError> {
+    if report.aud.as_deref() != Some(department) {
+        return Err(ReportError::Audience);
+    }
+    let age = now.saturating_sub(report.iat);
+    if !(-reports::SKEW_SECONDS..=reports::FRESH_SECONDS + reports::SKEW_SECONDS).contains(&age) {
+        return Err(ReportError::NotFresh);
+    }
+    let names = report.claims.iter().chain(&report.receipt).chain([&report.origin]);
+    let fits = (16..=128).contains(&report.jti.len())
+        && (1..=reports::MAX_REASON_CHARACTERS).contains(&report.reason.chars().count())
+        && report.claims.len() <= reports::MAX_CLAIMS
+        && names.into_iter().all(|name| name.len() <= reports::MAX_NAME_BYTES);
+    if fits { Ok(()) } else { Err(ReportError::Bounds) }
+}
+
+/// Whether two reports say the same; when they were signed does not matter, for a wallet signs anew what it sends again.
+pub fn is_same(one: &Report, other: &Report) -> bool {
+    *one == Report { iat: one.iat, ..other.clone() }
+}
