@@ -221,7 +221,7 @@ async fn the_package_is_sound_and_the_wallet_opens_from_it_and_beside_the_city()
     // The city's is the last: the driver ends what it started and not what that started, which ends with its display.
     let opens = serde_json::json!([
         ["the program in the package", unpacked, "--setup", setup, "--folder", wallet],
-        ["cargo city wallet", build::binary("city")?, "--directory", city, "wallet"],
+        ["cargo city wallet", build::city()?, "--directory", city, "wallet"],
     ]);
     environment.push(("YUFU_OPENS", opens.to_string()));
     environment.push((build::ALREADY_BUILT, "1".to_owned()));

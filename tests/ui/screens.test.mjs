@@ -256,7 +256,7 @@ test("an open wallet warns a minute before it closes itself, and any input keeps
     [left, touched] = [300, touched + 1];
     return { ...said.status, closes_in: left };
   };
-  const page = await open(context, { ...said, status: () => ({ ...said.status, closes_in: left }), touch });
+  const page = await open(context, { ...said, status: () => ({ ...said.status, closes_in: left, stage: left === null ? "locked" : "open" }), touch });
   await page.locator(".tally").first().waitFor();
   assert.equal(await page.locator("#stay-open").count(), 0);
   left = 58;
@@ -279,6 +279,13 @@ test("an open wallet warns a minute before it closes itself, and any input keeps
   await page.clock.fastForward(11_000);
   await page.evaluate(() => document.body.dispatchEvent(new KeyboardEvent("keydown", { key: "a", bubbles: true })));
   assert.equal(touched, before + 1);
+  // When the time is over the page does not wait for its next look.
+  left = 3;
+  await page.clock.fastForward(15_500);
+  await warning.waitFor();
+  left = null;
+  await page.clock.fastForward(4_000);
+  await page.locator("input.pin").waitFor();
   await context.close();
 });
 

@@ -171,7 +171,11 @@ export class Window {
     const failed = once(window.#driver, "error").then(([why]) => Promise.reject(why));
     await Promise.race([window.#listening(), failed]);
     const capabilities = { alwaysMatch: { browserName: "wry", "tauri:options": { application, args } } };
-    const { sessionId } = await window.#ask("POST", "/session", { capabilities });
+    const { sessionId } = await window.#ask("POST", "/session", { capabilities }).catch((why) => {
+      // A driver that is left would keep this program from ending.
+      window.#driver.kill("SIGKILL");
+      throw why;
+    });
     window.#session = sessionId;
     return window;
   }

@@ -39,6 +39,14 @@ pub fn application() -> Result<()> {
     build(&["yufu-app"], &["--features", "yufu-app/window"])
 }
 
+/// Builds `cargo city` itself.
+pub fn city() -> Result<PathBuf> {
+    if std::env::var_os(ALREADY_BUILT).is_none() {
+        build(&["city"], &[])?;
+    }
+    binary("city")
+}
+
 fn build(packages: &[&str], features: &[&str]) -> Result<()> {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.current_dir(workspace()).arg("build").arg("--bins").args(packages.iter().flat_map(|p| ["--package", p]));

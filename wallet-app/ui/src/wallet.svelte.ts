@@ -223,7 +223,8 @@ export function touch(): Promise<void> {
   return look("touch");
 }
 
-async function look(by: "status" | "touch" = "status"): Promise<void> {
+/** Looks how far the wallet is. */
+export async function look(by: "status" | "touch" = "status"): Promise<void> {
   if (wallet.stage !== "open" || document.visibilityState !== "visible") return;
   try {
     const status = await call(by, {});
