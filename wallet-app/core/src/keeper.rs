@@ -1,7 +1,7 @@
 //! Auto-lock: the open wallet in the hands of an application. After a time without use it is closed, its keys are wiped, and the
 //! passphrase is asked for again; a story that is under way ends first.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use clients::Clock;
 use identity::UnixSeconds;
@@ -39,6 +39,11 @@ impl Keeper {
         let open = open.as_mut()?;
         open.used_at = self.clock.now();
         Some(Arc::clone(&open.wallet))
+    }
+
+    /// The wallet for as long as it is open, for what goes on by itself. This counts as no use.
+    pub fn watch(&self) -> Weak<Wallet> {
+        self.lock_state().as_ref().map_or_else(Weak::new, |open| Arc::downgrade(&open.wallet))
     }
 
     /// Closes the wallet if it was not used for long enough; whether it is closed then. An application calls it every few seconds.

@@ -39,6 +39,8 @@ pub struct Wallet {
     pub(crate) environment: Environment,
     pub(crate) provider: Option<Arc<dyn WalletProvider>>,
     pub(crate) waits: Arc<Waits>,
+    /// One story at a time receives: two would use one refresh token twice, or take an end of the other's issuance for a refusal.
+    pub(crate) issuing: tokio::sync::Mutex<()>,
     config: RwLock<WalletConfig>,
     dir: PathBuf,
 }
@@ -176,7 +178,8 @@ impl Wallet {
         let waits = Arc::new(Waits::default());
         let chain: Arc<dyn Chain> = Arc::new(PatientChain::new(chain, Arc::clone(&waits)));
         let (provider, config, dir) = (None, RwLock::new(config), dir.to_owned());
-        Ok(Self { vault, chain, http, anchors, network, genesis, environment, provider, waits, config, dir })
+        let issuing = tokio::sync::Mutex::default();
+        Ok(Self { vault, chain, http, anchors, network, genesis, environment, provider, waits, issuing, config, dir })
     }
 
     /// With somebody who vouches for this wallet and its keys towards issuers that ask for it.

@@ -13,7 +13,7 @@ use url::Url;
 use wire::issuer::{AttributeRequestState, Department, UploadGrant};
 use wire::oid4vci::CredentialOffer;
 
-pub use self::metadata::{CredentialConfiguration, Encryption, IssuerMetadata, MetadataTrust, ServerMetadata};
+pub use self::metadata::{CredentialConfiguration, Encryption, IssuerMetadata, KeyRequirements, MetadataTrust, ServerMetadata};
 pub use self::session::{CREDENTIAL_TIMEOUT, ClientAttestation, Session};
 use crate::http::{self, HttpError};
 

@@ -148,7 +148,7 @@ async fn a_strangers_issuer_that_lies_is_refused() {
         ("iss", "sign-in-answer-refused"),
         ("mix-up", "sign-in-answer-refused"),
         ("bearer", "bad-answer"),
-        ("other key", "credential-count"),
+        ("other key", "credential-bound-to-another-key"),
     ] {
         let (_city, wallet, _stranger, offer) = issuing(json!({ "lie": lie })).await;
         let error = match wallet.authorize(&offer, &back()).await {
