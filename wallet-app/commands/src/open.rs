@@ -5,15 +5,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde::Serialize;
+use tokio::task::AbortHandle;
 use url::Url;
 use wallet_core::keeper::IDLE_SECONDS;
 use wallet_core::vault::device;
 use wallet_core::vault::key::{MIN_PASSPHRASE_CHARACTERS, MIN_PIN_CHARACTERS};
 use wallet_core::{
-    COMES_BACK_TO, Consent, DeviceStore, Environment, Keeper, Language, Passphrase, Secrets, Strength, Wallet, WalletConfig,
-    WalletError,
+    COMES_BACK_TO, Consent, DeviceStore, Environment, IssuanceEnd, Keeper, Language, Passphrase, Secrets, Strength, Wallet,
+    WalletConfig, WalletError,
 };
 
+use crate::asking::Ended;
 use crate::failure::Failure;
 use crate::inputs::{ChangePin, Create, Nothing, SetLanguage, Unlock};
 use crate::secrets::Written;
@@ -49,6 +51,7 @@ pub struct Commands {
     opening: tokio::sync::Mutex<()>,
     /// Whether the key store works, once that was tried.
     binds: tokio::sync::OnceCell<bool>,
+    ended: Ended,
 }
 
 pub(crate) struct Open {
@@ -58,6 +61,8 @@ pub(crate) struct Open {
     /// The newest last.
     consents: Vec<Consent>,
     language: Language,
+    /// What asks the issuers that take longer while the wallet is open.
+    asking: Option<AbortHandle>,
 }
 
 /// How far the wallet is.
@@ -85,6 +90,9 @@ pub struct Status {
     pub pin_characters: usize,
     /// Whether a new PIN binds the wallet to this device. Where it does not, only its length protects the wallet: it is a passphrase.
     pub binds: bool,
+    /// How many credentials that took longer came, or were refused, without anybody asking since the application began: when it grew,
+    /// the cards and what is under way are read again.
+    pub issued: u64,
 }
 
 impl std::fmt::Debug for Commands {
@@ -97,7 +105,8 @@ impl Commands {
     /// The wallet of a host, closed.
     pub fn new(host: Host) -> Self {
         let written = WalletConfig::load(&host.dir).map(|config| config.language);
-        let open = Open { keeper: None, written: None, consents: Vec::new(), language: written.unwrap_or(host.config.language) };
+        let language = written.unwrap_or(host.config.language);
+        let open = Open { keeper: None, written: None, consents: Vec::new(), language, asking: None };
         let comes_back_to = Url::parse(COMES_BACK_TO).expect("the address of the application is one");
         Self {
             host: Arc::new(host),
@@ -105,6 +114,7 @@ impl Commands {
             open: Mutex::new(open),
             opening: tokio::sync::Mutex::default(),
             binds: tokio::sync::OnceCell::new(),
+            ended: Ended::default(),
         }
     }
 
@@ -112,6 +122,11 @@ impl Commands {
     #[must_use]
     pub fn coming_back_to(self, address: Url) -> Self {
         Self { comes_back_to: address, ..self }
+    }
+
+    /// Hears of each credential that took longer and came, or was refused, while nobody asked: for a host that tells the person.
+    pub fn issuances(&self) -> tokio::sync::broadcast::Receiver<IssuanceEnd> {
+        self.ended.subscribe()
     }
 
     /// Closes the wallet if it was not used for long enough. A host calls it every few seconds.
@@ -169,7 +184,14 @@ impl Commands {
         // Who is asked for the PIN that there is needs not be asked to open a key store for another one.
         let binds = stage == Stage::Locked || self.binds().await;
         let pin_characters = if binds { MIN_PIN_CHARACTERS } else { MIN_PASSPHRASE_CHARACTERS };
-        Status { stage, language: self.state().language, idle_seconds: IDLE_SECONDS, pin_characters, binds }
+        Status {
+            stage,
+            language: self.state().language,
+            idle_seconds: IDLE_SECONDS,
+            pin_characters,
+            binds,
+            issued: self.ended.count(),
+        }
     }
 
     fn stage(&self) -> Stage {
@@ -192,7 +214,9 @@ impl Commands {
         let mut open = self.state();
         open.close();
         open.language = wallet.language();
-        open.keeper = Some(Keeper::new(wallet, self.host.environment.clock.clone(), IDLE_SECONDS));
+        let keeper = Keeper::new(wallet, self.host.environment.clock.clone(), IDLE_SECONDS);
+        open.asking = Some(self.ended.ask(keeper.watch()));
+        open.keeper = Some(keeper);
     }
 
     pub(crate) async fn status(&self, _: Nothing) -> Result<Status, Failure> {
@@ -261,6 +285,9 @@ impl Commands {
 impl Open {
     fn close(&mut self) {
         self.keeper = None;
+        if let Some(asking) = self.asking.take() {
+            asking.abort();
+        }
         self.written = None;
         self.consents.clear();
     }

@@ -177,7 +177,10 @@ async function look(): Promise<void> {
   if (wallet.stage !== "open" || document.visibilityState !== "visible") return;
   try {
     const status = await call("status", {});
-    if (status.stage !== "open") take(status);
+    // A credential that took longer came by itself, or was refused: the cards are read, and who shows what is under way reads it too.
+    const changed = status.issued !== wallet.status?.issued;
+    if (status.stage !== "open" || changed) take(status);
+    if (status.stage === "open" && changed) await readCards(false);
   } catch (error) {
     if (!(error instanceof Failed)) throw error;
     heard(error.failure);
