@@ -328,6 +328,7 @@ async fn deaths_while_devices_and_recovery_change_leave_no_orphan() {
 }
 
 /// So many deaths over these stories in turn, each at a random write.
+#[expect(clippy::print_stdout, reason = "a test's output is kept by the harness")]
 async fn die(stories: &[Story], rounds: usize) {
     let seed = std::env::var("YUFU_SEED").ok().map_or(20_261_127, |seed| seed.parse().unwrap());
     println!("YUFU_SEED={seed}");
