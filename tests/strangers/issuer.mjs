@@ -1,7 +1,7 @@
 // A credential issuer with an authorization server that nobody at Yufu wrote: libraries of the OpenWallet Foundation and jose, put
 // together as their documentation says. It reads one line of JSON on standard input and serves until that ends:
 //
-//   {mint, deferred?, txCode?, lie?}: `mint` is where the credentials themselves are made for proven keys; with `txCode` the offer has a
+//   {mint, deferred?, txCode?, tokenSeconds?, lie?}: `mint` is where the credentials themselves are made for proven keys; with `txCode` the offer has a
 //   pre-authorized code that goes with it; `lie` names a lie
 //
 // It prints {base} when it serves, and a line of JSON for everything that it refused or was told.
@@ -141,7 +141,7 @@ const routes = {
     const answer = await server.createAccessTokenResponse({
       audience: base,
       authorizationServer: base,
-      expiresInSeconds: 300,
+      expiresInSeconds: input.tokenSeconds ?? 300,
       signer: { method: 'jwk', alg: 'ES256', publicJwk: publicPart(tokenKey), kid: tokenKey.kid },
       subject: 'somebody',
       scope: 'resident',

@@ -141,7 +141,8 @@ async fn a_strangers_issuer_may_take_longer() {
 /// The stranger's pre-authorized code with its PIN, under bound tokens; and new copies by its refresh token.
 #[tokio::test]
 async fn a_strangers_issuer_takes_a_code_with_its_pin_and_a_refresh_token() {
-    let (_city, wallet, stranger, offer) = issuing(json!({ "txCode": "4821" })).await;
+    // A token that the wallet takes for over: it uses none in its last seconds.
+    let (_city, wallet, stranger, offer) = issuing(json!({ "txCode": "4821", "tokenSeconds": 4 })).await;
     assert_eq!(wallet.receive(&offer, Some("0000")).await.unwrap_err().slug(), "pin-or-offer-refused");
     let credential = only(wallet.receive(&offer, Some("4821")).await.unwrap());
     assert_eq!((credential.copies, credential.renewable), (3, true));
