@@ -1,7 +1,8 @@
 // A credential issuer with an authorization server that nobody at Yufu wrote: libraries of the OpenWallet Foundation and jose, put
 // together as their documentation says. It reads one line of JSON on standard input and serves until that ends:
 //
-//   {mint, deferred?, lie?}: `mint` is where the credentials themselves are made for proven keys; `lie` names a lie
+//   {mint, deferred?, txCode?, tokenSeconds?, lie?}: `mint` is where the credentials themselves are made for proven keys; with `txCode` the offer has a
+//   pre-authorized code that goes with it; `lie` names a lie
 //
 // It prints {base} when it serves, and a line of JSON for everything that it refused or was told.
 
@@ -18,6 +19,7 @@ setGlobalConfig({ allowInsecureUrls: true })
 
 const HASHES = { [HashAlgorithm.Sha256]: 'sha256', [HashAlgorithm.Sha384]: 'sha384', [HashAlgorithm.Sha512]: 'sha512' }
 const SCHEMES = ['DPoP']
+const PRE_AUTHORIZED = 'urn:ietf:params:oauth:grant-type:pre-authorized_code'
 const CONFIGURATION = 'resident-identity'
 const NONCES = { server: randomBytes(16).toString('base64url'), resource: randomBytes(16).toString('base64url') }
 
@@ -44,7 +46,7 @@ const callbacks = {
 const server = new Oauth2AuthorizationServer({ callbacks })
 const resource = new Oauth2ResourceServer({ callbacks })
 const issuer = new Openid4vciIssuer({ callbacks })
-const state = { asked: 0 }
+const state = { asked: 0, preAuthorizedCode: randomBytes(16).toString('base64url') }
 let base, serverMetadata, issuerMetadata
 
 function describe() {
@@ -55,13 +57,16 @@ function describe() {
     require_pushed_authorization_requests: true,
     token_endpoint: `${base}/token`,
     jwks_uri: `${base}/jwks`,
-    grant_types_supported: ['authorization_code', 'refresh_token'],
+    grant_types_supported: ['authorization_code', PRE_AUTHORIZED, 'refresh_token'],
     code_challenge_methods_supported: ['S256'],
     dpop_signing_alg_values_supported: ['ES256'],
     token_endpoint_auth_methods_supported: ['none'],
     authorization_response_iss_parameter_supported: true,
     response_types_supported: ['code'],
   })
+  if (input.lie === 'no PAR') delete serverMetadata.pushed_authorization_request_endpoint
+  if (input.lie === 'no PKCE') delete serverMetadata.code_challenge_methods_supported
+  if (input.lie === 'no DPoP') delete serverMetadata.dpop_signing_alg_values_supported
   const credentialIssuer = issuer.createCredentialIssuerMetadata({
     credential_issuer: input.lie === 'metadata' ? 'https://other.example' : base,
     credential_endpoint: `${base}/credential`,
@@ -130,19 +135,13 @@ const routes = {
   'POST /token': async ({ request, form }) => {
     const parsed = server.parseAccessTokenRequest({ request, accessTokenRequest: form })
     needNonce(parsed.dpop?.jwt, NONCES.server, false)
-    const pkce = {
-      codeVerifier: parsed.pkceCodeVerifier,
-      codeChallenge: state.pushed.code_challenge,
-      codeChallengeMethod: state.pushed.code_challenge_method,
-    }
-    const dpop = { required: true, jwt: parsed.dpop?.jwt, allowedSigningAlgs: ['ES256'], expectedJwkThumbprint: state.key }
-    const { accessTokenRequest, grant } = parsed
-    const common = { request, accessTokenRequest, grant, authorizationServerMetadata: serverMetadata, dpop }
-    const verified = await server.verifyAuthorizationCodeAccessTokenRequest({ ...common, expectedCode: state.code, pkce })
+    const verified = await verifyToken(request, parsed)
+    state.key = verified.dpop.jwkThumbprint
+    say({ token: parsed.grant.grantType })
     const answer = await server.createAccessTokenResponse({
       audience: base,
       authorizationServer: base,
-      expiresInSeconds: 300,
+      expiresInSeconds: input.tokenSeconds ?? 300,
       signer: { method: 'jwk', alg: 'ES256', publicJwk: publicPart(tokenKey), kid: tokenKey.kid },
       subject: 'somebody',
       scope: 'resident',
@@ -150,6 +149,7 @@ const routes = {
       dpop: { jwk: verified.dpop.jwk },
       refreshToken: true,
     })
+    state.refresh = answer.refresh_token
     return input.lie === 'bearer' ? { ...answer, token_type: 'Bearer' } : answer
   },
 
@@ -191,6 +191,22 @@ const routes = {
     say({ notified: json })
     return [204]
   },
+}
+
+/** A token request by any grant, by the library: the code with its verifier, the code with its PIN, or the last refresh token. */
+async function verifyToken(request, { accessTokenRequest, grant, dpop: proof, pkceCodeVerifier }) {
+  const dpop = { required: true, jwt: proof?.jwt, allowedSigningAlgs: ['ES256'], expectedJwkThumbprint: state.key }
+  const common = { request, accessTokenRequest, grant, authorizationServerMetadata: serverMetadata, dpop }
+  if (grant.grantType === PRE_AUTHORIZED) {
+    const expected = { expectedPreAuthorizedCode: state.preAuthorizedCode, expectedTxCode: input.txCode }
+    return server.verifyPreAuthorizedCodeAccessTokenRequest({ ...common, ...expected })
+  }
+  if (grant.grantType === 'refresh_token') {
+    return server.verifyRefreshTokenAccessTokenRequest({ ...common, expectedRefreshToken: state.refresh })
+  }
+  const { code_challenge: codeChallenge, code_challenge_method: codeChallengeMethod } = state.pushed
+  const pkce = { codeVerifier: pkceCodeVerifier, codeChallenge, codeChallengeMethod }
+  return server.verifyAuthorizationCodeAccessTokenRequest({ ...common, expectedCode: state.code, pkce })
 }
 
 /** The access token of a request, bound to the key of its proof, by the library. */
@@ -238,6 +254,8 @@ const http = createServer(async (incoming, outgoing) => {
 http.listen(0, '127.0.0.1', () => {
   base = `http://127.0.0.1:${http.address().port}`
   describe()
-  const offer = { credential_issuer: base, credential_configuration_ids: [CONFIGURATION], grants: { authorization_code: { issuer_state: 'is-1' } } }
+  const code = { 'pre-authorized_code': state.preAuthorizedCode, tx_code: { length: input.txCode?.length } }
+  const grants = input.txCode ? { [PRE_AUTHORIZED]: code } : { authorization_code: { issuer_state: 'is-1' } }
+  const offer = { credential_issuer: base, credential_configuration_ids: [CONFIGURATION], grants }
   say({ base, offer: `openid-credential-offer://?credential_offer=${encodeURIComponent(JSON.stringify(offer))}` })
 })

@@ -273,7 +273,7 @@ const withdrawal = statement("withdrawal", "我撤回向“滨河市税务服务
 const report = statement("report", "我向主管部门举报“滨河市税务服务网”：要求的信息超出办理业务所需。", "I report Riverside City Tax Services to the department that answers for it: it asks for more than it needs.", { to: affairs, signed: "eyJhbGciOiJFZERTQSIsInR5cCI6Inl1ZnUtcmVwb3J0K2p3dCJ9.e30.sig", references: [] });
 
 const identity = { did, device: here, as_of: asOf, recovering: false };
-const status = { stage: "open", language: "zh", idle_seconds: 300, closes_in: 300, pin_characters: 6, binds: true };
+const status = { stage: "open", language: "zh", idle_seconds: 300, closes_in: 300, pin_characters: 6, binds: true, issued: 0 };
 
 /** A failure, as a command ends with it. */
 export const failure = (slug, zh, en, more = {}) => ({ failure: { slug, side: "you", sentence: text(zh, en), attempts_left: null, wait_seconds: null, ...more } });

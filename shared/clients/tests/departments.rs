@@ -106,7 +106,7 @@ async fn a_credential_is_fetched_by_code_and_pin() {
     assert_eq!(client.nonce(&metadata).await.unwrap().as_deref(), Some("nonce-1"));
     let mut request = CredentialRequest {
         credential_configuration_id: Some("resident".to_owned()),
-        proofs: Proofs { jwt: vec!["proof".to_owned()] },
+        proofs: Proofs { jwt: vec!["proof".to_owned()], ..Proofs::default() },
         ..CredentialRequest::default()
     };
     let issued = client.credential(&metadata, &token.access_token, request.clone()).await.unwrap();

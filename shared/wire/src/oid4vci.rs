@@ -135,6 +135,10 @@ pub struct CredentialRequest {
     /// How the response is to be encrypted.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub credential_response_encryption: Option<ResponseEncryption>,
+    /// Yufu's own, which others ignore: with a key attestation, which has no proof of its own for each key, the locks (base64url
+    /// SHA-256) of the attested keys in their order. A key proof has its lock as the claim `yufu_lock`.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub yufu_locks: Vec<String>,
 }
 
 /// How a credential response is to be encrypted (section 8.2).
@@ -160,8 +164,11 @@ pub struct DeferredRequest {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Proofs {
     /// Proof JWTs, `typ` `openid4vci-proof+jwt` (appendix F.1). Yufu's wallet adds the claim `yufu_lock` (base64url SHA-256).
-    #[serde(default)]
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub jwt: Vec<String>,
+    /// Instead: exactly one key attestation, of all keys (appendix F.3).
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub attestation: Vec<String>,
 }
 
 /// Credential Response (section 8.3) and Deferred Credential Response (section 9.2): credentials, or when to ask again.

@@ -9,6 +9,7 @@
 //! written down. `reveal_words` and `reveal_cards` are that exception, and the only one: see `secrets.rs`. A picture of a card is
 //! read here, and its words do not come back. A command that needs an open wallet ends with `wallet-locked` when it is closed.
 
+mod asking;
 mod failure;
 mod identities;
 mod inputs;

@@ -5,15 +5,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde::Serialize;
+use tokio::task::AbortHandle;
 use url::Url;
 use wallet_core::keeper::IDLE_SECONDS;
 use wallet_core::vault::device;
 use wallet_core::vault::key::{MIN_PASSPHRASE_CHARACTERS, MIN_PIN_CHARACTERS};
 use wallet_core::{
-    COMES_BACK_TO, Consent, DeviceStore, Environment, HardwareKeys, Keeper, Language, Passphrase, Refusal, Secrets, Slow,
-    Strength, Wallet, WalletConfig, WalletError,
+    COMES_BACK_TO, Consent, DeviceStore, Environment, HardwareKeys, IssuanceEnd, Keeper, Language, Passphrase, Refusal, Secrets,
+    Slow, Strength, Wallet, WalletConfig, WalletError,
 };
 
+use crate::asking::Ended;
 use crate::failure::Failure;
 use crate::inputs::{ChangePin, Create, Nothing, SetLanguage, Unlock};
 use crate::progress::SlowCalls;
@@ -54,6 +56,7 @@ pub struct Commands {
     /// Whether the key store works, once that was tried.
     binds: tokio::sync::OnceCell<bool>,
     pub(crate) slow: SlowCalls,
+    ended: Ended,
 }
 
 pub(crate) struct Open {
@@ -65,6 +68,8 @@ pub(crate) struct Open {
     /// What the site of the request that was refused last can be told.
     pub(crate) refusal: Option<Refusal>,
     language: Language,
+    /// What asks the issuers that take longer while the wallet is open.
+    asking: Option<AbortHandle>,
 }
 
 /// How far the wallet is.
@@ -94,6 +99,9 @@ pub struct Status {
     pub pin_characters: usize,
     /// Whether a new PIN binds the wallet to this device. Where it does not, only its length protects the wallet: it is a passphrase.
     pub binds: bool,
+    /// How many credentials that took longer came, or were refused, without anybody asking since the application began: when it grew,
+    /// the cards and what is under way are read again.
+    pub issued: u64,
 }
 
 impl std::fmt::Debug for Commands {
@@ -112,6 +120,7 @@ impl Commands {
             consents: Vec::new(),
             refusal: None,
             language: written.unwrap_or(host.config.language),
+            asking: None,
         };
         let comes_back_to = Url::parse(COMES_BACK_TO).expect("the address of the application is one");
         Self {
@@ -121,6 +130,7 @@ impl Commands {
             opening: tokio::sync::Mutex::default(),
             binds: tokio::sync::OnceCell::new(),
             slow: SlowCalls::default(),
+            ended: Ended::default(),
         }
     }
 
@@ -128,6 +138,11 @@ impl Commands {
     #[must_use]
     pub fn coming_back_to(self, address: Url) -> Self {
         Self { comes_back_to: address, ..self }
+    }
+
+    /// Hears of each credential that took longer and came, or was refused, while nobody asked: for a host that tells the person.
+    pub fn issuances(&self) -> tokio::sync::broadcast::Receiver<IssuanceEnd> {
+        self.ended.subscribe()
     }
 
     /// Closes the wallet if it was not used for long enough. A host calls it every few seconds.
@@ -187,7 +202,8 @@ impl Commands {
         let pin_characters = if binds { MIN_PIN_CHARACTERS } else { MIN_PASSPHRASE_CHARACTERS };
         let open = self.state();
         let closes_in = open.keeper.as_ref().and_then(Keeper::closes_in);
-        Status { stage, language: open.language, idle_seconds: IDLE_SECONDS, closes_in, pin_characters, binds }
+        let issued = self.ended.count();
+        Status { stage, language: open.language, idle_seconds: IDLE_SECONDS, closes_in, pin_characters, binds, issued }
     }
 
     fn stage(&self) -> Stage {
@@ -211,7 +227,9 @@ impl Commands {
         let mut open = self.state();
         open.close();
         open.language = wallet.language();
-        open.keeper = Some(Keeper::new(wallet, self.host.environment.clock.clone(), IDLE_SECONDS));
+        let keeper = Keeper::new(wallet, self.host.environment.clock.clone(), IDLE_SECONDS);
+        open.asking = Some(self.ended.ask(keeper.watch()));
+        open.keeper = Some(keeper);
     }
 
     pub(crate) async fn status(&self, _: Nothing) -> Result<Status, Failure> {
@@ -294,6 +312,9 @@ impl Commands {
 impl Open {
     fn close(&mut self) {
         self.keeper = None;
+        if let Some(asking) = self.asking.take() {
+            asking.abort();
+        }
         self.written = None;
         self.consents.clear();
     }

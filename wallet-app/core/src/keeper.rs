@@ -4,7 +4,7 @@
 //! Use is what a person does, and only the application can see that: it says so by [`Keeper::touch`]. A story is no sign of a person, because
 //! screens ask by themselves, and none is missing while words are copied onto paper.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use clients::Clock;
 use identity::UnixSeconds;
@@ -53,6 +53,11 @@ impl Keeper {
         let now = self.clock.now();
         let unused = now.saturating_sub(self.current().as_ref()?.used_at);
         Some(self.idle_seconds.saturating_sub(u32::try_from(unused).unwrap_or(u32::MAX)))
+    }
+
+    /// The wallet for as long as it is open, for what goes on by itself. This counts as no use.
+    pub fn watch(&self) -> Weak<Wallet> {
+        self.lock_state().as_ref().map_or_else(Weak::new, |open| Arc::downgrade(&open.wallet))
     }
 
     /// Closes the wallet if it was not used for long enough; whether it is closed then. An application calls it every few seconds.

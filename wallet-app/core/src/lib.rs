@@ -59,8 +59,8 @@ pub use self::hardware::HardwareKeys;
 pub use self::history::{Event, HistoryEntry, HistoryExport};
 pub use self::identity::{DeviceInvite, Devices, IdentityView, InviteView, JoinView};
 pub use self::issuance::{
-    AuthorizationView, CredentialView, MovedState, MovedView, OfferView, OfferedCredential, PendingIssuance, PendingStage,
-    PinHint, ProviderError, WalletAttestation, WalletProvider,
+    AuthorizationView, CredentialView, IssuanceEnd, KeyRequirements, MovedState, MovedView, OfferView, OfferedCredential,
+    PendingIssuance, PendingStage, PinHint, ProviderError, WalletAttestation, WalletProvider, ask_when_due,
 };
 pub use self::keeper::Keeper;
 pub use self::memory::forbid_core_dumps;

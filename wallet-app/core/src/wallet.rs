@@ -45,6 +45,8 @@ pub struct Wallet {
     pub(crate) provider: Option<Arc<dyn WalletProvider>>,
     pub(crate) hardware: Option<Arc<dyn HardwareKeys>>,
     pub(crate) waits: Arc<Waits>,
+    /// One story at a time receives: two would use one refresh token twice, or take an end of the other's issuance for a refusal.
+    pub(crate) issuing: tokio::sync::Mutex<()>,
     config: RwLock<WalletConfig>,
     dir: PathBuf,
 }
@@ -183,7 +185,23 @@ impl Wallet {
         let chain: Arc<dyn Chain> = Arc::new(PatientChain::new(chain, Arc::clone(&waits)));
         let answers = KeptAnswers::new(Arc::clone(&chain), Arc::clone(&vault), environment.clock.clone());
         let (provider, hardware, config, dir) = (None, None, RwLock::new(config), dir.to_owned());
-        Ok(Self { vault, chain, answers, http, anchors, network, genesis, environment, provider, hardware, waits, config, dir })
+        let issuing = tokio::sync::Mutex::default();
+        Ok(Self {
+            vault,
+            chain,
+            answers,
+            http,
+            anchors,
+            network,
+            genesis,
+            environment,
+            provider,
+            hardware,
+            waits,
+            issuing,
+            config,
+            dir,
+        })
     }
 
     /// With somebody who vouches for this wallet and its keys towards issuers that ask for it.

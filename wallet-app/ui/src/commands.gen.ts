@@ -1293,6 +1293,8 @@ export type Status = {
   pin_characters: number;
   /** Whether a new PIN binds the wallet to this device. Where it does not, only its length protects the wallet: it is a passphrase. */
   binds: boolean;
+  /** How many credentials that took longer came, or were refused, without anybody asking since the application began: when it grew, the cards and what is under way are read again. */
+  issued: number;
 };
 
 /** How far the wallet is. */

@@ -228,8 +228,11 @@ export async function look(by: "status" | "touch" = "status"): Promise<void> {
   if (wallet.stage !== "open" || document.visibilityState !== "visible") return;
   try {
     const status = await call(by, {});
-    if (status.stage === "open") noteTime(status);
-    else take(status);
+    // A card that took longer came by itself, or was refused: the cards are read, and who shows what is under way reads it too.
+    const changed = status.issued !== wallet.status?.issued;
+    noteTime(status);
+    if (status.stage !== "open" || changed) take(status);
+    if (status.stage === "open" && changed) await readCards(false);
   } catch (error) {
     if (!(error instanceof Failed)) throw error;
     heard(error.failure);

@@ -103,7 +103,18 @@ pub struct ProofType {
     pub proof_signing_alg_values_supported: Vec<String>,
     /// Present where the key storage must be attested (appendix D).
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub key_attestations_required: Option<Value>,
+    pub key_attestations_required: Option<KeyRequirements>,
+}
+
+/// What an issuer accepts of attested keys (section 12.2.4, values of appendix D.2); nothing named is nothing demanded.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyRequirements {
+    /// How the keys are stored.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub key_storage: Vec<String>,
+    /// How the person is authenticated before they are used.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub user_authentication: Vec<String>,
 }
 
 /// What a wallet needs of an authorization server's metadata (RFC 8414).

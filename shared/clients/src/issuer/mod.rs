@@ -14,7 +14,7 @@ use wire::issuer::{AttributeRequestState, Department, UploadGrant};
 use wire::oid4vci::CredentialOffer;
 use wire::reports::ReportTaken;
 
-pub use self::metadata::{CredentialConfiguration, Encryption, IssuerMetadata, MetadataTrust, ServerMetadata};
+pub use self::metadata::{CredentialConfiguration, Encryption, IssuerMetadata, KeyRequirements, MetadataTrust, ServerMetadata};
 pub use self::session::{CREDENTIAL_TIMEOUT, ClientAttestation, Session};
 use crate::http::{self, HttpError};
 

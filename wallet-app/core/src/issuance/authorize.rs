@@ -1,4 +1,4 @@
-//! Receiving by signing in at the department (OpenID4VCI section 5, HAIP 1.0 section 4.2): the wallet hands out an address for a
+//! Receiving by signing in at the department (OpenID4VCI section 5, HAIP 1.0 section 4.3): the wallet hands out an address for a
 //! browser, and later takes the address that the browser came back with.
 //!
 //! The request is pushed (RFC 9126) and bound to this wallet by PKCE (RFC 7636) and, where the server does that, by the token's key
@@ -117,6 +117,10 @@ impl Wallet {
         if !server.takes_pkce {
             return Err(refused("its authorization server does no PKCE with S256 (RFC 7636)"));
         }
+        // HAIP 1.0 section 4: tokens are bound to a key. A stolen bearer token would fetch the credentials with the thief's keys.
+        if !server.takes_dpop {
+            return Err(refused("its authorization server binds no tokens to this wallet (DPoP with ES256, RFC 9449)"));
+        }
         if !server.names_itself {
             return Err(refused("its authorization server does not name itself in its answers (RFC 9207)"));
         }
@@ -158,9 +162,10 @@ impl Wallet {
     }
 
     pub(crate) async fn authorized_story(&self, answer: &str) -> Result<Vec<CredentialView>, WalletError> {
+        let _one = self.issuing.lock().await;
         let answer = Answer::read(answer)?;
         let state = answer.parameters.get("state").ok_or(IssuanceError::UnknownAuthorization)?;
-        let issuances = self.issuances_of(&issuance_id(state))?;
+        let mut issuances = self.issuances_of(&issuance_id(state))?;
         let first = issuances.first().ok_or(IssuanceError::UnknownAuthorization)?;
         if let Some(authorization) = first.authorization.clone() {
             let server = first.server.clone().ok_or(VaultError::Tampered("issuances"))?;
@@ -175,6 +180,7 @@ impl Wallet {
                 }
             };
             self.redeem(&issuances, &authorization, &code).await?;
+            issuances = self.with_siblings(&issuance_id(state), issuances)?;
         }
         self.resume_all(&issuances).await
     }
@@ -216,7 +222,7 @@ fn details(target: &Target) -> AuthorizationDetails {
     }
 }
 
-/// What is asked for. HAIP section 4.2: by scope; authorization details only where a credential has no scope.
+/// What is asked for. HAIP 1.0 section 4.3: by scope; authorization details only where a credential has no scope.
 fn wish(targets: &[Target], takes_details: bool) -> Result<Vec<(&'static str, String)>, IssuanceError> {
     let scope = |target: &Target| target.metadata.configurations.get(&target.configuration).and_then(|one| one.scope.clone());
     if let Some(mut scopes) = targets.iter().map(scope).collect::<Option<Vec<String>>>() {

@@ -64,7 +64,7 @@ pub struct CredentialView {
 }
 
 /// One claim of a credential.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, PartialEq, Eq, Serialize)]
 pub struct CredentialClaim {
     /// Its name.
     pub name: String,
@@ -72,6 +72,13 @@ pub struct CredentialClaim {
     pub label: Localized,
     /// Its value.
     pub value: String,
+}
+
+/// Without the value, which is in no log and no panic.
+impl std::fmt::Debug for CredentialClaim {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CredentialClaim").field("name", &self.name).finish_non_exhaustive()
+    }
 }
 
 /// A claim's value as text.

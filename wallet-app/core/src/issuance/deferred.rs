@@ -19,6 +19,9 @@ use crate::wallet::Wallet;
 const INTERVAL_SECONDS: (i64, i64) = (1, 7 * 24 * 3600);
 /// The time between two questions where the issuer does not say.
 const DEFAULT_INTERVAL_SECONDS: u64 = 60;
+/// The time until the next question to an issuer that could not be asked; it doubles each time, so many times at most.
+const UNHEARD_SECONDS: i64 = 60;
+const UNHEARD_DOUBLINGS: u32 = 6;
 /// Bytes of a transaction's name at most.
 const MAX_TRANSACTION_BYTES: usize = 2048;
 
@@ -98,6 +101,7 @@ impl Wallet {
     }
 
     pub(crate) async fn poll_issuances_story(&self) -> Result<Vec<PendingIssuance>, WalletError> {
+        let _one = self.issuing.lock().await;
         self.send_notices().await?;
         let issuances: Vec<Issuance> = self.vault.list(Table::Issuances)?;
         let mut views = Vec::new();
@@ -124,12 +128,35 @@ impl Wallet {
             WalletError::Vault(_) => return Err(error),
             WalletError::Issuance(IssuanceError::Deferred { .. }) => {}
             _ => {
-                let ended = self.vault.get::<Issuance>(Table::Issuances, &issuance.id)?.is_none();
+                let goes_on = self.postpone(&issuance.id)?;
                 let explained = error.explain();
-                return Ok(if ended { PendingStage::Ended(explained) } else { PendingStage::Unheard(explained) });
+                return Ok(if goes_on { PendingStage::Unheard(explained) } else { PendingStage::Ended(explained) });
             }
         }
         Ok(issuance.pending().stage)
+    }
+
+    /// Asks an issuer that was not heard later and later; `false` where the issuance is over.
+    fn postpone(&self, id: &str) -> Result<bool, VaultError> {
+        self.vault.write(|batch| {
+            let Some(mut issuance) = batch.get::<Issuance>(Table::Issuances, id)? else { return Ok(false) };
+            if let Some(deferred) = &mut issuance.deferred {
+                let pause = UNHEARD_SECONDS << deferred.unheard.min(UNHEARD_DOUBLINGS);
+                deferred.not_before = self.now().saturating_add(pause);
+                deferred.unheard = deferred.unheard.saturating_add(1);
+            }
+            batch.put(Table::Issuances, id, &issuance)?;
+            Ok(true)
+        })
+    }
+
+    /// When the next issuer that takes longer is to be asked by [`Self::poll_issuances`]; `None` while nothing is promised.
+    ///
+    /// # Errors
+    /// [`WalletError::Vault`].
+    pub fn next_question(&self) -> Result<Option<UnixSeconds>, WalletError> {
+        let issuances: Vec<Issuance> = self.vault.list(Table::Issuances)?;
+        Ok(issuances.iter().filter_map(|issuance| issuance.deferred.as_ref()).map(|deferred| deferred.not_before).min())
     }
 
     /// Goes on with a kept issuance that has a token.
@@ -178,7 +205,7 @@ impl Wallet {
         let interval = interval.clamp(INTERVAL_SECONDS.0, INTERVAL_SECONDS.1);
         let since = issuance.deferred.as_ref().map_or(now, |deferred| deferred.since);
         let is_new = issuance.deferred.is_none();
-        issuance.deferred = Some(Deferred { transaction_id, not_before: now.saturating_add(interval), since });
+        issuance.deferred = Some(Deferred { transaction_id, not_before: now.saturating_add(interval), since, unheard: 0 });
         self.vault.write::<_, VaultError>(|batch| {
             batch.put(Table::Issuances, &issuance.id, issuance)?;
             if is_new { history::record(batch, &entry(target, now, Event::IssuanceDeferred, None)) } else { Ok(()) }
@@ -188,11 +215,15 @@ impl Wallet {
 
     /// What an issuer's refusal means for the issuance: some end it for good.
     pub(super) fn not_issued(&self, target: &Target, issuance: &Issuance, error: WalletError) -> Result<WalletError, VaultError> {
-        let WalletError::Issuance(IssuanceError::Issuer(failed)) = &error else { return Ok(error) };
-        let is_final = match failed.code() {
-            Some("credential_request_denied") => true,
-            Some("invalid_transaction_id") => issuance.deferred.is_some(),
-            Some(_) | None => false,
+        let is_final = match &error {
+            WalletError::Issuance(IssuanceError::Issuer(failed)) => match failed.code() {
+                Some("credential_request_denied") => true,
+                Some("invalid_transaction_id") => issuance.deferred.is_some(),
+                Some(_) | None => false,
+            },
+            // No token is left to ask with, and none comes.
+            WalletError::Issuance(IssuanceError::SignInAgain) => issuance.deferred.is_some(),
+            _ => false,
         };
         if is_final {
             let entry = entry(target, self.now(), Event::IssuanceEnded, Some(error.slug()));

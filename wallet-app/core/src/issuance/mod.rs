@@ -5,6 +5,8 @@
 //! credential is stored together with its keys or not at all. Everything that an issuer sends is checked against the ledger
 //! (`check`) before it is kept; an issuer that the ledger does not know is refused, whatever it signs.
 
+mod asking;
+mod attested;
 mod authorize;
 mod check;
 mod codes;
@@ -26,6 +28,7 @@ use ledger::records::{AttestationStatus, AuthorityId, RecordId};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+pub use self::asking::{IssuanceEnd, ask_when_due};
 pub use self::authorize::AuthorizationView;
 pub(crate) use self::credential::value_text;
 pub use self::credential::{CredentialClaim, CredentialView};
@@ -34,7 +37,7 @@ pub use self::error::{IssuanceError, Rejection};
 pub(crate) use self::moved::Moved;
 pub use self::moved::{MovedState, MovedView};
 pub use self::offer::{OfferView, OfferedCredential, PinHint};
-pub use self::provider::{ProviderError, WalletAttestation, WalletProvider};
+pub use self::provider::{KeyRequirements, ProviderError, WalletAttestation, WalletProvider};
 use crate::chain::AsOf;
 use crate::hardware::HeldKey;
 use crate::records::Secret32;
@@ -98,6 +101,9 @@ struct Deferred {
     /// Not asked for before.
     not_before: UnixSeconds,
     since: UnixSeconds,
+    /// How often the issuer could not be asked since it last answered.
+    #[serde(default)]
+    unheard: u32,
 }
 
 /// The secrets of one copy.

@@ -152,6 +152,7 @@ impl Wallet {
     }
 
     pub(crate) async fn rebind_story(&self) -> Result<Vec<MovedView>, WalletError> {
+        let _one = self.issuing.lock().await;
         let mut views = Vec::new();
         for listed in self.vault.list::<Moved>(Table::Moved)? {
             // As it is now: one before it may have brought a new token.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use clients::issuer::{IssuerClient, IssuerMetadata, MetadataTrust};
+use clients::issuer::{CredentialConfiguration, IssuerClient, IssuerMetadata, MetadataTrust};
 use identity::Localized;
 use identity::jose::jws::JwsAlg;
 use identity::sd_jwt_vc::FORMAT;
@@ -229,13 +229,37 @@ fn choose(offered: &[String], metadata: &IssuerMetadata) -> Result<Vec<(String, 
     Ok(usable)
 }
 
+/// How keys are proven to an issuer: the ways that HAIP 1.0 section 4.5.1 names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ProofKind {
+    /// Each key signs (appendix F.1).
+    Jwt,
+    /// Somebody vouches for all of them (appendix F.3).
+    Attestation,
+}
+
+impl ProofKind {
+    /// The way that this configuration takes, the keys' own proof before others: it needs no provider.
+    pub(super) fn of(configuration: &CredentialConfiguration) -> Option<Self> {
+        let takes = |kind: Self| {
+            let algs = &configuration.proof_types_supported.get(kind.name())?.proof_signing_alg_values_supported;
+            (algs.is_empty() || algs.iter().any(|alg| alg == JwsAlg::Es256.name())).then_some(kind)
+        };
+        takes(Self::Jwt).or_else(|| takes(Self::Attestation))
+    }
+
+    /// Its name in the issuer's metadata.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Jwt => "jwt",
+            Self::Attestation => "attestation",
+        }
+    }
+}
+
 /// Those of these configurations that this wallet can take, each with its type.
 pub(super) fn usable(offered: &[String], metadata: &IssuerMetadata) -> Vec<(String, String)> {
     let known = offered.iter().filter_map(|id| metadata.configurations.get(id).map(|configuration| (id, configuration)));
-    let usable = known.filter(|(_, configuration)| {
-        let proofs = configuration.proof_types_supported.get("jwt");
-        let takes = |algs: &[String]| algs.is_empty() || algs.iter().any(|alg| alg == JwsAlg::Es256.name());
-        configuration.format == FORMAT && proofs.is_some_and(|proofs| takes(&proofs.proof_signing_alg_values_supported))
-    });
+    let usable = known.filter(|(_, configuration)| configuration.format == FORMAT && ProofKind::of(configuration).is_some());
     usable.filter_map(|(id, configuration)| Some((id.clone(), configuration.vct.clone()?))).collect()
 }

@@ -6,6 +6,8 @@
 use futures::future::BoxFuture;
 use identity::keys::PublicKey;
 
+pub use clients::issuer::KeyRequirements;
+
 /// The provider's word for a wallet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WalletAttestation {
@@ -25,6 +27,12 @@ pub trait WalletProvider: Send + Sync + 'static {
     /// An attestation for a key that was made for one issuance.
     fn attest<'a>(&'a self, key: &'a PublicKey) -> BoxFuture<'a, Result<WalletAttestation, ProviderError>>;
 
-    /// A key attestation (`key-attestation+jwt`) for these keys, with the issuer's nonce if it gave one.
-    fn attest_keys<'a>(&'a self, keys: &'a [PublicKey], nonce: Option<&'a str>) -> BoxFuture<'a, Result<String, ProviderError>>;
+    /// A key attestation (`key-attestation+jwt`, appendix D.1) for these keys, with the issuer's nonce if it gave one, that says of
+    /// storage and of the person's authentication what the issuer accepts, if that is so.
+    fn attest_keys<'a>(
+        &'a self,
+        keys: &'a [PublicKey],
+        nonce: Option<&'a str>,
+        required: &'a KeyRequirements,
+    ) -> BoxFuture<'a, Result<String, ProviderError>>;
 }

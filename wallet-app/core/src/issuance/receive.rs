@@ -14,9 +14,9 @@ use wire::oid4vci::{
 };
 
 use super::check::Checked;
-use super::offer::Target;
+use super::offer::{ProofKind, Target};
 use super::session::Access;
-use super::{CopyKeys, CredentialCopy, CredentialView, Issuance, IssuanceError, Rejection};
+use super::{CopyKeys, CredentialCopy, CredentialView, Issuance, IssuanceError, KeyRequirements, Rejection, attested};
 use crate::error::{Side, WalletError};
 use crate::hardware::HeldSigner;
 use crate::history::{Event, HistoryEntry};
@@ -46,17 +46,19 @@ impl Wallet {
     }
 
     pub(crate) async fn receive_story(&self, link: &str, pin: Option<&str>) -> Result<Vec<CredentialView>, WalletError> {
+        let _one = self.issuing.lock().await;
         let offer = self.read_offer(link).await?;
         let target = offer.targets.first().ok_or(IssuanceError::Offer("it offers nothing"))?;
         let grant = offer.grants.pre_authorized_code.as_ref().ok_or(IssuanceError::SignInNeeded)?;
         let server = self.server(target, grant.authorization_server.as_deref(), PRE_AUTHORIZED_CODE_GRANT).await?;
         let id = base64url(&Sha256::digest(grant.code.as_bytes()));
-        let issuances = self.begin_offer(&id, self.fresh_issuances(&id, &offer.targets, &server)?)?;
+        let mut issuances = self.begin_offer(&id, self.fresh_issuances(&id, &offer.targets, &server)?)?;
         let first = issuances.first().ok_or(VaultError::Tampered("issuances"))?;
         let access = self.access(first, server).await?;
         let without_token: Vec<Issuance> = issuances.iter().filter(|one| self.needs_code(one)).cloned().collect();
         if !without_token.is_empty() {
             self.take_code(&access, grant, &without_token, pin).await?;
+            issuances = self.with_siblings(&id, issuances)?;
         }
         self.obtain_all(&access, offer.targets, &issuances).await
     }
@@ -105,12 +107,15 @@ impl Wallet {
         if access.attested_as.is_some() || !access.session.server().takes_anonymous {
             parameters.push(("client_id", access.client_id()));
         }
-        self.take_token(access, issuances, &parameters).await.map_err(|error| match &error {
+        let Err(error) = self.take_token(access, issuances, &parameters).await else { return Ok(()) };
+        match &error {
             WalletError::Issuance(IssuanceError::Issuer(failed)) if failed.code() == Some("invalid_grant") => {
-                IssuanceError::PinOrOffer.into()
+                // No issuer heard of these keys, and none will if the code is void: another try makes its own.
+                self.drop_issuances(issuances)?;
+                Err(IssuanceError::PinOrOffer.into())
             }
-            _ => error,
-        })
+            _ => Err(error),
+        }
     }
 
     /// Asks for the credentials, or for what was promised; checks what comes, and stores all of it or nothing.
@@ -120,17 +125,7 @@ impl Wallet {
         target: &Target,
         issuance: &mut Issuance,
     ) -> Result<CredentialView, WalletError> {
-        if !self.has_token(issuance) {
-            self.refresh(access, issuance).await?;
-        }
-        let mut answer = self.ask(access, target, issuance).await;
-        let refused = |answer: &Result<_, WalletError>| matches!(answer, Err(WalletError::Issuance(IssuanceError::Issuer(error))) if error.code() == Some("invalid_token"));
-        // A token that ended early; once, because a server may refuse every token.
-        if refused(&answer) && issuance.token.as_ref().is_some_and(|token| token.refresh.is_some()) {
-            self.refresh(access, issuance).await?;
-            answer = self.ask(access, target, issuance).await;
-        }
-        let response = match answer {
+        let response = match self.ask_with_token(access, target, issuance).await {
             Ok(response) => response,
             Err(error) => return Err(self.not_issued(target, issuance, error)?),
         };
@@ -152,6 +147,40 @@ impl Wallet {
                 }
                 Err(error)
             }
+        }
+    }
+
+    /// Asks with the token, or with the next one where it is over. A promise whose token has no successor is asked for with the old
+    /// one: the end of a token without `expires_in` is this wallet's guess, and its issuer knows better. Refused too, that is the end.
+    async fn ask_with_token(
+        &self,
+        access: &Access,
+        target: &Target,
+        issuance: &mut Issuance,
+    ) -> Result<CredentialResponse, WalletError> {
+        let mut has_successor = true;
+        if !self.has_token(issuance) {
+            has_successor = self.refresh_or_not(access, issuance).await?;
+        }
+        let answer = self.ask(access, target, issuance).await;
+        let is_refused =
+            matches!(&answer, Err(WalletError::Issuance(IssuanceError::Issuer(error))) if error.code() == Some("invalid_token"));
+        if !is_refused {
+            return answer;
+        }
+        // A token that ended early; once, because a server may refuse every token.
+        if has_successor && self.refresh_or_not(access, issuance).await? {
+            return self.ask(access, target, issuance).await;
+        }
+        if issuance.deferred.is_some() { Err(IssuanceError::SignInAgain.into()) } else { answer }
+    }
+
+    /// Gets the next token; `false` where there is none and the old one may do.
+    async fn refresh_or_not(&self, access: &Access, issuance: &mut Issuance) -> Result<bool, WalletError> {
+        match self.refresh(access, issuance).await {
+            Ok(()) => Ok(true),
+            Err(WalletError::Issuance(IssuanceError::SignInAgain)) if issuance.deferred.is_some() => Ok(false),
+            Err(error) => Err(error),
         }
     }
 
@@ -178,8 +207,7 @@ impl Wallet {
             let request = CredentialRequest {
                 credential_configuration_id: (!by_identifier).then(|| target.configuration.clone()),
                 credential_identifier: token.identifier.clone(),
-                proofs: Proofs { jwt: self.proofs(access, target, issuance, nonce.as_deref()).await? },
-                credential_response_encryption: None,
+                ..self.proven(access, target, issuance, nonce.as_deref()).await?
             };
             let error = match session.credential(metadata, &token.text, request).await {
                 Ok(response) => return Ok(response),
@@ -200,21 +228,50 @@ impl Wallet {
         }
     }
 
-    /// A proof for each key (OpenID4VCI appendix F.1), with the lock that the attestation record will have, and with an attestation
-    /// of the key where the issuer asks for one (appendix D).
-    async fn proofs(
+    /// A request with what proves the keys.
+    async fn proven(
         &self,
         access: &Access,
         target: &Target,
         issuance: &Issuance,
         nonce: Option<&str>,
+    ) -> Result<CredentialRequest, WalletError> {
+        let configuration = target.metadata.configurations.get(&target.configuration);
+        let kind = configuration.and_then(ProofKind::of).unwrap_or(ProofKind::Jwt);
+        let proof_type = configuration.and_then(|one| one.proof_types_supported.get(kind.name()));
+        let required = proof_type.and_then(|one| one.key_attestations_required.as_ref());
+        if kind == ProofKind::Jwt {
+            let proofs = Proofs { jwt: self.proofs(access, required, issuance, nonce).await?, ..Proofs::default() };
+            return Ok(CredentialRequest { proofs, ..CredentialRequest::default() });
+        }
+        let mut keys = Vec::new();
+        for one in &issuance.keys {
+            keys.push(one.key.public_key(Algorithm::P256).ok_or(VaultError::Tampered("issuances"))?);
+        }
+        let required = required.cloned().unwrap_or_default();
+        let proofs = Proofs { attestation: vec![self.attest_keys(&keys, nonce, &required).await?], ..Proofs::default() };
+        // No proof carries the locks. An issuer that does not read them here records none that this wallet can open: what it issues is
+        // refused as any other is, and no kill is promised that cannot be had.
+        Ok(CredentialRequest { proofs, yufu_locks: issuance.keys.iter().map(lock).collect(), ..CredentialRequest::default() })
+    }
+
+    /// A proof for each key (OpenID4VCI appendix F.1), with the lock that the attestation record will have, and with an attestation
+    /// of the key where the issuer asks for one (appendix D).
+    async fn proofs(
+        &self,
+        access: &Access,
+        required: Option<&KeyRequirements>,
+        issuance: &Issuance,
+        nonce: Option<&str>,
     ) -> Result<Vec<String>, WalletError> {
-        let proof_types = target.metadata.configurations.get(&target.configuration).map(|one| &one.proof_types_supported);
-        let required = proof_types.and_then(|types| types.get("jwt")).is_some_and(|jwt| jwt.key_attestations_required.is_some());
         let mut proofs = Vec::new();
         for keys in &issuance.keys {
             let key = self.signer(&keys.key, Algorithm::P256, "issuances")?;
-            let attestation = if required { Some(self.attest_key(&key.public_key(), nonce).await?) } else { None };
+            // One key at a time, where an attestation of all of them would let issuer and provider join the copies.
+            let attestation = match required {
+                Some(required) => Some(self.attest_keys(&[key.public_key()], nonce, required).await?),
+                None => None,
+            };
             proofs.push(self.proof(access, issuance, (&key, keys), nonce, attestation)?);
         }
         Ok(proofs)
@@ -231,7 +288,7 @@ impl Wallet {
         let mut claims = json!({
             "aud": issuance.issuer,
             "iat": self.now(),
-            LOCK_CLAIM: base64url(&Sha256::digest(keys.lock.as_bytes())),
+            LOCK_CLAIM: lock(keys),
         });
         if let Some(claims) = claims.as_object_mut() {
             claims.extend(nonce.map(|nonce| ("nonce".to_owned(), nonce.into())));
@@ -243,12 +300,21 @@ impl Wallet {
         jws::sign_compact_with(key, &header, claims.to_string().as_bytes())
     }
 
-    /// One key at a time: an attestation of all keys would let issuer and provider join the copies.
-    async fn attest_key(&self, key: &PublicKey, nonce: Option<&str>) -> Result<String, IssuanceError> {
+    /// The provider's word for these keys, which says what the issuer demands.
+    async fn attest_keys(
+        &self,
+        keys: &[PublicKey],
+        nonce: Option<&str>,
+        required: &KeyRequirements,
+    ) -> Result<String, IssuanceError> {
         let provider = self.provider.as_ref().ok_or(IssuanceError::KeyAttestation)?;
-        provider.attest_keys(std::slice::from_ref(key), nonce).await.map_err(IssuanceError::Provider)
+        let attestation = provider.attest_keys(keys, nonce, required).await.map_err(IssuanceError::Provider)?;
+        attested::check_keys(&attestation, keys, nonce, required, self.now())?;
+        Ok(attestation)
     }
 
+    /// Section 8.3: the issuer may issue fewer than there are keys, and binds each key to one at most. What it left out is dropped with
+    /// the issuance.
     async fn check_credentials(
         &self,
         target: &Target,
@@ -256,7 +322,7 @@ impl Wallet {
         response: CredentialResponse,
     ) -> Result<Vec<(Checked, CredentialCopy)>, WalletError> {
         let rejected = |rejection| WalletError::from(IssuanceError::Rejected(rejection));
-        if response.credentials.len() != issuance.keys.len() {
+        if response.credentials.is_empty() || response.credentials.len() > issuance.keys.len() {
             return Err(rejected(Rejection::Count));
         }
         let mut left = issuance.keys.clone();
@@ -278,6 +344,11 @@ impl Wallet {
         }
         Ok(copies)
     }
+}
+
+/// What the attestation record holds of a copy's lock.
+fn lock(keys: &CopyKeys) -> String {
+    base64url(&Sha256::digest(keys.lock.as_bytes()))
 }
 
 /// A history entry about an issuance.

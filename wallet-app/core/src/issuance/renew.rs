@@ -23,6 +23,7 @@ impl Wallet {
     }
 
     pub(crate) async fn renew_story(&self, credential_id: &str) -> Result<CredentialView, WalletError> {
+        let _one = self.issuing.lock().await;
         let credential = self.kept(credential_id)?;
         let grant = credential.grant.as_ref().filter(|grant| grant.token.refresh.is_some());
         let grant = grant.ok_or(IssuanceError::RenewalNotOffered)?;

@@ -5,10 +5,10 @@ use clients::issuer::metadata::ATTESTED_CLIENT;
 use clients::issuer::{ClientAttestation, IssuerClient, ServerMetadata, Session};
 use identity::keys::{Algorithm, SecretKey, SignError};
 use url::Url;
-use wire::oid4vci::{CREDENTIAL_DETAILS, TokenResponse};
+use wire::oid4vci::{AuthorizationDetails, CREDENTIAL_DETAILS, TokenResponse};
 
-use super::offer::Target;
-use super::{CopyKeys, Issuance, IssuanceError, Token};
+use super::offer::{MAX_CREDENTIALS, Target};
+use super::{CopyKeys, Issuance, IssuanceError, Token, attested};
 use crate::error::WalletError;
 use crate::records::Secret32;
 use crate::vault::VaultError;
@@ -45,16 +45,22 @@ impl Wallet {
         Ok(client.server(&target.metadata, named, grant).await.map_err(IssuanceError::Issuer)?)
     }
 
+    /// Fresh keys of so many copies.
+    pub(super) fn fresh_keys(&self, copies: usize) -> Result<Vec<CopyKeys>, SignError> {
+        let environment = &self.environment;
+        let fresh = || Ok(CopyKeys { key: self.fresh_device_key(Algorithm::P256)?, lock: Secret32::fresh(environment) });
+        std::iter::repeat_with(fresh).take(copies).collect()
+    }
+
     /// An issuance with fresh keys, for this server.
     pub(super) fn fresh_issuance(&self, id: String, target: &Target, server: &ServerMetadata) -> Result<Issuance, SignError> {
         let environment = &self.environment;
         let copies = super::BATCH.min(target.metadata.batch_size).max(1);
-        let fresh = || Ok(CopyKeys { key: self.fresh_device_key(Algorithm::P256)?, lock: Secret32::fresh(environment) });
         Ok(Issuance {
             id,
             issuer: target.issuer.clone(),
             configuration: target.configuration.clone(),
-            keys: std::iter::repeat_with(fresh).take(copies).collect::<Result<_, SignError>>()?,
+            keys: self.fresh_keys(copies)?,
             token: None,
             started_at: self.now(),
             vct: Some(target.vct.clone()),
@@ -89,28 +95,51 @@ impl Wallet {
     async fn attestation(&self, key: &SecretKey) -> Result<ClientAttestation, IssuanceError> {
         let provider = self.provider.as_ref().ok_or(IssuanceError::ClientAuthentication)?;
         let attested = provider.attest(&key.public_key()).await.map_err(IssuanceError::Provider)?;
+        attested::check_wallet(&attested, &key.public_key(), self.now()).map_err(IssuanceError::Provider)?;
         Ok(ClientAttestation { client_id: attested.client_id, jwt: attested.jwt, key: key.clone() })
     }
 
-    /// What a token response has for one of the issuances that it was asked for.
-    pub(super) fn read_token(
+    /// What a token response has for one of the issuances that it was asked for: a token for each credential that it names (section 6.2:
+    /// each identifier is of another one), one where it names none.
+    pub(super) fn read_tokens(
         &self,
         answer: &TokenResponse,
         configuration: &str,
         earlier: Option<&Token>,
-    ) -> Result<Token, IssuanceError> {
+    ) -> Result<Vec<Token>, IssuanceError> {
+        let token = self.read_token(answer, configuration, earlier)?;
+        if earlier.is_some_and(|earlier| earlier.identifier.is_some()) {
+            return Ok(vec![token]);
+        }
+        let of_ours = answer.authorization_details.iter().filter(|one| is_of(one, configuration));
+        let mut identifiers: Vec<&String> = Vec::new();
+        for identifier in of_ours.flat_map(|one| &one.credential_identifiers) {
+            if !identifiers.contains(&identifier) {
+                identifiers.push(identifier);
+            }
+        }
+        if identifiers.is_empty() {
+            return Ok(vec![token]);
+        }
+        let named = |identifier: &&String| Token { identifier: Some((*identifier).clone()), ..token.clone() };
+        Ok(identifiers.iter().take(MAX_CREDENTIALS).map(named).collect())
+    }
+
+    /// The same of a response that is about one credential.
+    fn read_token(&self, answer: &TokenResponse, configuration: &str, earlier: Option<&Token>) -> Result<Token, IssuanceError> {
         let lifetime = i64::try_from(answer.expires_in.unwrap_or(TOKEN_DEFAULT_SECONDS)).unwrap_or(i64::MAX);
         let details: Vec<_> = answer.authorization_details.iter().filter(|one| one.kind == CREDENTIAL_DETAILS).collect();
-        let ours = details.iter().find(|one| one.credential_configuration_id.as_deref().is_none_or(|id| id == configuration));
+        let ours = details.iter().find(|one| is_of(one, configuration));
         if !details.is_empty() && ours.is_none() {
             return Err(NOT_GRANTED);
         }
-        let identifier = ours.and_then(|one| one.credential_identifiers.first().cloned());
+        // A credential keeps its name: the others of a new token's answer are other credentials.
+        let identifier = earlier.and_then(|token| token.identifier.clone());
         Ok(Token {
             text: answer.access_token.clone(),
             expires_at: self.now().saturating_add(lifetime),
             refresh: answer.refresh_token.clone().or_else(|| earlier.and_then(|token| token.refresh.clone())),
-            identifier: identifier.or_else(|| earlier.and_then(|token| token.identifier.clone())),
+            identifier: identifier.or_else(|| ours.and_then(|one| one.credential_identifiers.first().cloned())),
         })
     }
 
@@ -138,6 +167,11 @@ impl Wallet {
         issuance.token = Some(self.read_token(&answer, &issuance.configuration, issuance.token.as_ref())?);
         Ok(self.share_token(issuance, &refresh)?)
     }
+}
+
+/// Whether authorization details are about credentials of this configuration.
+fn is_of(details: &AuthorizationDetails, configuration: &str) -> bool {
+    details.kind == CREDENTIAL_DETAILS && details.credential_configuration_id.as_deref().is_none_or(|id| id == configuration)
 }
 
 fn key(secret: &Secret32) -> Result<SecretKey, VaultError> {

@@ -64,6 +64,18 @@ impl Wallet {
         Ok(under_way)
     }
 
+    /// These, and what a token response added to them.
+    pub(super) fn with_siblings(&self, id: &str, mut issuances: Vec<Issuance>) -> Result<Vec<Issuance>, VaultError> {
+        for one in self.issuances_of(id)? {
+            // Another issuer's offer may have a code of the same text.
+            let is_ours = issuances.first().is_some_and(|first| first.issuer == one.issuer);
+            if is_ours && issuances.iter().all(|known| known.id != one.id) {
+                issuances.push(one);
+            }
+        }
+        Ok(issuances)
+    }
+
     pub(super) fn keep_issuances(&self, issuances: &[Issuance]) -> Result<(), VaultError> {
         self.vault.write(|batch| issuances.iter().try_for_each(|one| batch.put(Table::Issuances, &one.id, one)))
     }
@@ -80,26 +92,39 @@ impl Wallet {
         parameters: &[(&str, &str)],
     ) -> Result<(), WalletError> {
         let answer = access.session.token(parameters).await.map_err(IssuanceError::Issuer)?;
-        let token = |one: &Issuance| self.read_token(&answer, &one.configuration, one.token.as_ref()).ok();
-        let tokens: Vec<Option<Token>> = issuances.iter().map(token).collect();
-        if tokens.iter().all(Option::is_none) {
+        let tokens = |one: &Issuance| self.read_tokens(&answer, &one.configuration, one.token.as_ref()).unwrap_or_default();
+        let tokens: Vec<Vec<Token>> = issuances.iter().map(tokens).collect();
+        if tokens.iter().all(Vec::is_empty) {
             return Err(NOT_GRANTED.into());
         }
         let now = self.now();
-        self.vault.write::<_, VaultError>(|batch| {
-            for (issuance, token) in issuances.iter().zip(tokens) {
-                if token.is_none() {
+        self.vault.write::<_, WalletError>(|batch| {
+            for (issuance, tokens) in issuances.iter().zip(&tokens) {
+                let Some(token) = tokens.first().cloned() else {
                     batch.remove(Table::Issuances, &issuance.id)?;
                     history::record(batch, &not_granted(issuance, now))?;
                     continue;
-                }
+                };
                 // The code is used up from here on.
-                let issuance = Issuance { token, authorization: None, ..issuance.clone() };
+                let issuance = Issuance { token: Some(token), authorization: None, ..issuance.clone() };
+                batch.put(Table::Issuances, &issuance.id, &issuance)?;
+            }
+            let more =
+                issuances.iter().zip(&tokens).flat_map(|(one, tokens)| tokens.iter().skip(1).map(move |token| (one, token)));
+            // Only beside the ids that the offer has already: with several credentials under one code, the rest is not asked for.
+            for ((issuance, token), number) in more.zip(free_numbers(batch, issuances)?) {
+                let issuance = self.sibling(issuance, number, token.clone())?;
                 batch.put(Table::Issuances, &issuance.id, &issuance)?;
             }
             Ok(())
         })?;
         Ok(())
+    }
+
+    /// Another credential under the same token's keys, with keys of its own.
+    fn sibling(&self, issuance: &Issuance, number: usize, token: Token) -> Result<Issuance, SignError> {
+        let (id, keys) = (numbered(offer_of(issuance), number), self.fresh_keys(issuance.keys.len())?);
+        Ok(Issuance { id, keys, token: Some(token), authorization: None, ..issuance.clone() })
     }
 
     /// Keeps a new token, for this issuance and for everything else that has the refresh token that was used for it: a server may take
@@ -178,6 +203,23 @@ impl Wallet {
 /// The id of an offer's issuance. The configuration's name is not in it, because ids are not sealed.
 fn numbered(id: &str, number: usize) -> String {
     if number == 0 { id.to_owned() } else { format!("{id}.{number}") }
+}
+
+/// The id that the issuances of its offer share.
+fn offer_of(issuance: &Issuance) -> &str {
+    issuance.id.split('.').next().unwrap_or_default()
+}
+
+/// The numbers under an offer's id that no issuance has.
+fn free_numbers(batch: &Batch<'_>, issuances: &[Issuance]) -> Result<Vec<usize>, VaultError> {
+    let offer = issuances.first().map(offer_of).unwrap_or_default();
+    let mut free = Vec::new();
+    for number in 0..MAX_CREDENTIALS {
+        if batch.get::<IgnoredAny>(Table::Issuances, &numbered(offer, number))?.is_none() {
+            free.push(number);
+        }
+    }
+    Ok(free)
 }
 
 fn not_granted(issuance: &Issuance, at: identity::UnixSeconds) -> HistoryEntry {

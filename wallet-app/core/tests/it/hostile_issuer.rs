@@ -11,7 +11,7 @@ use crate::issuer::{Behaviour, PIN, claims};
 type Lie = (&'static str, fn(&mut Behaviour));
 
 /// Every lie about a credential, and the slug of the refusal.
-const LIES: [Lie; 20] = [
+const LIES: [Lie; 21] = [
     ("credential-bound-to-another-key", |b| b.bind_to = Some(p256(99).public_key())),
     ("credential-bound-to-another-key", |b| b.same_key_for_all = true),
     ("attestation-missing", |b| b.no_record = true),
@@ -27,7 +27,8 @@ const LIES: [Lie; 20] = [
     ("credential-without-ledger-claims", |b| b.no_ledger_claim = true),
     ("credential-certificate-untrusted", |b| b.stranger_certificate = true),
     ("issuer-key-unknown", |b| b.other_key = true),
-    ("credential-count", |b| b.one_too_few = true),
+    ("credential-count", |b| b.one_too_many = true),
+    ("bad-answer", |b| b.leaves_out = 3),
     ("credential-does-not-verify", |b| b.tampered = true),
     ("credential-claim-always-plain", |b| b.plain_claim = true),
     ("bad-answer", |b| b.metadata_about = Some("https://elsewhere.example".to_owned())),

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use ledger::cell::Subject;
 use ledger::records::AttestationStatus;
 use ledger::transaction::{Body, Sender};
-use wallet_core::Event;
+use wallet_core::{Event, PendingStage};
 
 use crate::city::{City, VCT, only};
 use crate::issuer::{PIN, claims};
@@ -45,6 +45,7 @@ async fn a_missing_or_wrong_pin_says_so() {
     assert_eq!(wallet.receive(&link, None).await.unwrap_err().slug(), "pin-needed");
     assert_eq!(city.issuer.seen(|seen| seen.tokens), 0);
     assert_eq!(wallet.receive(&link, Some("000000")).await.unwrap_err().slug(), "pin-or-offer-refused");
+    assert!(wallet.pending_issuances().unwrap().is_empty(), "no keys are left of a code that may be void");
     wallet.receive(&link, Some(PIN)).await.unwrap();
 }
 
@@ -105,4 +106,37 @@ async fn a_holder_kills_a_credential_without_linking_its_copies() {
     wallet.break_lock(&id).await.unwrap();
     assert_eq!(city.ledger.transactions().len(), transactions.len());
     assert_eq!(wallet.break_lock("nothing").await.unwrap_err().slug(), "credential-unknown");
+}
+
+/// Section 8.3: an issuer may issue fewer than was asked for. Each is matched with its key; the keys of the others are gone.
+#[tokio::test]
+async fn fewer_credentials_than_keys_are_taken() {
+    for (leaves_out, copies) in [(1, 2), (2, 1)] {
+        let city = City::new().await;
+        let wallet = city.create_wallet();
+        city.issuer.behave(|behaviour| behaviour.leaves_out = leaves_out);
+        let credential = only(wallet.receive(&city.issuer.offer_link(), Some(PIN)).await.unwrap());
+        assert_eq!((credential.copies, credential.copies_left), (copies, copies));
+        assert!(wallet.pending_issuances().unwrap().is_empty());
+        // It was kept with its own key, which is none of the first: the site takes it.
+        let consent = wallet.open(&city.site.ask(&["family_name"])).await.unwrap();
+        wallet.approve(&consent, None).await.unwrap();
+        assert_eq!(wallet.credentials().unwrap()[0].copies_left, copies - 1);
+    }
+}
+
+/// What a log or a panic would print of a credential has none of its values.
+#[tokio::test]
+async fn no_view_of_a_credential_prints_its_values() {
+    let city = City::new().await;
+    let wallet = city.wallet_with_credential().await;
+    let credentials = wallet.credentials().unwrap();
+    let stage = PendingStage::Received(Box::new(credentials[0].clone()));
+    let printed = format!("{credentials:?} {stage:?} {:?}", credentials[0].claims);
+    assert!(printed.contains("family_name"));
+    for (name, value) in claims() {
+        let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        assert!(credentials[0].claims.iter().any(|claim| claim.value == value), "{name}");
+        assert!(!printed.contains(&format!("\"{value}\"")), "{name}: {printed}");
+    }
 }

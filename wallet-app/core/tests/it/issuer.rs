@@ -53,7 +53,9 @@ pub(crate) struct Behaviour {
     pub(crate) other_key: bool,
     pub(crate) claims: Option<Map<String, Value>>,
     pub(crate) plain_claim: bool,
-    pub(crate) one_too_few: bool,
+    /// So many credentials fewer than proofs.
+    pub(crate) leaves_out: usize,
+    pub(crate) one_too_many: bool,
     pub(crate) tampered: bool,
     /// The endpoint answers 503 so many times.
     pub(crate) not_yet: u32,
@@ -412,8 +414,9 @@ async fn credential(State(issuer): Issuer, headers: HeaderMap, Json(request): Js
         issuer.behaviour.lock().unwrap().lose_answers -= 1;
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     }
-    if behaviour.one_too_few {
-        credentials.pop();
+    credentials.drain(..behaviour.leaves_out);
+    if behaviour.one_too_many {
+        credentials.push(credentials[0].clone());
     }
     let credentials: Vec<Value> = credentials.into_iter().map(|text| json!({ "credential": text })).collect();
     Json(json!({ "credentials": credentials })).into_response()

@@ -7,6 +7,7 @@
     reason = "clippy's own exception covers test functions and not the fakes that they share"
 )]
 
+mod attested;
 mod attributes;
 mod bound;
 mod city;
@@ -22,12 +23,15 @@ mod hostile_site;
 mod identity;
 mod issuance;
 mod issuer;
+mod later;
 mod ledger;
 mod look_back;
 mod my_data;
 mod no_face;
 mod pictures;
+mod provider;
 mod recovery;
+mod servers;
 mod several;
 mod sign_in;
 mod site;

@@ -10,8 +10,9 @@ use wallet_core::{CredentialView, Event, Language, MovedState, PendingStage, Wal
 
 use crate::city::{City, MARITAL, VCT};
 use crate::crash::killed_after;
-use crate::haip::{Haip, Provider};
+use crate::haip::Haip;
 use crate::issuer::PIN;
+use crate::provider::Provider;
 use crate::sign_in::{back, city as signing_in};
 
 /// A city whose department offers two credentials in one offer, and one of a kind that this wallet does not take.
@@ -271,4 +272,44 @@ async fn one_of_two_can_be_forgotten_and_a_declined_sign_in_ends_both() {
     let declined = haip.signed_in().to_string().replace("code=code-1", "error=access_denied");
     assert_eq!(wallet.authorized(&declined).await.unwrap_err().slug(), "sign-in-declined");
     assert!(wallet.pending_issuances().unwrap().is_empty());
+}
+
+/// Section 6.2: each identifier of the token response is of another credential. All are received, each by its name and with keys of its own,
+/// and renewed by the same name.
+#[tokio::test]
+async fn every_credential_that_a_token_names_is_received() {
+    let (city, haip) = signing_in().await;
+    haip.behave(|behaviour| (behaviour.by_details, behaviour.datasets) = (true, 3));
+    let wallet = city.create_wallet();
+    let received = receive(&wallet, &haip).await.unwrap();
+    assert_eq!((types(&received), wallet.credentials().unwrap().len()), (vec![VCT; 3], 3));
+    let names = ["dataset-resident-identity", "1-dataset-resident-identity", "2-dataset-resident-identity"];
+    assert_eq!(haip.seen(|seen| seen.asked_for.clone()), names);
+    assert!(wallet.pending_issuances().unwrap().is_empty());
+    wallet.renew(&received[2].id).await.unwrap();
+    assert_eq!(haip.seen(|seen| seen.asked_for.last().cloned().unwrap()), names[2]);
+    // Nobody's list fills the vault.
+    haip.behave(|behaviour| behaviour.datasets = 50);
+    assert_eq!(receive(&wallet, &haip).await.unwrap().len(), 8);
+}
+
+/// Killed at every wait, each is there once.
+#[tokio::test]
+async fn several_under_one_name_are_received_once_each_whenever_the_wallet_dies() {
+    for waits in (0..).step_by(3) {
+        let (city, haip) = signing_in().await;
+        haip.behave(|behaviour| (behaviour.by_details, behaviour.datasets) = (true, 2));
+        let wallet = city.create_wallet();
+        wallet.authorize(&haip.offer_link(), &back()).await.unwrap();
+        let done = killed_after(waits, wallet.authorized(haip.signed_in().as_str())).await;
+        let wallet = city.reopen(wallet);
+        if wallet.credentials().unwrap().len() < 2 {
+            wallet.authorized(haip.signed_in().as_str()).await.unwrap();
+        }
+        assert_eq!((wallet.credentials().unwrap().len(), wallet.pending_issuances().unwrap().len()), (2, 0), "{waits}");
+        if done.is_some() {
+            assert!(waits > 8, "only {waits} points were tried");
+            return;
+        }
+    }
 }

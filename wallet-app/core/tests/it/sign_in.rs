@@ -9,7 +9,8 @@ use wallet_core::recovery::RecoverySecret;
 use wallet_core::{CredentialView, Event, Language, MovedState, PendingStage, Wallet, WalletError};
 
 use crate::city::{City, VCT, only};
-use crate::haip::{Haip, Provider};
+use crate::haip::Haip;
+use crate::provider::Provider;
 
 /// A city whose department lets citizens sign in.
 pub(crate) async fn city() -> (City, Arc<Haip>) {
@@ -84,7 +85,7 @@ async fn signing_in_survives_a_restart_at_every_wait() {
     }
 }
 
-/// HAIP 1.0 section 4.3.1: the wallet attestation goes to the authorization server with a proof for its challenge, another one for
+/// HAIP 1.0 section 4.4.1: the wallet attestation goes to the authorization server with a proof for its challenge, another one for
 /// every issuance; keys are attested in their proofs.
 #[tokio::test]
 async fn an_attested_wallet_is_let_in_and_another_is_told() {
@@ -262,13 +263,14 @@ async fn a_word_that_was_not_heard_is_sent_again() {
     assert_eq!(haip.seen(|seen| seen.notified.len()), 1);
 }
 
-/// SEC-P4: a server that weakens what protects code and token is not gone to at all: no PKCE, no pushed request, no name in its
+/// SEC-P4: a server that weakens what protects code and token is not gone to at all: no PKCE, no pushed request, no bound tokens, no name in its
 /// answers, endpoints elsewhere, an encryption that nobody does.
 #[tokio::test]
 async fn a_server_that_weakens_the_flow_is_refused_before_anything_is_sent() {
     for (lie, slug) in [
         ("no PKCE", "issuer-metadata"),
         ("no PAR", "issuer-metadata"),
+        ("no DPoP", "issuer-metadata"),
         ("no iss", "issuer-metadata"),
         ("elsewhere", "bad-answer"),
         ("encryption nobody does", "bad-answer"),

@@ -140,6 +140,19 @@ async fn a_strangers_issuer_may_take_longer() {
     assert!(matches!(polled[0].stage, PendingStage::Received(_)), "{polled:?}");
 }
 
+/// The stranger's pre-authorized code with its PIN, under bound tokens; and new copies by its refresh token.
+#[tokio::test]
+async fn a_strangers_issuer_takes_a_code_with_its_pin_and_a_refresh_token() {
+    // A token that the wallet takes for over: it uses none in its last seconds.
+    let (_city, wallet, stranger, offer) = issuing(json!({ "txCode": "4821", "tokenSeconds": 4 })).await;
+    assert_eq!(wallet.receive(&offer, Some("0000")).await.unwrap_err().slug(), "pin-or-offer-refused");
+    let credential = only(wallet.receive(&offer, Some("4821")).await.unwrap());
+    assert_eq!((credential.copies, credential.renewable), (3, true));
+    assert_eq!(wallet.renew(&credential.id).await.unwrap().copies_left, 3);
+    assert_eq!(stranger.hear_of("token").await, "urn:ietf:params:oauth:grant-type:pre-authorized_code");
+    assert_eq!(stranger.hear_of("token").await, "refresh_token");
+}
+
 /// SEC-P4: the same issuer lying: nothing is kept.
 #[tokio::test]
 async fn a_strangers_issuer_that_lies_is_refused() {
@@ -150,7 +163,10 @@ async fn a_strangers_issuer_that_lies_is_refused() {
         ("iss", "sign-in-answer-refused"),
         ("mix-up", "sign-in-answer-refused"),
         ("bearer", "bad-answer"),
-        ("other key", "credential-count"),
+        ("no PAR", "issuer-metadata"),
+        ("no PKCE", "issuer-metadata"),
+        ("no DPoP", "issuer-metadata"),
+        ("other key", "credential-bound-to-another-key"),
     ] {
         let (_city, wallet, _stranger, offer) = issuing(json!({ "lie": lie })).await;
         let error = match wallet.authorize(&offer, &back()).await {

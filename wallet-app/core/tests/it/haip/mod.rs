@@ -1,6 +1,8 @@
 //! A department on loopback that lets citizens sign in, and is as strict as HAIP 1.0 allows: pushed requests, PKCE, tokens bound to a
 //! key with server nonces, wallet and key attestation, encryption, deferred credentials, notifications. It can lie, too.
 
+mod metadata;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
@@ -12,17 +14,16 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use futures::future::BoxFuture;
 use identity::jose::jwe::{ContentEncryption, DecryptionKey, Encrypted, Recipient};
 use identity::jose::jwk::{Jwk, thumbprint_text};
-use identity::jose::jws::{self, JwsAlg, JwsHeader, Parsed, Policy, Presence, Typ};
-use identity::keys::{PublicKey, SecretKey};
+use identity::jose::jws::{JwsAlg, Parsed, Policy, Presence, Typ};
+use identity::keys::PublicKey;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
-use wallet_core::{ProviderError, WalletAttestation, WalletProvider};
 
 use crate::city::{MARITAL, VCT, p256};
 use crate::issuer::Shared as Department;
+use crate::provider::provider_key;
 
 /// What is switched on, and what is a lie.
 #[derive(Clone, Default)]
@@ -40,6 +41,22 @@ pub(crate) struct Behaviour {
     pub(crate) defers_both: bool,
     /// A refresh token serves once.
     pub(crate) rotates: bool,
+    /// What it accepts of attested keys.
+    pub(crate) requires: Option<Value>,
+    /// It takes keys by their attestation alone.
+    pub(crate) by_attestation: bool,
+    /// It reads locks where keys are attested alone.
+    pub(crate) deaf_to_locks: bool,
+    /// How many credentials of one kind the person has.
+    pub(crate) datasets: usize,
+    /// What the offer has instead of a sign-in: "pre", "both", "none".
+    pub(crate) grants: &'static str,
+    /// Tokens have no end that is told, and no successor.
+    pub(crate) silent_of_tokens: bool,
+    /// The nonce endpoint brings the nonce for the next proof of possession.
+    pub(crate) nonce_brings: bool,
+    /// Its authorization server is another: "named" by the offer, or found by the "grant" that it takes.
+    pub(crate) elsewhere: &'static str,
     /// The name of a lie.
     pub(crate) lie: &'static str,
 }
@@ -56,6 +73,8 @@ pub(crate) struct Seen {
     pub(crate) refused: Vec<&'static str>,
     /// Under which names credentials were asked for.
     pub(crate) asked_for: Vec<String>,
+    /// The keys of the wallet attestations, in their order.
+    pub(crate) attested: Vec<String>,
     rotations: u32,
     bound_to: BTreeMap<String, String>,
     jtis: BTreeSet<String>,
@@ -68,6 +87,8 @@ pub(crate) struct Haip {
     pub(crate) seen: Mutex<Seen>,
     department: Arc<Department>,
     base: String,
+    /// Another authorization server's.
+    other: String,
 }
 
 const SERVER_NONCE: &str = "as-nonce-1";
@@ -75,50 +96,32 @@ const RESOURCE_NONCE: &str = "rs-nonce-1";
 const C_NONCE: &str = "c-nonce-1";
 const CODE: &str = "code-1";
 const CHALLENGE: &str = "challenge-1";
-const ATTESTATION: Policy = policy(&["oauth-client-attestation+jwt"]);
-const POP: Policy = policy(&["oauth-client-attestation-pop+jwt"]);
-const KEY_ATTESTATION: Policy = policy(&["key-attestation+jwt"]);
+const PRE_CODE: &str = "pre-1";
+const PRE: &str = "urn:ietf:params:oauth:grant-type:pre-authorized_code";
+pub(crate) const TX_CODE: &str = "1234";
+/// HAIP 1.0 sections 4.4.1 and 4.5.1: both words of a provider bring their certificate.
+const ATTESTATION: Policy = policy(&["oauth-client-attestation+jwt"], Presence::Required);
+const POP: Policy = policy(&["oauth-client-attestation-pop+jwt"], Presence::Refused);
+const KEY_ATTESTATION: Policy = policy(&["key-attestation+jwt"], Presence::Required);
 
-const fn policy(typ: &'static [&'static str]) -> Policy {
-    Policy { typ: Typ::OneOf(typ), algs: &[JwsAlg::Es256], jwk: Presence::Refused, x5c: Presence::Refused, max_bytes: 16_384 }
-}
-
-fn provider_key() -> SecretKey {
-    p256(41)
+const fn policy(typ: &'static [&'static str], x5c: Presence) -> Policy {
+    Policy { typ: Typ::OneOf(typ), algs: &[JwsAlg::Es256], jwk: Presence::Refused, x5c, max_bytes: 16_384 }
 }
 
 fn issuer_key() -> DecryptionKey {
     DecryptionKey::from_bytes(&[42; 32]).unwrap()
 }
 
-/// A wallet provider.
-pub(crate) struct Provider;
-
-impl WalletProvider for Provider {
-    fn attest<'a>(&'a self, key: &'a PublicKey) -> BoxFuture<'a, Result<WalletAttestation, ProviderError>> {
-        let claims = json!({ "sub": "https://provider.example/wallet", "exp": 9_999_999_999_i64, "cnf": { "jwk": Jwk::from(*key).to_value() } });
-        let header = JwsHeader::typ("oauth-client-attestation+jwt");
-        let jwt = jws::sign_compact(&provider_key(), &header, claims.to_string().as_bytes());
-        Box::pin(async move { Ok(WalletAttestation { client_id: "https://provider.example/wallet".to_owned(), jwt }) })
-    }
-
-    fn attest_keys<'a>(&'a self, keys: &'a [PublicKey], nonce: Option<&'a str>) -> BoxFuture<'a, Result<String, ProviderError>> {
-        let keys: Vec<Value> = keys.iter().map(|key| Jwk::from(*key).to_value()).collect();
-        let claims = json!({ "iat": 1, "exp": 9_999_999_999_i64, "attested_keys": keys, "nonce": nonce });
-        let header = JwsHeader::typ("key-attestation+jwt");
-        let jwt = jws::sign_compact(&provider_key(), &header, claims.to_string().as_bytes());
-        Box::pin(async move { Ok(jwt) })
-    }
-}
-
 impl Haip {
     pub(crate) async fn start(department: Arc<Department>) -> Arc<Self> {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let base = format!("http://{}", listener.local_addr().unwrap());
-        let haip = Arc::new(Self { behaviour: Mutex::default(), seen: Mutex::default(), department, base });
+        let second = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = |listener: &tokio::net::TcpListener| format!("http://{}", listener.local_addr().unwrap());
+        let (base, other) = (address(&listener), address(&second));
+        let haip = Arc::new(Self { behaviour: Mutex::default(), seen: Mutex::default(), department, base, other });
         let router = Router::new()
-            .route("/.well-known/openid-credential-issuer", get(metadata))
-            .route("/.well-known/oauth-authorization-server", get(server_metadata))
+            .route("/.well-known/openid-credential-issuer", get(metadata::issuer))
+            .route("/.well-known/oauth-authorization-server", get(metadata::server))
             .route("/challenge", post(|| async { Json(json!({ "attestation_challenge": CHALLENGE })) }))
             .route("/par", post(pushed))
             .route("/token", post(token))
@@ -127,6 +130,8 @@ impl Haip {
             .route("/deferred", post(deferred))
             .route("/notify", post(notified))
             .with_state(Arc::clone(&haip));
+        let again = router.clone();
+        tokio::spawn(async move { axum::serve(second, again).await });
         tokio::spawn(async move { axum::serve(listener, router).await });
         haip
     }
@@ -144,10 +149,23 @@ impl Haip {
     }
 
     pub(crate) fn offer_link(&self) -> String {
+        let mut sign_in = json!({ "issuer_state": "is-1" });
+        match (self.behaviour().elsewhere, self.behaviour().lie) {
+            ("named", "server of nobody") => sign_in["authorization_server"] = json!("http://127.0.0.1:9"),
+            ("named", _) => sign_in["authorization_server"] = json!(self.other),
+            _ => {}
+        }
+        let code = json!({ "pre-authorized_code": PRE_CODE, "tx_code": { "length": 4 } });
+        let grants = match self.behaviour().grants {
+            "pre" => json!({ PRE: code }),
+            "both" => json!({ PRE: code, "authorization_code": sign_in }),
+            "none" => json!({}),
+            _ => json!({ "authorization_code": sign_in }),
+        };
         let offer = json!({
             "credential_issuer": self.base,
             "credential_configuration_ids": self.offered(),
-            "grants": { "authorization_code": { "issuer_state": "is-1" } },
+            "grants": grants,
         });
         let query =
             url::form_urlencoded::Serializer::new(String::new()).append_pair("credential_offer", &offer.to_string()).finish();
@@ -162,8 +180,13 @@ impl Haip {
     pub(crate) fn signed_in(&self) -> url::Url {
         let pushed = self.seen(|seen| seen.pushed.last().cloned().unwrap());
         let mut url: url::Url = pushed["redirect_uri"].parse().unwrap();
-        url.query_pairs_mut().append_pair("code", CODE).append_pair("state", &pushed["state"]).append_pair("iss", &self.base);
+        url.query_pairs_mut().append_pair("code", CODE).append_pair("state", &pushed["state"]).append_pair("iss", self.server());
         url
+    }
+
+    /// The authorization server.
+    pub(crate) fn server(&self) -> &str {
+        if self.behaviour().elsewhere.is_empty() { &self.base } else { &self.other }
     }
 
     fn behaviour(&self) -> Behaviour {
@@ -181,7 +204,8 @@ impl Haip {
         let parsed = Parsed::parse(proof.to_str().unwrap(), &Policy::DPOP).map_err(|_| "malformed proof")?;
         let (verified, jwk) = parsed.verify_with_embedded_key().map_err(|_| "unsigned proof")?;
         let claims = verified.claims().unwrap();
-        if claims["htm"] != "POST" || claims["htu"] != format!("{}{path}", self.base) {
+        let at = if matches!(path, "/par" | "/token") { self.server() } else { &self.base };
+        if claims["htm"] != "POST" || claims["htu"] != format!("{at}{path}") {
             return Err("proof of another request");
         }
         if claims.get("nonce").and_then(Value::as_str) != Some(nonce) {
@@ -206,9 +230,10 @@ impl Haip {
         let attestation = Parsed::parse(text("oauth-client-attestation")?, &ATTESTATION).map_err(|_| "malformed attestation")?;
         let attestation = attestation.verify(&provider_key().public_key()).map_err(|_| "forged attestation")?.claims().unwrap();
         let key = Jwk::from_value(&attestation["cnf"]["jwk"]).unwrap().key;
+        self.seen.lock().unwrap().attested.push(thumbprint_text(&key));
         let pop = Parsed::parse(text("oauth-client-attestation-pop")?, &POP).map_err(|_| "malformed pop")?;
         let pop = pop.verify(&key).map_err(|_| "pop of another key")?.claims().unwrap();
-        if pop["aud"] != self.base.as_str() || pop.get("challenge").and_then(Value::as_str) != Some(CHALLENGE) {
+        if pop["aud"] != self.server() || pop.get("challenge").and_then(Value::as_str) != Some(CHALLENGE) {
             return Err("pop for another server or challenge");
         }
         let client = attestation["sub"].as_str().unwrap();
@@ -219,6 +244,7 @@ impl Haip {
         self.seen.lock().unwrap().refused.push(why);
         let code = match why {
             "use_dpop_nonce" => why,
+            "the token is over" => "invalid_token",
             why if why.contains("proof") => "invalid_dpop_proof",
             why if why.contains("attestation") || why.contains("pop") => "invalid_client_attestation",
             why if why.contains("code") => "invalid_grant",
@@ -256,6 +282,11 @@ impl Haip {
         (request, key)
     }
 
+    /// Somebody takes the next token.
+    pub(crate) fn use_refresh_token(&self) {
+        self.seen.lock().unwrap().rotations += 1;
+    }
+
     fn refresh_token(&self) -> String {
         format!("rt-{}", self.seen(|seen| seen.rotations) + 1)
     }
@@ -280,6 +311,23 @@ impl Haip {
         };
         let issued = proofs.iter().map(|(key, lock)| json!({ "credential": self.department.issue(&behaviour, key, *lock) }));
         json!({ "credentials": issued.collect::<Vec<_>>(), "notification_id": "note-1" })
+    }
+
+    /// Section 8.2.1, appendix F.3: one attestation, of every key; the locks are beside it.
+    fn read_attestation(&self, request: &Value) -> Vec<(PublicKey, [u8; 32])> {
+        let proofs = request["proofs"].as_object().unwrap();
+        assert_eq!((proofs.len(), proofs["attestation"].as_array().unwrap().len()), (1, 1), "{request}");
+        let attestation = Parsed::parse(proofs["attestation"][0].as_str().unwrap(), &KEY_ATTESTATION).unwrap();
+        let claims = attestation.verify(&provider_key().public_key()).unwrap().claims().unwrap();
+        assert_eq!(claims["nonce"], C_NONCE);
+        let keys = claims["attested_keys"].as_array().unwrap();
+        let locks = request["yufu_locks"].as_array().unwrap();
+        assert_eq!(keys.len(), locks.len());
+        let deaf = self.behaviour().deaf_to_locks;
+        let lock = |text: &Value| {
+            if deaf { [0; 32] } else { URL_SAFE_NO_PAD.decode(text.as_str().unwrap()).unwrap().try_into().unwrap() }
+        };
+        keys.iter().zip(locks).map(|(key, text)| (Jwk::from_value(key).unwrap().key, lock(text))).collect()
     }
 
     fn read_proof(&self, proof: &str) -> (PublicKey, [u8; 32]) {
@@ -307,94 +355,6 @@ fn form(body: &str) -> BTreeMap<String, String> {
         assert!(form.insert(name, value).is_none(), "a parameter is sent once");
     }
     form
-}
-
-async fn metadata(State(haip): Issuer, headers: HeaderMap) -> Response {
-    let behaviour = haip.behaviour();
-    let base = &haip.base;
-    let mut configuration = json!({
-        "format": "dc+sd-jwt",
-        "vct": VCT,
-        "scope": "resident",
-        "proof_types_supported": { "jwt": { "proof_signing_alg_values_supported": ["ES256"] } },
-    });
-    if behaviour.attested {
-        configuration["proof_types_supported"]["jwt"]["key_attestations_required"] = json!({});
-    }
-    if behaviour.by_details {
-        configuration.as_object_mut().unwrap().remove("scope");
-    }
-    let mut configurations = json!({ "resident-identity": configuration });
-    if behaviour.second {
-        (configuration["vct"], configuration["scope"]) = (json!(MARITAL), json!("marital"));
-        if behaviour.by_details || behaviour.lie == "no second scope" {
-            configuration.as_object_mut().unwrap().remove("scope");
-        }
-        configurations["marital-status"] = configuration;
-    }
-    let mut metadata = json!({
-        "credential_issuer": base,
-        "credential_endpoint": format!("{base}/credential"),
-        "nonce_endpoint": format!("{base}/nonce"),
-        "deferred_credential_endpoint": format!("{base}/deferred"),
-        "notification_endpoint": format!("{base}/notify"),
-        "batch_credential_issuance": { "batch_size": 2 },
-        "credential_configurations_supported": configurations,
-    });
-    if behaviour.encrypted {
-        let key = issuer_key().to_jwk("issuer-1").to_value();
-        metadata["credential_request_encryption"] =
-            json!({ "jwks": { "keys": [key] }, "enc_values_supported": ["A256GCM"], "encryption_required": true });
-        metadata["credential_response_encryption"] =
-            json!({ "alg_values_supported": ["ECDH-ES"], "enc_values_supported": ["A256GCM"], "encryption_required": true });
-    }
-    if behaviour.lie == "encryption nobody does" {
-        metadata["credential_response_encryption"] =
-            json!({ "alg_values_supported": ["RSA-OAEP"], "enc_values_supported": ["A256GCM"], "encryption_required": true });
-    }
-    if behaviour.lie == "no deferred endpoint" {
-        metadata.as_object_mut().unwrap().remove("deferred_credential_endpoint");
-    }
-    if !behaviour.signed_metadata {
-        return Json(metadata).into_response();
-    }
-    assert!(headers[header::ACCEPT].to_str().unwrap().contains("application/jwt"));
-    metadata["sub"] = if behaviour.lie == "metadata of another" { json!("https://other.example") } else { json!(base) };
-    metadata["iat"] = json!(haip.department.clock.now());
-    let chain = if behaviour.lie == "metadata by a stranger" { &haip.department.stranger } else { &haip.department.chain };
-    let header = JwsHeader { x5c: Some(chain.clone()), ..JwsHeader::typ("openidvci-issuer-metadata+jwt") };
-    let signed = jws::sign_compact(&p256(1), &header, metadata.to_string().as_bytes());
-    ([(header::CONTENT_TYPE, "application/jwt")], signed).into_response()
-}
-
-async fn server_metadata(State(haip): Issuer) -> Json<Value> {
-    let (base, behaviour) = (&haip.base, haip.behaviour());
-    let mut metadata = json!({
-        "issuer": base,
-        "authorization_endpoint": format!("{base}/authorize"),
-        "pushed_authorization_request_endpoint": format!("{base}/par"),
-        "require_pushed_authorization_requests": true,
-        "token_endpoint": format!("{base}/token"),
-        "response_types_supported": ["code"],
-        "grant_types_supported": ["authorization_code", "refresh_token"],
-        "code_challenge_methods_supported": ["S256"],
-        "dpop_signing_alg_values_supported": ["ES256"],
-        "authorization_response_iss_parameter_supported": true,
-        "authorization_details_types_supported": ["openid_credential"],
-        "token_endpoint_auth_methods_supported": [if behaviour.attested { "attest_jwt_client_auth" } else { "none" }],
-    });
-    let members = metadata.as_object_mut().unwrap();
-    if behaviour.attested {
-        members.insert("challenge_endpoint".to_owned(), format!("{base}/challenge").into());
-    }
-    match behaviour.lie {
-        "no PKCE" => drop(members.insert("code_challenge_methods_supported".to_owned(), json!(["plain"]))),
-        "no PAR" => drop(members.remove("pushed_authorization_request_endpoint")),
-        "no iss" => drop(members.remove("authorization_response_iss_parameter_supported")),
-        "elsewhere" => drop(members.insert("token_endpoint".to_owned(), json!("http://evil.example/token"))),
-        _ => {}
-    }
-    Json(metadata)
 }
 
 async fn pushed(State(haip): Issuer, headers: HeaderMap, body: String) -> Response {
@@ -425,6 +385,10 @@ async fn token(State(haip): Issuer, headers: HeaderMap, body: String) -> Respons
             return haip.refuse("refresh code unknown", SERVER_NONCE, StatusCode::BAD_REQUEST);
         }
         haip.seen.lock().unwrap().rotations += u32::from(haip.behaviour().rotates);
+    } else if form["grant_type"] == PRE {
+        if form["pre-authorized_code"] != PRE_CODE || form.get("tx_code").map(String::as_str) != Some(TX_CODE) {
+            return haip.refuse("code or PIN", SERVER_NONCE, StatusCode::BAD_REQUEST);
+        }
     } else {
         let pushed = haip.seen(|seen| seen.pushed.last().cloned().unwrap());
         let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(form["code_verifier"].as_bytes()));
@@ -446,6 +410,9 @@ async fn token(State(haip): Issuer, headers: HeaderMap, body: String) -> Respons
     let seconds = behaviour.token_seconds.unwrap_or(600);
     let refresh = haip.refresh_token();
     let mut answer = json!({ "access_token": text, "token_type": kind, "expires_in": seconds, "refresh_token": refresh });
+    if behaviour.silent_of_tokens {
+        answer.as_object_mut().unwrap().retain(|name, _| !matches!(name.as_str(), "expires_in" | "refresh_token"));
+    }
     // The names stay those of the first answer.
     if behaviour.by_details && !refreshing {
         let granted = match behaviour.lie {
@@ -454,16 +421,26 @@ async fn token(State(haip): Issuer, headers: HeaderMap, body: String) -> Respons
             _ => haip.offered(),
         };
         let details = granted.iter().map(|id| {
-            let name = format!("dataset-{id}");
-            json!({ "type": "openid_credential", "credential_configuration_id": id, "credential_identifiers": [name] })
+            let names: Vec<String> = (0..behaviour.datasets.max(1))
+                .map(|number| match number {
+                    0 => format!("dataset-{id}"),
+                    number => format!("{number}-dataset-{id}"),
+                })
+                .collect();
+            json!({ "type": "openid_credential", "credential_configuration_id": id, "credential_identifiers": names })
         });
         answer["authorization_details"] = details.collect();
     }
     ([("dpop-nonce", SERVER_NONCE)], Json(answer)).into_response()
 }
 
-async fn nonce() -> Response {
-    Json(json!({ "c_nonce": C_NONCE })).into_response()
+async fn nonce(State(haip): Issuer) -> Response {
+    let answer = Json(json!({ "c_nonce": C_NONCE }));
+    if haip.behaviour().nonce_brings {
+        ([("dpop-nonce", RESOURCE_NONCE)], answer).into_response()
+    } else {
+        answer.into_response()
+    }
 }
 
 async fn credential(State(haip): Issuer, headers: HeaderMap, body: Bytes) -> Response {
@@ -479,8 +456,13 @@ async fn credential(State(haip): Issuer, headers: HeaderMap, body: Bytes) -> Res
     let name = request[named].as_str().unwrap().to_owned();
     let vct = if name.ends_with("marital-status") { MARITAL } else { VCT };
     haip.seen.lock().unwrap().asked_for.push(name);
-    let proofs = request["proofs"]["jwt"].as_array().unwrap();
-    let proofs: Vec<_> = proofs.iter().map(|proof| haip.read_proof(proof.as_str().unwrap())).collect();
+    let proofs: Vec<_> = if behaviour.by_attestation {
+        haip.read_attestation(&request)
+    } else {
+        let proofs = request["proofs"]["jwt"].as_array().unwrap();
+        assert!(request.get("yufu_locks").is_none(), "each proof has its lock");
+        proofs.iter().map(|proof| haip.read_proof(proof.as_str().unwrap())).collect()
+    };
     match behaviour.lie {
         "denied" => return (StatusCode::BAD_REQUEST, Json(json!({ "error": "credential_request_denied" }))).into_response(),
         "both" => {
@@ -514,6 +496,8 @@ async fn deferred(State(haip): Issuer, headers: HeaderMap, body: Bytes) -> Respo
     };
     let behaviour = haip.behaviour();
     match behaviour.lie {
+        "token over" => return haip.refuse("the token is over", RESOURCE_NONCE, StatusCode::UNAUTHORIZED),
+        "away" => return StatusCode::SERVICE_UNAVAILABLE.into_response(),
         "another transaction" => {
             return haip.answer(StatusCode::ACCEPTED, &json!({ "transaction_id": "tx-2", "interval": 1 }), key);
         }
@@ -524,7 +508,7 @@ async fn deferred(State(haip): Issuer, headers: HeaderMap, body: Bytes) -> Respo
     if waited < behaviour.deferred {
         return haip.answer(StatusCode::ACCEPTED, &json!({ "transaction_id": "tx-1", "interval": 30 }), key);
     }
-    let proofs = haip.seen.lock().unwrap().waiting.remove(transaction).unwrap();
+    let proofs = haip.seen.lock().unwrap().waiting[transaction].clone();
     haip.answer(StatusCode::OK, &haip.issue(&proofs, if transaction == "tx-1" { VCT } else { MARITAL }), key)
 }
 
