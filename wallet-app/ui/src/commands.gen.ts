@@ -314,7 +314,7 @@ export type HistoryEntry = {
 };
 
 /** What kind of thing happened. */
-export type Event = "identity_created" | "declared" | "anchored" | "attestation_requested" | "attested" | "attestation_refused" | "credential_received" | "credential_renewed" | "issuance_deferred" | "issuance_ended" | "credential_rejected" | "request_refused" | "request_failed" | "consented" | "released" | "not_taken" | "declined" | "credential_killed" | "credential_deleted" | "requested" | "issuance_failed" | "not_delivered" | "device_added" | "device_removed" | "joined_identity" | "backup_made" | "guardian_cards_made" | "recovery_rehearsed" | "identity_recovered" | "recovery_rotated" | "old_copies_killed" | "consent_withdrawn" | "deletion_requested" | "site_reported";
+export type Event = "identity_created" | "declared" | "anchored" | "attestation_requested" | "attested" | "attestation_refused" | "credential_received" | "credential_renewed" | "issuance_deferred" | "issuance_ended" | "credential_rejected" | "request_refused" | "request_failed" | "consented" | "released" | "not_taken" | "declined" | "credential_killed" | "credential_deleted" | "requested" | "issuance_failed" | "not_delivered" | "device_added" | "device_removed" | "joined_identity" | "backup_made" | "guardian_cards_made" | "recovery_rehearsed" | "identity_recovered" | "recovery_rotated" | "old_copies_killed" | "consent_withdrawn" | "deletion_requested" | "site_reported" | "statement_acknowledged" | "statement_not_delivered" | "statement_refused";
 
 /** A response that waits, as a person sees it. */
 export type UnsentView = {
