@@ -6,6 +6,7 @@
 #![expect(clippy::indexing_slicing, reason = "a story that finds something else than it expects fails, and may panic")]
 
 mod clusters;
+mod dying_wallet;
 mod first_login;
 mod kill_points;
 mod ledger;

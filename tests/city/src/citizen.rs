@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
@@ -113,19 +114,27 @@ impl Citizen {
         }
     }
 
-    async fn try_wallet(&self, arguments: &[&str]) -> Result<Result<Value, Refusal>> {
-        let output = Command::new(build::binary("yufu-wallet")?)
-            .arg("--dir")
-            .arg(&self.wallet)
-            .arg("--passphrase-file")
-            .arg(self.passphrase_file())
-            .arg("--json")
-            .args(arguments)
-            .stdin(Stdio::null())
-            .kill_on_drop(true)
-            .output()
-            .await
-            .context("starting the wallet")?;
+    /// Runs the wallet and ends it with SIGKILL after this time; whether it was still running then.
+    pub async fn killed_after(&self, arguments: &[&str], life: Duration) -> Result<bool> {
+        let mut process =
+            self.command(arguments)?.stdout(Stdio::null()).stderr(Stdio::null()).spawn().context("starting the wallet")?;
+        if tokio::time::timeout(life, process.wait()).await.is_ok() {
+            return Ok(false);
+        }
+        process.kill().await.context("killing the wallet")?;
+        Ok(true)
+    }
+
+    fn command(&self, arguments: &[&str]) -> Result<Command> {
+        let mut command = Command::new(build::binary("yufu-wallet")?);
+        command.arg("--dir").arg(&self.wallet).arg("--passphrase-file").arg(self.passphrase_file());
+        command.arg("--json").args(arguments).stdin(Stdio::null()).kill_on_drop(true);
+        Ok(command)
+    }
+
+    /// Runs the wallet and gives what it said, or why it refused.
+    pub async fn try_wallet(&self, arguments: &[&str]) -> Result<Result<Value, Refusal>> {
+        let output = self.command(arguments)?.output().await.context("starting the wallet")?;
         if output.status.success() {
             let text = String::from_utf8(output.stdout)?;
             return Ok(Ok(serde_json::from_str(&text).with_context(|| format!("the wallet said: {text}"))?));

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
-use wallet_core::Language;
+use wallet_core::{IssuanceEnd, Language};
 
 /// An answer that a site has not acknowledged is spoken of after it was there for so many looks: it is one while it is being sent, too.
 const LOOKS: u32 = 3;
@@ -41,12 +41,6 @@ pub(crate) struct Request {
     pub(crate) stage: String,
 }
 
-/// An issuance that takes longer: a row of what `poll_issuances` gives.
-#[derive(Deserialize)]
-pub(crate) struct Issuance {
-    stage: String,
-}
-
 /// An answer: a row of what `unsent` gives.
 #[derive(Deserialize)]
 pub(crate) struct Unsent {
@@ -67,12 +61,11 @@ impl News {
     }
 
     /// What is new since the last look. The first look of an open wallet finds nothing new.
-    pub(crate) fn hear(&mut self, requests: &[Request], issuances: &[Issuance], unsent: &[Unsent]) -> Vec<Notice> {
+    pub(crate) fn hear(&mut self, requests: &[Request], ends: &[IssuanceEnd], unsent: &[Unsent]) -> Vec<Notice> {
         let now: BTreeMap<String, String> = requests.iter().map(|one| (one.id.clone(), one.stage.clone())).collect();
         let first = self.requests.is_none();
         let before = self.requests.replace(now.clone()).unwrap_or_default();
         let became = |stage: &str| now.iter().any(|(id, now)| !first && now == stage && before.get(id) != Some(now));
-        let issued = |stage: &str| issuances.iter().any(|one| one.stage == stage);
         let waiting = unsent.iter().map(|one| {
             // An answer that was there from the start was seen when the wallet was opened.
             let looks = self.unsent.get(&one.consent).map_or(if first { LOOKS } else { 0 }, |looks| *looks);
@@ -81,8 +74,8 @@ impl News {
         self.unsent = waiting.collect();
         let undelivered = self.unsent.values().any(|looks| *looks == LOOKS);
         let told = [
-            (became("attested") || issued("received"), Notice::Ready),
-            (became("refused") || issued("ended"), Notice::Refused),
+            (became("attested") || ends.contains(&IssuanceEnd::Ready), Notice::Ready),
+            (became("refused") || ends.contains(&IssuanceEnd::Refused), Notice::Refused),
             (undelivered, Notice::Unsent),
         ];
         told.into_iter().filter_map(|(is_new, notice)| is_new.then_some(notice)).collect()
@@ -113,12 +106,11 @@ mod tests {
 
     use super::*;
 
-    fn hear(news: &mut News, requests: &[(&str, &str)], issuances: &[&str], unsent: &[&str]) -> Vec<Notice> {
+    fn hear(news: &mut News, requests: &[(&str, &str)], ends: &[IssuanceEnd], unsent: &[&str]) -> Vec<Notice> {
         let requests =
             requests.iter().map(|(id, stage)| json!({"id": id, "stage": stage, "department": {"zh": "局", "en": "Bureau"}}));
-        let issuances = issuances.iter().map(|stage| json!({"id": "i", "stage": stage, "issuer": "https://issuer.example"}));
         let unsent = unsent.iter().map(|id| json!({"consent": id, "origin": "https://site.example"}));
-        news.hear(&read(requests.collect()), &read(issuances.collect()), &read(unsent.collect()))
+        news.hear(&read(requests.collect()), ends, &read(unsent.collect()))
     }
 
     fn read<T: serde::de::DeserializeOwned>(rows: Vec<serde_json::Value>) -> Vec<T> {
@@ -129,12 +121,12 @@ mod tests {
     fn a_card_that_is_ready_and_one_that_was_refused_are_told_once() {
         let mut news = News::default();
         assert_eq!(hear(&mut news, &[("a", "pending"), ("b", "pending"), ("old", "attested")], &[], &[]), []);
-        assert_eq!(hear(&mut news, &[("a", "pending"), ("b", "pending"), ("old", "attested")], &["waiting"], &[]), []);
+        assert_eq!(hear(&mut news, &[("a", "pending"), ("b", "pending"), ("old", "attested")], &[], &[]), []);
         let both = [("a", "attested"), ("b", "refused"), ("old", "attested")];
         assert_eq!(hear(&mut news, &both, &[], &[]), [Notice::Ready, Notice::Refused]);
         assert_eq!(hear(&mut news, &both, &[], &[]), []);
-        assert_eq!(hear(&mut news, &both, &["received"], &[]), [Notice::Ready]);
-        assert_eq!(hear(&mut news, &both, &["ended", "unheard", "interrupted"], &[]), [Notice::Refused]);
+        assert_eq!(hear(&mut news, &both, &[IssuanceEnd::Ready], &[]), [Notice::Ready]);
+        assert_eq!(hear(&mut news, &both, &[IssuanceEnd::Refused], &[]), [Notice::Refused]);
         news.forget();
         assert_eq!(hear(&mut news, &[("a", "refused")], &[], &[]), [], "what is seen when the wallet is opened");
     }

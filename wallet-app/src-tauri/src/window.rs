@@ -14,12 +14,12 @@ use tauri::{App, AppHandle, Manager as _, Runtime, Url, WebviewWindow, WebviewWi
 use tauri_plugin_deep_link::DeepLinkExt as _;
 use tauri_plugin_opener::OpenerExt as _;
 use wallet_commands::{Commands, Failure, Host, LinkRead};
-use wallet_core::{DeviceStore, Environment, Explained, HardwareKeys, Language, Side};
+use wallet_core::{DeviceStore, Environment, Explained, HardwareKeys, IssuanceEnd, Language, Side};
 use zeroize::Zeroizing;
 
 use crate::arguments::Arguments;
 use crate::links::Links;
-use crate::news::{self, Issuance, News, Request, Unsent};
+use crate::news::{self, News, Request, Unsent};
 use crate::save::{self, ToSave};
 use crate::setup::Setup;
 use crate::weakened;
@@ -82,12 +82,13 @@ fn open(app: &mut App) -> tauri::Result<()> {
 /// Closes the wallet when it was not used for long enough, and tells what is new while the window is not in front.
 async fn watch(behind: Shared, app: AppHandle) {
     let Ok(wallet) = &behind.wallet else { return };
-    let mut news = News::default();
+    let (mut news, mut issuances) = (News::default(), wallet.issuances());
     for look in 0_u32.. {
         tokio::time::sleep(TICK).await;
         wallet.tick();
         let in_front = is_in_front(&app);
-        let Some(heard) = look_around(wallet, &mut news, !in_front && look % ASK_EVERY == 0).await else {
+        let ends: Vec<IssuanceEnd> = std::iter::from_fn(|| issuances.try_recv().ok()).collect();
+        let Some(heard) = look_around(wallet, &mut news, &ends, !in_front && look % ASK_EVERY == 0).await else {
             news.forget();
             continue;
         };
@@ -104,20 +105,19 @@ struct Speaks {
     language: Language,
 }
 
-/// What is new; `None` while the wallet is closed. Departments and issuers are asked if `ask`; otherwise it is what the wallet knows.
-async fn look_around(wallet: &Commands, news: &mut News, ask: bool) -> Option<Vec<news::Notice>> {
+/// What is new; `None` while the wallet is closed. Departments are asked if `ask`; otherwise it is what the wallet knows. `ends` are of issuances
+/// that the wallet asked about by itself.
+async fn look_around(wallet: &Commands, news: &mut News, ends: &[IssuanceEnd], ask: bool) -> Option<Vec<news::Notice>> {
     let mut requests: Vec<Request> = told(wallet, "requests", "{}").await?;
-    let mut issuances: Vec<Issuance> = Vec::new();
     if ask {
         for pending in requests.iter().filter(|one| one.stage == "pending") {
             // A department that is away now is asked again.
             told::<Request>(wallet, "ask_department", &serde_json::json!({ "id": pending.id }).to_string()).await;
         }
-        issuances = told(wallet, "poll_issuances", "{}").await.unwrap_or_default();
         requests = told(wallet, "requests", "{}").await?;
     }
     let unsent: Vec<Unsent> = told(wallet, "unsent", "{}").await?;
-    Some(news.hear(&requests, &issuances, &unsent))
+    Some(news.hear(&requests, ends, &unsent))
 }
 
 /// What a command gives; `None` when it fails.

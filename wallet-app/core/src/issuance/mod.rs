@@ -8,6 +8,7 @@
 mod asking;
 mod attested;
 mod authorize;
+mod begun;
 mod check;
 mod codes;
 mod credential;

@@ -109,6 +109,8 @@ pub(super) struct Offer {
     /// One or more, at most [`MAX_CREDENTIALS`], each of another configuration.
     pub(super) targets: Vec<Target>,
     pub(super) grants: Grants,
+    /// As it came.
+    pub(super) whole: CredentialOffer,
 }
 
 impl Offer {
@@ -141,7 +143,10 @@ impl Wallet {
         let offer = match link.parse::<Link>().map_err(ScanError::Link)? {
             Link::CredentialOfferUri(uri) => {
                 let client = IssuerClient::new(self.http.clone(), uri.clone());
-                client.offer(&uri).await.map_err(IssuanceError::Issuer)?
+                match (client.offer(&uri).await, self.begun_offer(link)?) {
+                    (Ok(offer), _) | (Err(_), Some(offer)) => offer,
+                    (Err(error), None) => return Err(IssuanceError::Issuer(error).into()),
+                }
             }
             Link::CredentialOffer(json) => {
                 serde_json::from_str(&json).map_err(|_| IssuanceError::Offer("it is not a credential offer"))?
@@ -151,6 +156,7 @@ impl Wallet {
             }
         };
         check_grants(&offer.grants)?;
+        let whole = offer.clone();
         let CredentialOffer { credential_issuer: issuer, credential_configuration_ids: offered, grants } = offer;
         let metadata = self.issuer_metadata(&issuer).await?;
         let mut targets = Vec::new();
@@ -158,7 +164,7 @@ impl Wallet {
             let declaration = self.find_declaration(link, &issuer, &vct).await?;
             targets.push(Target { issuer: issuer.clone(), configuration, vct, metadata: metadata.clone(), declaration });
         }
-        Ok(Offer { issuer, targets, grants })
+        Ok(Offer { issuer, targets, grants, whole })
     }
 
     /// What the issuer says of itself, signed by somebody whom the city trusts or not at all.

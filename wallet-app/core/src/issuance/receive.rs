@@ -53,6 +53,7 @@ impl Wallet {
         let server = self.server(target, grant.authorization_server.as_deref(), PRE_AUTHORIZED_CODE_GRANT).await?;
         let id = base64url(&Sha256::digest(grant.code.as_bytes()));
         let mut issuances = self.begin_offer(&id, self.fresh_issuances(&id, &offer.targets, &server)?)?;
+        self.keep_offer(link, &offer.whole)?;
         let first = issuances.first().ok_or(VaultError::Tampered("issuances"))?;
         let access = self.access(first, server).await?;
         let without_token: Vec<Issuance> = issuances.iter().filter(|one| self.needs_code(one)).cloned().collect();
@@ -60,7 +61,9 @@ impl Wallet {
             self.take_code(&access, grant, &without_token, pin).await?;
             issuances = self.with_siblings(&id, issuances)?;
         }
-        self.obtain_all(&access, offer.targets, &issuances).await
+        let received = self.obtain_all(&access, offer.targets, &issuances).await?;
+        self.forget_offer(link)?;
+        Ok(received)
     }
 
     /// Writes a failure into the history, unless it is there by a name of its own.

@@ -64,6 +64,27 @@ async fn a_lost_answer_is_asked_for_again_with_the_same_keys() {
     assert_eq!(records, 3);
 }
 
+/// REL-A3: a department gives an offer until its code was used. A wallet that died then goes on with what it kept, without the PIN; one that never
+/// began it is told that it is gone; and nothing of it is kept once all was received.
+#[tokio::test]
+async fn an_offer_that_is_given_once_is_gone_on_with() {
+    let city = City::new().await;
+    let wallet = city.create_wallet();
+    city.issuer.behave(|behaviour| (behaviour.offers_once, behaviour.lose_answers) = (true, 1000));
+    let link = city.issuer.offer_link();
+    let died = std::time::Duration::from_millis(400);
+    assert!(tokio::time::timeout(died, wallet.receive(&link, Some(PIN))).await.is_err());
+    assert_eq!(city.issuer.seen(|seen| seen.tokens), 1);
+    let stranger = city.create_wallet_in("stranger");
+    assert_eq!(stranger.receive(&link, Some(PIN)).await.unwrap_err().slug(), "refused");
+
+    city.issuer.behave(|behaviour| behaviour.lose_answers = 0);
+    let wallet = city.reopen(wallet);
+    assert_eq!(only(wallet.receive(&link, None).await.unwrap()).copies, 3);
+    assert_eq!(city.issuer.seen(|seen| seen.tokens), 1);
+    assert_eq!(wallet.receive(&link, Some(PIN)).await.unwrap_err().slug(), "refused");
+}
+
 /// REL-A1 seen from the wallet: "not yet" is waited for, an old nonce is replaced.
 #[tokio::test]
 async fn not_yet_is_waited_for_and_an_old_nonce_is_replaced() {

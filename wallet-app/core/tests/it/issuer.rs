@@ -64,6 +64,8 @@ pub(crate) struct Behaviour {
     /// Nonces are refused so many times.
     pub(crate) refuse_nonces: u32,
     pub(crate) redirect_offer: bool,
+    /// An offer is given until its code was used, as Yufu's own departments do.
+    pub(crate) offers_once: bool,
     pub(crate) huge_offer: bool,
     pub(crate) store_other_bytes: bool,
     pub(crate) other_address: bool,
@@ -320,6 +322,9 @@ async fn offer(State(issuer): Issuer, Path(id): Path<String>) -> Response {
     }
     if behaviour.huge_offer {
         return vec![b' '; 3_000_000].into_response();
+    }
+    if behaviour.offers_once && issuer.seen.lock().unwrap().tokens > 0 {
+        return StatusCode::GONE.into_response();
     }
     let grant = json!({ "pre-authorized_code": format!("code-{id}"), "tx_code": { "input_mode": "numeric", "length": 6 } });
     let offer = json!({
