@@ -32,6 +32,7 @@ pub fn routes() -> Router<Arc<Issuer>> {
         .route("/console/requests/{id}/attest", post(requests::attest))
         .route("/console/requests/{id}/refuse", post(requests::refuse))
         .route("/console/requests/{id}/offer", post(requests::offer_again))
+        .route("/console/requests/{id}/lost-phone", post(requests::lost_phone))
         .route("/console/credentials", get(credentials::list))
         .route("/console/credentials/{id}/status", post(credentials::change))
         .route("/console/reports", get(reports::list))

@@ -142,6 +142,8 @@ pub(super) struct RequestPage {
     pub(super) reference: String,
     pub(super) reason: String,
     pub(super) offer: Option<OfferView>,
+    /// How many credentials of this person can still be shown.
+    pub(super) live: usize,
     pub(super) issuances: Vec<IssuanceLine>,
     pub(super) events: Vec<EventLine>,
 }

@@ -28,6 +28,7 @@ use crate::requests::rules as request_rules;
 use crate::requests::store::{self, Blobs, Decision, Request};
 use crate::secrets::{REASON, REFERENCE};
 use crate::staff::{self, Session};
+use crate::status;
 
 #[derive(Deserialize)]
 pub(super) struct AttestForm {
@@ -123,6 +124,7 @@ async fn request_page(app: &Issuer, language: Language, session: &Session, id: &
     }
     let decided = decided(app, l, &request).await?;
     let issued = issuances::of_request(pool, id).await?;
+    let live = issuances::live_of_holder(pool, id).await?.len();
     let events = staff::store::events(pool, id).await?;
     let waiting = store::count_pending(pool).await?;
     Ok(RequestPage {
@@ -135,6 +137,7 @@ async fn request_page(app: &Issuer, language: Language, session: &Session, id: &
         reference: decided.reference,
         reason: decided.reason,
         offer: decided.offer,
+        live,
         issuances: issued.iter().map(|issuance| issuance_line(app, language, issuance)).collect(),
         events: events
             .into_iter()
@@ -330,6 +333,24 @@ pub(super) async fn offer_again(
         check_id(&id)?;
         check_form(&app, &session, &headers, &form.csrf)?;
         attestations::offer_again(&app, &session.staff, &id).await?;
+        Ok(see(&format!("/console/requests/{id}")))
+    };
+    shown(&app, language, result.await)
+}
+
+pub(super) async fn lost_phone(
+    State(app): State<Arc<Issuer>>,
+    language: Language,
+    session: Session,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    FormBody(form): FormBody<OfferForm>,
+) -> Response {
+    let result = async {
+        check_id(&id)?;
+        check_form(&app, &session, &headers, &form.csrf)?;
+        load(&app, &id).await?;
+        status::lost_phone(&app, &session.staff, &id).await?;
         Ok(see(&format!("/console/requests/{id}")))
     };
     shown(&app, language, result.await)

@@ -83,6 +83,7 @@ impl Tongue {
             "revoke" => self.t("吊销", "revoked"),
             "suspend" => self.t("暂停", "suspended"),
             "resume" => self.t("恢复", "resumed"),
+            "lost-phone" => self.t("手机丢失，吊销此人全部凭证", "phone lost: revoked all of this person's credentials"),
             "end-renewals" => self.t("停止续发", "ended the renewals"),
             _ => "?",
         }

@@ -206,6 +206,16 @@ pub async fn of_request(pool: &AnyPool, request: &str) -> sqlx::Result<Vec<Issua
     sqlx::query(sql).bind(request).fetch_all(pool).await?.iter().map(read).collect()
 }
 
+/// The credentials that can still be shown of whoever made this request, without renewals: by all of their requests.
+pub async fn live_of_holder(pool: &AnyPool, request: &str) -> sqlx::Result<Vec<Issuance>> {
+    let sql = sqlx::AssertSqlSafe(format!(
+        "{COLUMNS} WHERE issuances.status <> 'revoked' AND issuances.state <> 'denied' AND {SHOWN} AND issuances.request_id IN
+            (SELECT id FROM attribute_requests WHERE holder = (SELECT holder FROM attribute_requests WHERE id = $1))
+         ORDER BY issuances.created_at, issuances.id"
+    ));
+    sqlx::query(sql).bind(request).fetch_all(pool).await?.iter().map(read).collect()
+}
+
 /// Issuances, latest first, without renewals.
 pub async fn latest(pool: &AnyPool, limit: i64) -> sqlx::Result<Vec<Issuance>> {
     let sql = sqlx::AssertSqlSafe(format!("{COLUMNS} WHERE {SHOWN} ORDER BY issuances.created_at DESC, issuances.id LIMIT $1"));

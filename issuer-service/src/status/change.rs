@@ -19,6 +19,9 @@ use crate::staff::{self, Staff};
 /// The name of [`end_renewals`] in forms and in the staff's log.
 pub const END_RENEWALS: &str = "end-renewals";
 
+/// The name of [`lost_phone`] in the staff's log.
+const LOST_PHONE: &str = "lost-phone";
+
 /// What a clerk does with a credential.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
@@ -110,6 +113,24 @@ pub async fn change(app: &Issuer, staff: &Staff, id: &str, action: Action) -> Re
     tracing::info!(batches = batches.len(), "the status of a credential was changed");
     app.bell.ring();
     Ok(())
+}
+
+/// A person lost their phone and came to the counter: revokes every credential that this department issued to whoever made the request, in the lists
+/// at once and on the ledger within a block or two. Gives how many; asked again it does the rest.
+///
+/// # Errors
+/// [`Failure`] when one of them cannot be revoked yet; those before it are revoked then.
+#[tracing::instrument(name = "status.lost_phone", skip_all, fields(request = request))]
+pub async fn lost_phone(app: &Issuer, staff: &Staff, request: &str) -> Result<usize, Failure> {
+    let live = credentials::live_of_holder(app.database.pool(), request).await?;
+    let mut transaction = app.database.begin().await?;
+    let event = app.environment.random.token();
+    staff::store::record(&mut transaction, &event, app.now(), &staff.name, LOST_PHONE, request).await?;
+    transaction.commit().await?;
+    for issuance in &live {
+        change(app, staff, &issuance.id, Action::Revoke).await?;
+    }
+    Ok(live.len())
 }
 
 /// Ends the renewals of a credential; its copies stay as they are.

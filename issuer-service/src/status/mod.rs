@@ -13,7 +13,7 @@ use axum::Router;
 use axum::routing::get;
 use tower_http::cors::{Any, CorsLayer};
 
-pub use change::{Action, END_RENEWALS, change, end_renewals};
+pub use change::{Action, END_RENEWALS, change, end_renewals, lost_phone};
 pub use lists::{SignedLists, reference};
 pub use store::{Entry, allocate};
 

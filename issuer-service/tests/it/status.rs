@@ -10,7 +10,8 @@ use identity::status_list::{Demand, Status, StatusListToken, StatusReference};
 use ledger::cell::Subject;
 use ledger::records::{AttestationRecord, RecordId};
 
-use crate::support::{Clerk, NOW, WalletKeys, World, attribute};
+use crate::support::wallet_tools::{code, credential_request, credentials};
+use crate::support::{Citizen, Clerk, NOW, WalletKeys, World, attribute};
 
 fn reference(credential: &str) -> StatusReference {
     let claims = SdJwt::parse(credential).unwrap().unverified_claims().clone();
@@ -58,6 +59,47 @@ async fn a_revoked_credential_is_revoked_in_the_list_and_on_the_ledger() {
     // For good.
     assert_eq!(clerk.post(&world, &path, &[("action", "resume")]).await.status, 409);
     assert_eq!(clerk.post(&world, &path, &[("action", "revoke")]).await.status, 409);
+}
+
+/// The credentials of a request that a clerk attests.
+async fn issued((request, token): (String, String), world: &World, clerk: &Clerk, keys: &WalletKeys) -> (String, Vec<String>) {
+    let pin = clerk.attest(world, &request).await;
+    let state = world.get_as(&format!("/v1/attribute-requests/{request}"), &token).await.json();
+    let uri = state["state"]["credential_offer_uri"].as_str().unwrap().to_owned();
+    let offer = world.get(uri.trim_start_matches("http://127.0.0.1:7301")).await.json();
+    let answer = world.token(&code(&offer), &pin).await.json();
+    let access = answer["access_token"].as_str().unwrap();
+    let answer = world.credential_in_the_end(access, &credential_request(&keys.proofs(&world.nonce().await))).await;
+    (request, credentials(&answer))
+}
+
+/// "Lost device dead within a block from … a counter": a clerk revokes everything that was issued to this person, by whichever request, in one
+/// act; what others have stays.
+#[tokio::test]
+async fn a_lost_phone_is_reported_at_the_counter() {
+    let world = World::new().await;
+    let clerk = Clerk::sign_in(&world).await;
+    let (citizen, neighbour) = (Citizen::new(&world), Citizen::with_device(&world, 77));
+    let (request, one) = issued(citizen.ask(&world).await, &world, &clerk, &WalletKeys::new(2)).await;
+    let (_, other) = issued(citizen.ask_again(&world).await, &world, &clerk, &WalletKeys::new(3)).await;
+    let (_, theirs) = issued(neighbour.ask(&world).await, &world, &clerk, &WalletKeys::new(1)).await;
+    let page = clerk.get(&world, &format!("/console/requests/{request}")).await.text();
+    assert!(page.contains("id=\"lost-phone\"") && page.contains("数量：2"), "{page}");
+    let path = format!("/console/requests/{request}/lost-phone");
+    assert_eq!(clerk.post(&world, &path, &[]).await.status, 303);
+    for credential in one.iter().chain(&other) {
+        assert_eq!(status(&world, credential).await, Status::Invalid);
+    }
+    let all: Vec<&String> = one.iter().chain(&other).collect();
+    world.until("the ledger has it", || async { all.iter().all(|one| on_ledger(&world, one) == 2) }).await;
+    for credential in &theirs {
+        assert_eq!((status(&world, credential).await, on_ledger(&world, credential)), (Status::Valid, 0));
+    }
+    let page = clerk.get(&world, &format!("/console/requests/{request}")).await.text();
+    assert!(!page.contains("id=\"lost-phone\"") && page.contains("手机丢失"), "{page}");
+    // Without the form's token, and about nothing: nothing.
+    assert_eq!(clerk.post_raw(&world, &path, "http://127.0.0.1:7301", &[("csrf", "x")]).await.status, 403);
+    assert_eq!(clerk.post(&world, "/console/requests/AAAAAAAAAAAAAAAAAAAAAA/lost-phone", &[]).await.status, 404);
 }
 
 #[tokio::test]

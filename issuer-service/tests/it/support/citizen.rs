@@ -159,7 +159,18 @@ impl Citizen {
 
     pub(crate) async fn ask_with(&self, world: &World, claims: &BTreeMap<String, String>) -> (String, String) {
         let declared = self.declare_all(world, claims).await;
-        let answer = self.submit(world, &self.sign(&self.request(&declared))).await;
+        self.ask_for(world, &self.request(&declared)).await
+    }
+
+    /// Asks once more than [`Self::ask`] did.
+    pub(crate) async fn ask_again(&self, world: &World) -> (String, String) {
+        let declared = self.declare_all(world, &claims()).await;
+        let request = AttributeRequest { jti: "a-random-identifier-2".to_owned(), ..self.request(&declared) };
+        self.ask_for(world, &request).await
+    }
+
+    async fn ask_for(&self, world: &World, request: &AttributeRequest) -> (String, String) {
+        let answer = self.submit(world, &self.sign(request)).await;
         assert_eq!(answer.status, 201, "{}", answer.text());
         let json = answer.json();
         (json["id"].as_str().unwrap().to_owned(), json["state_token"].as_str().unwrap().to_owned())
