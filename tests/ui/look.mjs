@@ -46,7 +46,8 @@ function tooLow(nodes) {
     const stops = (backgroundImage.match(/rgba?\([^)]*\)/g) ?? []).map(parse);
     return [...below, ...stops.flatMap((stop) => below.map((one) => over(stop, one)))];
   };
-  return nodes.flatMap(({ element, target }) => {
+  // What has gone meanwhile, like a countdown that ended, is not on the screen.
+  return nodes.filter(({ element }) => element.isConnected).flatMap(({ element, target }) => {
     const style = getComputedStyle(element);
     const ratios = grounds(element).map((ground) => {
       const [darker, lighter] = [luminance(over(parse(style.color), ground)), luminance(ground)].sort((one, other) => one - other);

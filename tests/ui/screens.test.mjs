@@ -159,9 +159,10 @@ test("documents are uploaded with their kind, and nobody is held up for want of 
   const go = async (type) => {
     await page.locator("#apply").click();
     await page.locator(`[data-type='urn:yufu:vct:${type}:1']`).click();
-    for (const field of await page.locator("form input:not([type=file]), form textarea").all()) {
+    for (const field of await page.locator("form input:not([type=file], [type=radio]), form textarea").all()) {
       await field.fill((await field.getAttribute("type")) === "date" ? "1990-03-07" : "若兰");
     }
+    for (const choice of await page.locator("form fieldset").all()) await choice.locator("input").first().check();
   };
   const submit = () => page.locator("form > .button.first").click();
   await go("marital-status");

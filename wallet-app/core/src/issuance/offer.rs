@@ -142,6 +142,7 @@ impl Wallet {
     pub(super) async fn read_offer(&self, link: &str) -> Result<Offer, WalletError> {
         let offer = match link.parse::<Link>().map_err(ScanError::Link)? {
             Link::CredentialOfferUri(uri) => {
+                self.check_machine(&uri)?;
                 let client = IssuerClient::new(self.http.clone(), uri.clone());
                 match (client.offer(&uri).await, self.begun_offer(link)?) {
                     (Ok(offer), _) | (Err(_), Some(offer)) => offer,
@@ -170,6 +171,7 @@ impl Wallet {
     /// What the issuer says of itself, signed by somebody whom the city trusts or not at all.
     pub(super) async fn issuer_metadata(&self, issuer: &str) -> Result<IssuerMetadata, WalletError> {
         let base = Url::parse(issuer).map_err(|_| IssuanceError::Offer("its issuer has no address"))?;
+        self.check_machine(&base)?;
         let trust = MetadataTrust { anchors: &self.anchors, now: self.now() };
         let client = IssuerClient::new(self.http.clone(), base);
         // Section 12.2.1: the metadata must be about the issuer that is asked for; the client compares.

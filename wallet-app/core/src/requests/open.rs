@@ -157,7 +157,7 @@ impl Wallet {
     }
 
     /// No request makes a wallet ask a service of the citizen's own machine, unless the whole city is there.
-    fn check_machine(&self, url: &Url) -> Result<(), RequestError> {
+    pub(crate) fn check_machine(&self, url: &Url) -> Result<(), RequestError> {
         if self.is_in_a_pilot_city() || !is_on_this_machine(url) {
             return Ok(());
         }

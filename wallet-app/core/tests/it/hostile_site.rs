@@ -266,6 +266,15 @@ async fn no_link_makes_the_wallet_ask_a_service_of_this_machine() {
         assert_eq!(error.slug(), "request-address-local", "{link}");
     }
     assert_eq!(city.site.seen(|seen| (seen.fetched, seen.posted.len())), (0, 0));
+    // Nor does an offer, by its own address or by its issuer's.
+    let offer = serde_json::json!({ "credential_issuer": city.issuer.base(), "credential_configuration_ids": ["resident-identity"],
+        "grants": { "urn:ietf:params:oauth:grant-type:pre-authorized_code": { "pre-authorized_code": "code-1" } } });
+    let by_value =
+        url::form_urlencoded::Serializer::new(String::new()).append_pair("credential_offer", &offer.to_string()).finish();
+    for link in [city.issuer.offer_link(), format!("openid-credential-offer://?{by_value}")] {
+        assert_eq!(wallet.receive(&link, Some(crate::issuer::PIN)).await.unwrap_err().slug(), "request-address-local", "{link}");
+    }
+    assert_eq!(city.issuer.seen(|seen| seen.bodies.len()), 0);
 }
 
 /// OpenID4VP sections 14.7 and 8.2: a redirect of the response is not followed; whoever it leads to gets nothing.
