@@ -108,9 +108,13 @@ class Locator {
     const found = await this.#until("ready", `return found.length && (${condition}) ? found[0] : null;`, timeout);
     return found[ELEMENT];
   }
-  /** A click of the pointer, on what can be seen, is not disabled, and does not move: what is shown above it later would take its place. */
+  /**
+   * A click of the pointer, on what can be seen, is not disabled, and does not move: what is shown above it later would take its place. It is
+   * scrolled to first, as a person would; the driver does not find its way within what scrolls.
+   */
   async click({ timeout } = {}) {
     const element = await this.#element("found[0].checkVisibility() && !found[0].disabled", timeout);
+    await this.page.script("arguments[0].scrollIntoView({ block: 'center' });", [{ [ELEMENT]: element }]);
     const place = () => this.page.script("const { x, y } = arguments[0].getBoundingClientRect(); return arguments[0].isConnected ? `${x} ${y}` : null;", [{ [ELEMENT]: element }]);
     let [before, still] = [await place(), 0];
     for (const until = Date.now() + LIMIT_MS; still < STILL; ) {
