@@ -5,7 +5,7 @@
 //! section 2.3.3), bytes base64. What a command could not do comes back with one of the codes `cancelled`, `locked` and `gone`, or another
 //! one with words.
 //!
-//! [`plugin`] is a few lines for a telephone, which no toolchain here builds. All else runs on a desktop, on a fake of the other half.
+//! `plugin.rs` is a few lines for a telephone, which no toolchain here builds. All else runs on a desktop, on a fake of the other half.
 
 #[cfg(all(feature = "plugin", any(target_os = "android", target_os = "ios")))]
 mod plugin;
