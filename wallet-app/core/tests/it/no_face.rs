@@ -1,5 +1,7 @@
 //! Everything without a face: no portrait is ever required, and one that is given leaves the device as ciphertext only.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use identity::canonical;
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -91,6 +93,10 @@ async fn no_biometric_leaves_the_device_in_the_clear_or_is_anchored() {
     assert!(posted.len() > 1000, "and the answer");
     for body in bodies.iter().chain([&posted]) {
         assert!(!find(body), "a body of {} bytes has a trace of the portrait", body.len());
+        // What a JWS says is there for everybody to read.
+        for part in body.split(|byte| *byte == b'.').filter_map(|part| URL_SAFE_NO_PAD.decode(part).ok()) {
+            assert!(!find(&part), "a signed text of {} bytes has a trace of the portrait", part.len());
+        }
     }
     let transactions = city.ledger.transactions();
     assert!(transactions.len() > 1);
