@@ -15,8 +15,9 @@ use std::{num::NonZeroU64, time::Duration};
 
 /// Blocks that a pruned node keeps here: more than an epoch.
 const KEEP: u64 = 40;
-/// Blocks that are kept where a node gets the state: more than are made while it does.
-const LONG: u64 = 100;
+/// Blocks that are kept where a node gets the state: more than are made while it does, also on a busy machine, where the clock of the test runs
+/// ahead of its disk.
+const LONG: u64 = 200;
 const ITEMS: u64 = 16;
 
 fn keeping(blocks: fn(&str) -> Option<u64>) -> Keeping {
@@ -93,7 +94,7 @@ async fn live(world: &mut World) -> Vec<Transaction> {
 fn pruned_nodes_prove_everything_that_is_true_now_and_an_archive_has_the_rest() {
     run_keeping(4, 51, keeping(|word| (word != "validator-3").then_some(KEEP)), |mut world| async move {
         let load = live(&mut world).await;
-        world.reach(&word(0), 150).await;
+        world.reach(&word(0), 260).await;
         for place in 0..3 {
             pruned(&world, &word(place), 96).await;
             let node = world.node(&word(place));
@@ -151,7 +152,7 @@ fn a_wiped_node_gets_the_state_from_nodes_that_prune() {
         let tip = world.height(&word(0));
         world.reach(&word(3), tip).await;
         let node = world.node(&word(3));
-        assert!(node.reads.oldest() >= 150 && !node.is_archive(), "it did not replay: {}", node.reads.oldest());
+        assert!(node.reads.oldest() > 200 && !node.is_archive(), "it did not replay: {}", node.reads.oldest());
         for transaction in &load {
             assert!(proven(&world, node, &Subject::Transaction(transaction.id())).await.body.is_some());
         }
@@ -188,7 +189,7 @@ fn without_an_archive_a_late_node_names_what_to_do_and_that_helps() {
     run_keeping(4, 54, keeping(|_| Some(LONG)), |mut world| async move {
         world.reach(&word(3), 5).await;
         world.kill(&word(3)).await;
-        world.reach(&word(0), 140).await;
+        world.reach(&word(0), 240).await;
         for place in 0..3 {
             pruned(&world, &word(place), 32).await;
         }

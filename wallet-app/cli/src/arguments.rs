@@ -72,6 +72,7 @@ pub(crate) enum Command {
     /// Ask how requests for attestation stand.
     Status {
         /// One request; without it all of them.
+        #[arg(allow_hyphen_values = true)]
         id: Option<String>,
         /// Wait up to so many seconds for a decision.
         #[arg(long, default_value_t = 0)]
@@ -120,11 +121,13 @@ pub(crate) enum Command {
     /// Fetch new single-use copies of a credential.
     Renew {
         /// The credential's id.
+        #[arg(allow_hyphen_values = true)]
         id: String,
     },
     /// Remove a credential from this wallet; it stays in force on the ledger.
     Delete {
         /// The credential's id.
+        #[arg(allow_hyphen_values = true)]
         id: String,
         /// Do not ask.
         #[arg(long)]
@@ -141,6 +144,7 @@ pub(crate) enum Command {
     /// Kill a credential for good, without the issuer.
     Kill {
         /// The credential's id.
+        #[arg(allow_hyphen_values = true)]
         id: String,
         /// Do not ask.
         #[arg(long)]
@@ -167,16 +171,19 @@ pub(crate) enum Command {
     /// Take a consent back.
     Withdraw {
         /// The consent's id, as the history has it.
+        #[arg(allow_hyphen_values = true)]
         consent: String,
     },
     /// Ask a site to delete what it was shown.
     AskDeletion {
         /// The consent's id, as the history has it.
+        #[arg(allow_hyphen_values = true)]
         consent: String,
     },
     /// Report a site to the department that answers for it.
     Report {
         /// The consent's id, or the site's origin as the history has it.
+        #[arg(allow_hyphen_values = true)]
         about: String,
         /// Why.
         #[arg(long)]
@@ -187,6 +194,7 @@ pub(crate) enum Command {
     /// Send a statement again that has not got there.
     SendStatement {
         /// The statement's id.
+        #[arg(allow_hyphen_values = true)]
         id: String,
     },
     /// Check every receipt against the ledger.
@@ -200,6 +208,7 @@ pub(crate) enum Command {
     /// Send such a response again.
     Resend {
         /// The consent's id.
+        #[arg(allow_hyphen_values = true)]
         consent: String,
     },
     /// Print the DID.
@@ -276,6 +285,7 @@ pub(crate) enum RecoveryCommand {
     /// Kill the copies of one on the lost device.
     KillOld {
         /// Its id.
+        #[arg(allow_hyphen_values = true)]
         id: String,
         /// Do not ask.
         #[arg(long)]
@@ -284,6 +294,7 @@ pub(crate) enum RecoveryCommand {
     /// Take one off the list.
     Forget {
         /// Its id.
+        #[arg(allow_hyphen_values = true)]
         id: String,
     },
 }

@@ -257,6 +257,15 @@ fn a_wallet_killed_while_it_is_made_is_whole_or_not_there() {
     }
 }
 
+/// Ids are base64url, and one in sixty-four begins with `-`: it is no option.
+#[test]
+fn an_id_that_begins_with_a_hyphen_is_an_id() {
+    let place = Place::new();
+    for arguments in [&["status", "-6PGs6VuojlUO-KUQ0j8IA"][..], &["withdraw", "-x"], &["recovery", "forget", "-x"]] {
+        assert_eq!(error(&place.run(&[arguments, &["--json"][..]].concat())), "wallet-not-found", "{arguments:?}");
+    }
+}
+
 /// SEC-D2: a crash of the wallet leaves no file with what it had in memory.
 #[cfg(target_os = "linux")]
 #[test]

@@ -66,10 +66,15 @@ pub(crate) mod base64url_bytes {
     }
 }
 
-/// A random id as text: 16 bytes, base64url.
+/// A random id as text: 16 bytes, base64url. None begins with `-`, as an option of a command does.
 pub(crate) fn fresh_id(environment: &Environment) -> String {
-    let entropy = environment.entropy();
-    URL_SAFE_NO_PAD.encode(entropy.first_chunk::<16>().expect("32 bytes begin with 16"))
+    loop {
+        let entropy = environment.entropy();
+        let id = URL_SAFE_NO_PAD.encode(entropy.first_chunk::<16>().expect("32 bytes begin with 16"));
+        if !id.starts_with('-') {
+            return id;
+        }
+    }
 }
 
 /// Bytes as base64url text.
