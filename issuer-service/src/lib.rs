@@ -23,6 +23,7 @@ pub mod renewals;
 pub mod reports;
 pub mod requests;
 pub mod secrets;
+pub mod signed;
 pub mod staff;
 pub mod start;
 pub mod status;

@@ -1,12 +1,11 @@
 //! What a report must be, decided without asking anybody.
 
-use identity::jose::jwk;
-use identity::jose::jws::{JwsError, Parsed};
-use identity::{PublicKey, UnixSeconds, json};
-use ledger::records::IdentityRecord;
-use serde_json::Value;
+use identity::UnixSeconds;
+use identity::jose::jws::JwsError;
 use service_kit::{ApiError, Slug};
 use wire::reports::{self, Report};
+
+use crate::signed::{SignedError, Unverified};
 
 /// Why a report is not taken. None quotes anything of it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -48,42 +47,23 @@ impl From<ReportError> for ApiError {
     }
 }
 
-/// A report whose signature was not checked yet.
-pub struct Unverified {
-    parsed: Parsed,
-    /// What it says.
-    pub report: Report,
-    thumbprint: String,
+impl From<SignedError> for ReportError {
+    fn from(error: SignedError) -> Self {
+        match error {
+            SignedError::Jws(error) => Self::Jws(error),
+            SignedError::Payload => Self::Payload,
+            SignedError::Kid => Self::Kid,
+            SignedError::NoSuchDevice => Self::NoSuchDevice,
+        }
+    }
 }
 
-impl Unverified {
-    /// Reads a compact JWS.
-    ///
-    /// # Errors
-    /// [`ReportError`].
-    pub fn parse(jws: &str) -> Result<Self, ReportError> {
-        let parsed = Parsed::parse(jws, &reports::REPORT)?;
-        let object = json::parse_object(parsed.unverified_payload()).map_err(|_| ReportError::Payload)?;
-        let report: Report = serde_json::from_value(Value::Object(object)).map_err(|_| ReportError::Payload)?;
-        let kid = parsed.header().kid.as_deref().ok_or(ReportError::Kid)?;
-        let (did, thumbprint) = kid.split_once('#').ok_or(ReportError::Kid)?;
-        if did != report.iss.to_string() {
-            return Err(ReportError::Kid);
-        }
-        let thumbprint = thumbprint.to_owned();
-        Ok(Self { parsed, report, thumbprint })
-    }
-
-    /// Checks the signature with the live device that `kid` names.
-    ///
-    /// # Errors
-    /// [`ReportError::NoSuchDevice`], [`ReportError::Jws`].
-    pub fn verify(self, identity: Option<&IdentityRecord>) -> Result<Report, ReportError> {
-        let devices: &[PublicKey] = identity.map_or(&[], |record| &record.devices);
-        let device = devices.iter().find(|key| jwk::thumbprint_text(key) == self.thumbprint);
-        self.parsed.verify(device.ok_or(ReportError::NoSuchDevice)?)?;
-        Ok(self.report)
-    }
+/// Reads a report, whose signature is not checked yet.
+///
+/// # Errors
+/// [`ReportError`].
+pub fn parse(jws: &str) -> Result<Unverified<Report>, ReportError> {
+    Ok(Unverified::parse(jws, &reports::REPORT, |report: &Report| &report.iss)?)
 }
 
 /// Checks what a report says.

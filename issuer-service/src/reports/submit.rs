@@ -14,7 +14,7 @@ use service_kit::{ApiError, Slug};
 use sha2::{Digest, Sha256};
 use wire::reports::{Report, ReportTaken};
 
-use super::rules::{self, ReportError, Unverified};
+use super::rules::{self, ReportError};
 use super::store::{self, Kept};
 use crate::app::{Issuer, refuse};
 use crate::failure::Failure;
@@ -31,13 +31,13 @@ pub(super) async fn submit(
     if headers.get(header::CONTENT_TYPE).is_none_or(|value| value != "application/jwt") {
         return Err(refuse(Slug::BadRequest, "the body must be an application/jwt"));
     }
-    let unverified = Unverified::parse(&jws).map_err(ApiError::from)?;
-    let did = &unverified.report.iss;
+    let unverified = rules::parse(&jws).map_err(ApiError::from)?;
+    let did = &unverified.says.iss;
     if did.network != *app.ledger.network() {
         return Err(ApiError::from(ReportError::OtherNetwork).into());
     }
     let identity = app.ledger.identity(did.id).await?;
-    let report = unverified.verify(identity.as_ref()).map_err(ApiError::from)?;
+    let report = unverified.verify(identity.as_ref()).map_err(ReportError::from).map_err(ApiError::from)?;
     rules::check(&report, &app.config.public_url, app.now()).map_err(ApiError::from)?;
 
     let id = reference(&report);
@@ -62,8 +62,8 @@ pub(super) async fn submit(
 /// When it does not open, or is none.
 pub(crate) fn open(app: &Issuer, kept: &Kept) -> Result<Report, Failure> {
     let jws = app.secrets.open(REPORT, &kept.id, &kept.jws_sealed)?;
-    let read = Unverified::parse(&String::from_utf8_lossy(&jws)).map_err(ApiError::internal)?;
-    Ok(read.report)
+    let read = rules::parse(&String::from_utf8_lossy(&jws)).map_err(ApiError::internal)?;
+    Ok(read.says)
 }
 
 /// The id follows from who reported and under which jti: it needs no randomness and tells nobody anything.

@@ -1,15 +1,12 @@
 //! What an attribute request must be, decided without asking anybody.
 
 use identity::UnixSeconds;
-use identity::jose::jwk;
-use identity::jose::jws::{self, JwsAlg, JwsError, Parsed, Presence, Typ};
-use identity::{PublicKey, json};
-use ledger::records::IdentityRecord;
-use serde_json::Value;
+use identity::jose::jws::{self, JwsAlg, JwsError, Presence, Typ};
 use service_kit::{ApiError, Slug};
 use wire::issuer::{ATTRIBUTE_REQUEST_TYPE, AttributeKind, AttributeRequest, fits};
 
 use crate::config::AttestationConfig;
+use crate::signed::{SignedError, Unverified};
 
 /// How long after `iat` a request is taken.
 pub const FRESH_SECONDS: i64 = 5 * 60;
@@ -78,45 +75,28 @@ impl From<RequestError> for ApiError {
     }
 }
 
-/// A request whose signature was not checked yet.
-pub struct Unverified {
-    parsed: Parsed,
-    /// What it says.
-    pub request: AttributeRequest,
-    thumbprint: String,
+impl From<SignedError> for RequestError {
+    fn from(error: SignedError) -> Self {
+        match error {
+            SignedError::Jws(error) => Self::Jws(error),
+            SignedError::Payload => Self::Payload,
+            SignedError::Kid => Self::Kid,
+            SignedError::NoSuchDevice => Self::NoSuchDevice,
+        }
+    }
 }
 
-impl Unverified {
-    /// Reads a compact JWS.
-    pub fn parse(jws: &str) -> Result<Self, RequestError> {
-        let parsed = Parsed::parse(jws, &POLICY)?;
-        let request = read_payload(parsed.unverified_payload())?;
-        let kid = parsed.header().kid.as_deref().ok_or(RequestError::Kid)?;
-        let (did, thumbprint) = kid.split_once('#').ok_or(RequestError::Kid)?;
-        if did != request.iss.to_string() {
-            return Err(RequestError::Kid);
-        }
-        let thumbprint = thumbprint.to_owned();
-        Ok(Self { parsed, request, thumbprint })
-    }
-
-    /// Checks the signature with the live device that `kid` names.
-    pub fn verify(self, identity: Option<&IdentityRecord>) -> Result<AttributeRequest, RequestError> {
-        let devices: &[PublicKey] = identity.map_or(&[], |record| &record.devices);
-        let device = devices.iter().find(|key| jwk::thumbprint_text(key) == self.thumbprint);
-        self.parsed.verify(device.ok_or(RequestError::NoSuchDevice)?)?;
-        Ok(self.request)
-    }
+/// Reads a request, whose signature is not checked yet.
+///
+/// # Errors
+/// [`RequestError`].
+pub fn parse(jws: &str) -> Result<Unverified<AttributeRequest>, RequestError> {
+    Ok(Unverified::parse(jws, &POLICY, |request: &AttributeRequest| &request.iss)?)
 }
 
 /// Reads the payload of a request that was verified before.
 pub fn stored(jws: &str) -> Result<AttributeRequest, RequestError> {
-    Unverified::parse(jws).map(|unverified| unverified.request)
-}
-
-fn read_payload(payload: &[u8]) -> Result<AttributeRequest, RequestError> {
-    let object = json::parse_object(payload).map_err(|_| RequestError::Payload)?;
-    serde_json::from_value(Value::Object(object)).map_err(|_| RequestError::Payload)
+    parse(jws).map(|unverified| unverified.says)
 }
 
 /// Checks what a verified request says, other than its anchors and blobs.

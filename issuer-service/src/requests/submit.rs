@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 use wire::issuer::AttributeRequest;
 
 use super::opening::{self, Opening};
-use super::rules::{self, RequestError, Unverified};
+use super::rules::{self, RequestError};
 use super::{state, store};
 use crate::app::{Issuer, refuse};
 use crate::failure::Failure;
@@ -66,13 +66,13 @@ pub(super) async fn submit(
 
 /// The request, signed by a live device of its identity on the ledger.
 async fn verified(app: &Issuer, jws: &str) -> Result<AttributeRequest, Failure> {
-    let unverified = Unverified::parse(jws).map_err(ApiError::from)?;
-    let did = &unverified.request.iss;
+    let unverified = rules::parse(jws).map_err(ApiError::from)?;
+    let did = &unverified.says.iss;
     if did.network != *app.ledger.network() {
         return Err(ApiError::from(RequestError::OtherNetwork).into());
     }
     let identity = app.ledger.identity(did.id).await?;
-    Ok(unverified.verify(identity.as_ref()).map_err(ApiError::from)?)
+    Ok(unverified.verify(identity.as_ref()).map_err(RequestError::from).map_err(ApiError::from)?)
 }
 
 /// The same `jti` with the same content has the same answer, whenever it comes; with other content it is a conflict.

@@ -109,15 +109,6 @@ impl Signer for HeldSigner {
 }
 
 impl Wallet {
-    /// Whether this device's own key is in secure hardware; `None` without an identity.
-    ///
-    /// # Errors
-    /// [`WalletError::Vault`].
-    pub fn is_device_key_in_hardware(&self) -> Result<Option<bool>, WalletError> {
-        let keys: Option<crate::identity::IdentityKeys> = self.vault.get(Table::Identity, crate::identity::KEY)?;
-        Ok(keys.map(|keys| matches!(keys.device, HeldKey::Hardware(_))))
-    }
-
     /// Forgets the keys in the hardware that nothing in the vault names, and says how many. To be called when the wallet was opened, before
     /// any story: one under way has keys that the vault does not know yet.
     ///
