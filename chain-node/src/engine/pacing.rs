@@ -18,6 +18,7 @@ use commonware_macros::select;
 use commonware_runtime::Clock;
 use futures::StreamExt as _;
 use std::{
+    future::pending,
     sync::Arc,
     time::{Duration, SystemTime},
 };
@@ -106,6 +107,13 @@ impl<E: Environment> Application<E> for Paced<E> {
             let earliest = time(block.inner()).checked_sub(CLOCK_DRIFT).unwrap_or(SystemTime::UNIX_EPOCH);
             context.0.sleep_until(earliest).await;
         }
-        self.inner.verify(context, ancestry).await
+        // The state's actor ends when the node stops, and its mailbox panics for who still waits: such a block gets no vote. The signal is let
+        // go at once, because the runtime waits for all who hold it.
+        let stopped = context.0.stopped();
+        select! {
+            _ = stopped => {},
+            valid = self.inner.verify(context, ancestry) => return valid,
+        }
+        pending().await
     }
 }

@@ -7,4 +7,5 @@ mod changes;
 mod equivocation;
 mod late;
 mod pruned;
+mod stopping;
 mod world;
