@@ -216,7 +216,7 @@ const qr = (rows) => {
   return { side: rows.length + 8, path: rows.flatMap(dark).join("") };
 };
 const here = "ed25519:3wZb8kq7Yh6v5tT2mN9sX1cR4eF0gJ";
-const devices = { devices: [{ key: here, this_device: true }, { key: "ed25519:9sX1cR4eF0gJ3wZb8kq7Yh6v5tT2mN", this_device: false }], as_of: asOf, seconds_ago: 7 };
+const devices = { devices: [{ key: here, name: "书房的电脑", this_device: true }, { key: "ed25519:9sX1cR4eF0gJ3wZb8kq7Yh6v5tT2mN", name: null, this_device: false }], as_of: asOf, seconds_ago: 7 };
 const chinese = "的一是在不了有和人这中大为上个国我以要他时来用们".split("");
 const english = "abandon ability able about above absent absorb abstract absurd abuse access accident account accuse achieve acid acoustic acquire across act action actor actress actual".split(" ");
 /** The words of a wallet that is not there. */
@@ -310,6 +310,7 @@ export const answers = {
   create_identity: identity,
   devices,
   known_devices: devices,
+  name_device: ({ key, name }) => ({ ...devices, devices: devices.devices.map((one) => (one.key === key ? { ...one, name: name || null } : one)) }),
   remove_device: { ...devices, devices: devices.devices.slice(0, 1) },
   ask_to_join: () => ({ link: deviceLink, code: "4821 0937", expires_at: Math.floor(Date.now() / 1000) + 600, qr: qr(codes.device) }),
   open_device_link: {

@@ -94,6 +94,20 @@ function byKeyboard(browser) {
     assert.deepEqual([declared[0].claims.gender, declared[0].claims.birth_date], ["男", "1990-05-05"]);
   });
 
+  story(browser, "by keyboard alone a device is given a name, which is what it is called from then on", async (opened) => {
+    const asked = [];
+    const page = await opened({ name_device: (input) => (asked.push(input), answers.name_device(input)) });
+    const { on, type } = keys(page);
+    await on("nav li:nth-child(4) button", "Enter");
+    await on("#devices", "Enter");
+    await on(".device:not(.this) .button:not(.danger)", "Enter");
+    await type(".device:not(.this) input", "爷爷的旧手机");
+    await page.keyboard.press("Enter");
+    await page.locator(".device:not(.this) h2", { hasText: "爷爷的旧手机" }).waitFor();
+    await page.locator(".device:not(.this) form").waitFor({ state: "detached" });
+    assert.deepEqual(asked, [{ key: answers.devices.devices[1].key, name: "爷爷的旧手机" }]);
+  });
+
   story(browser, "by keyboard alone a device is removed and a card revoked, after a question that has the focus and gives it back", async (opened) => {
     const asked = [];
     const page = await opened({ remove_device: (input) => (asked.push(input.key), answers.remove_device), kill: (input) => (asked.push(input.credential), answers.kill) });

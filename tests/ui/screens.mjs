@@ -194,6 +194,11 @@ export const screens = [
     await page.locator("#devices .button.danger").last().click();
     await page.locator("[data-sure]").waitFor();
   }, {}],
+  ["device-name", async (page) => {
+    await settings("#devices")(page);
+    await page.locator("#devices [aria-expanded]", { hasText: /^(命名|Name it)$/ }).click();
+    await page.locator("#devices form input").waitFor();
+  }, {}],
   ["add-device", async (page) => {
     await settings("#devices")(page);
     await page.locator("#add-device").click();

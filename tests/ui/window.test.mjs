@@ -229,3 +229,54 @@ test("without a camera the window says so and goes on", async () => {
   await wallet.locator(".notice", { hasText: "There is no camera, or it was not allowed" }).waitFor(PATIENCE);
   await wallet.locator("#link-camera", { hasText: "Scan with the camera" }).waitFor(PATIENCE);
 });
+
+/** Puts a picture on the desktop's clipboard, as long as the program that is given back runs. */
+async function onClipboard(picture) {
+  const path = join(wallet.folder, "clipboard.png");
+  await writeFile(path, picture);
+  return spawn("xclip", ["-quiet", "-selection", "clipboard", "-target", "image/png", "-in", path], { stdio: "ignore" });
+}
+const pasteKeys = () => {
+  const [control, key] = ["\uE009", "v"];
+  const actions = [{ type: "keyDown", value: control }, { type: "keyDown", value: key }, { type: "keyUp", value: key }, { type: "keyUp", value: control }];
+  return wallet.command("POST", "/actions", { actions: [{ type: "key", id: "keyboard", actions }] });
+};
+
+test("a picture on the clipboard is read, by the button and by the keys that paste", async () => {
+  await people.visitor.goto(`${city.YUFU_SITE}/login`);
+  const clipboard = await onClipboard(await people.visitor.locator("#qr").screenshot());
+  try {
+    for (const paste of [() => wallet.locator(".drop .button", { hasText: "on the clipboard" }).click(), pasteKeys]) {
+      await paste();
+      await wallet.locator("#agreed").waitFor(PATIENCE);
+      await wallet.locator("nav button").nth(1).click();
+      await wallet.locator("#link").waitFor(PATIENCE);
+    }
+  } finally {
+    clipboard.kill();
+  }
+});
+
+test("a camera's frames are read until there is something to read", async () => {
+  const picture = (await people.visitor.locator("#qr").screenshot()).toString("base64");
+  await wallet.close();
+  wallet = await Window.open(city.YUFU_APP, ["--setup", city.YUFU_SETUP, "--folder", city.YUFU_FOLDER], { YUFU_TEST_WITHOUT: "real-camera" });
+  await wallet.locator("input.pin").fill(PASSPHRASE, PATIENCE);
+  await wallet.locator(".button.first").click();
+  await wallet.locator("nav button").nth(1).click(PATIENCE);
+  // The webview's made-up camera shows no code of ours: after some frames, one with the code is put in their place.
+  await wallet.evaluate((picture) => {
+    const encode = OffscreenCanvas.prototype.convertToBlob;
+    window.frames_of_camera = [];
+    OffscreenCanvas.prototype.convertToBlob = async function (options) {
+      const frame = await encode.call(this, options);
+      window.frames_of_camera.push([frame.type, frame.size, this.width]);
+      return window.frames_of_camera.length < 4 ? frame : new Blob([Uint8Array.from(atob(picture), (one) => one.charCodeAt(0))]);
+    };
+  }, picture);
+  await wallet.locator("#link-camera").click();
+  await wallet.locator("#agreed").waitFor(PATIENCE);
+  const frames = await wallet.evaluate(() => window.frames_of_camera);
+  assert.equal(frames.length, 4);
+  for (const [type, size, width] of frames) assert.ok(type === "image/jpeg" && size > 1_000 && width >= 320, JSON.stringify(frames));
+});

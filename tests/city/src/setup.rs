@@ -58,10 +58,20 @@ const TOOLS: [Tool; 7] = [
     WINDOW,
     LINTIAN,
     Tool {
-        packages: &["webkit2gtk-driver", "xvfb", "xauth", "dbus", "dbus-x11", "at-spi2-core", "gnome-keyring", "dbus-bin"],
+        packages: &[
+            "webkit2gtk-driver",
+            "xvfb",
+            "xauth",
+            "dbus",
+            "dbus-x11",
+            "at-spi2-core",
+            "gnome-keyring",
+            "dbus-bin",
+            "xclip",
+        ],
         purpose: "tests of the application's window",
         installed: || {
-            ["WebKitWebDriver", "xvfb-run", "xauth", "dbus-run-session", "gnome-keyring-daemon", "dbus-monitor"]
+            ["WebKitWebDriver", "xvfb-run", "xauth", "dbus-run-session", "gnome-keyring-daemon", "dbus-monitor", "xclip"]
                 .into_iter()
                 .all(in_path)
         },

@@ -229,6 +229,14 @@ pub(crate) enum Command {
         #[arg(long)]
         code: Option<String>,
     },
+    /// Call a device by a name, on this device alone; the ledger and others never learn it.
+    NameDevice {
+        /// The device's key, as `devices` lists it.
+        key: PublicKey,
+        /// The name, of 40 characters at most; nothing takes it away.
+        #[arg(default_value = "")]
+        name: String,
+    },
     /// Remove a device from the identity; it is dead from the next block on.
     RemoveDevice {
         /// The device's key, as `devices` lists it.

@@ -6,7 +6,7 @@ use wallet_core::recovery::RecoveryError;
 use wallet_core::{Explained, IdentityView, InviteView, JoinView, MovedView, RecoveryStatus, Restored, Side, WalletError};
 
 use crate::failure::Failure;
-use crate::inputs::{AddDevice, ById, Nothing, OfLink, Recover, RemoveDevice};
+use crate::inputs::{AddDevice, ById, NameDevice, Nothing, OfLink, Recover, RemoveDevice};
 use crate::open::{Commands, blocking};
 use crate::qr::Qr;
 
@@ -45,6 +45,10 @@ pub struct Recovered {
 impl Commands {
     pub(crate) async fn known_devices(&self, _: Nothing) -> Result<Option<Devices>, Failure> {
         Ok(self.wallet()?.known_devices()?)
+    }
+
+    pub(crate) async fn name_device(&self, input: NameDevice) -> Result<Devices, Failure> {
+        Ok(self.wallet()?.name_device(&input.key, &input.name)?)
     }
 
     pub(crate) async fn remove_device(&self, input: RemoveDevice) -> Result<Devices, Failure> {

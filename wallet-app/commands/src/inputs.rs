@@ -364,6 +364,16 @@ pub struct RemoveDevice {
     pub key: PublicKey,
 }
 
+/// Input of `name_device`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NameDevice {
+    /// The device's key.
+    pub key: PublicKey,
+    /// What to call it; nothing takes the name away.
+    pub name: String,
+}
+
 /// Input of `add_device`.
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]

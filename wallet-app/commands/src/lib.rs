@@ -28,9 +28,9 @@ pub use self::failure::Failure;
 pub use self::identities::{DeviceAdded, JoinShown, Recovered};
 pub use self::inputs::{
     AddDevice, Approve, ByCid, ByConsent, ByCredential, ById, CameBack, CardGiven, ChangePin, Create, Declare, DocumentFile,
-    FileBytes, GivenDocument, LinkRead, Nothing, OfLink, OpenRequest, Picture, Pin, ReadPicture, ReadText, Receive, Recover,
-    Rehearse, RehearseWritten, RemoveDevice, ReportSite, SecretGiven, Select, SetLanguage, TypedWords, Unlock, Where, WithPin,
-    Words,
+    FileBytes, GivenDocument, LinkRead, NameDevice, Nothing, OfLink, OpenRequest, Picture, Pin, ReadPicture, ReadText, Receive,
+    Recover, Rehearse, RehearseWritten, RemoveDevice, ReportSite, SecretGiven, Select, SetLanguage, TypedWords, Unlock, Where,
+    WithPin, Words,
 };
 pub use self::open::{Commands, Host, Stage, Status};
 pub use self::qr::Qr;

@@ -15,8 +15,8 @@ use crate::failure::Failure;
 use crate::identities::{DeviceAdded, JoinShown, Recovered};
 use crate::inputs::{
     AddDevice, Approve, ByCid, ByConsent, ByCredential, ById, CameBack, CardGiven, ChangePin, Create, Declare, DocumentFile,
-    LinkRead, Nothing, OfLink, OpenRequest, ReadPicture, ReadText, Receive, Recover, Rehearse, RehearseWritten, RemoveDevice,
-    ReportSite, Select, SetLanguage, TypedWords, Unlock, Where, WithPin,
+    LinkRead, NameDevice, Nothing, OfLink, OpenRequest, ReadPicture, ReadText, Receive, Recover, Rehearse, RehearseWritten,
+    RemoveDevice, ReportSite, Select, SetLanguage, TypedWords, Unlock, Where, WithPin,
 };
 use crate::open::{Commands, LIMIT, Status};
 use crate::secrets::{BackupFile, CardRead, CardShown, WordsShown};
@@ -51,6 +51,8 @@ macro_rules! for_each_command {
             devices: Nothing => Devices;
             /// The same as they were last proven, without the ledger.
             known_devices: Nothing => Option<Devices>;
+            /// Calls a device by a name, on this device alone.
+            name_device: NameDevice => Devices;
             /// Removes a device: dead from the next block on.
             remove_device: RemoveDevice => Devices;
             /// On a new device: the link and the code to show.

@@ -208,6 +208,7 @@ fn with_camera(window: &WebviewWindow) -> tauri::Result<()> {
     window.with_webview(|webview| {
         if let Some(settings) = webview.inner().settings() {
             settings.set_enable_media_stream(true);
+            settings.set_enable_mock_capture_devices(weakened::is_without("real-camera"));
         }
     })
 }

@@ -27,6 +27,8 @@ export type Commands = {
   devices: { input: Nothing; output: Devices };
   /** The same as they were last proven, without the ledger. */
   known_devices: { input: Nothing; output: Devices | null };
+  /** Calls a device by a name, on this device alone. */
+  name_device: { input: NameDevice; output: Devices };
   /** Removes a device: dead from the next block on. */
   remove_device: { input: RemoveDevice; output: Devices };
   /** On a new device: the link and the code to show. */
@@ -1208,6 +1210,14 @@ export type RemoveDevice = {
   key: string;
 };
 
+/** Input of `name_device`. */
+export type NameDevice = {
+  /** The device's key. */
+  key: string;
+  /** What to call it; nothing takes the name away. */
+  name: string;
+};
+
 /** The devices of the identity, as the ledger has them. */
 export type Devices = {
   /** The devices, oldest first. */
@@ -1222,6 +1232,8 @@ export type Devices = {
 export type DeviceView = {
   /** Its key. */
   key: string;
+  /** What the citizen calls it, on this device. */
+  name: string | null;
   /** Whether it is this one. */
   this_device: boolean;
 };

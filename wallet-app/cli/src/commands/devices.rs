@@ -1,6 +1,7 @@
-//! `devices`, `join`, `add-device`, `remove-device`.
+//! `devices`, `join`, `add-device`, `name-device`, `remove-device`.
 
 use identity::PublicKey;
+use wallet_core::identity::DeviceView;
 use wallet_core::{Devices, Language, Wallet};
 
 use super::identity::make_unless_there;
@@ -22,8 +23,11 @@ pub(crate) async fn list(wallet: &Wallet, offline: bool, printer: &Printer) -> R
 
 fn lines(devices: &Devices, printer: &Printer) -> Vec<String> {
     let this = printer.say("（本机）", " (this device)");
-    let mut lines: Vec<String> =
-        devices.devices.iter().map(|device| format!("{}{}", device.key, if device.this_device { this } else { "" })).collect();
+    let line = |device: &DeviceView| {
+        let name = device.name.as_deref().map(|name| format!("  {name}")).unwrap_or_default();
+        format!("{}{}{name}", device.key, if device.this_device { this } else { "" })
+    };
+    let mut lines: Vec<String> = devices.devices.iter().map(line).collect();
     let (block, seconds) = (devices.as_of.height, devices.seconds_ago);
     lines.push(match printer.language {
         Language::Zh => format!("截至第 {block} 个区块，{seconds} 秒前。"),
@@ -80,6 +84,13 @@ pub(crate) async fn add(wallet: &Wallet, link: &str, code: Option<&str>, printer
         all.push(format!("{}{welcome}", printer.say("给新设备的回复：", "The answer for the new device: ")));
         all
     });
+    Ok(())
+}
+
+/// Calls a device by a name.
+pub(crate) fn name(wallet: &Wallet, key: &PublicKey, name: &str, printer: &Printer) -> Result<(), Failure> {
+    let devices = wallet.name_device(key, name)?;
+    printer.result(&devices, || lines(&devices, printer));
     Ok(())
 }
 

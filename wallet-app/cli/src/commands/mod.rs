@@ -74,6 +74,7 @@ pub(crate) async fn run(arguments: &Arguments, printer: &Printer) -> Result<(), 
         Command::Did => identity::did(&wallet, printer),
         Command::Devices { offline } => devices::list(&wallet, *offline, printer).await,
         Command::AddDevice { link, code } => devices::add(&wallet, link, code.as_deref(), printer).await,
+        Command::NameDevice { key, name } => devices::name(&wallet, key, name, printer),
         Command::RemoveDevice { key, yes } => devices::remove(&wallet, key, *yes, printer).await,
         Command::Recovery { command } => recovery::run(&wallet, command, printer).await,
     }

@@ -1,8 +1,10 @@
-//! The identity's devices: as the ledger proves them, as they were last known, and removing one.
+//! The identity's devices: as the ledger proves them, as they were last known, removing one, and what a citizen calls them.
 //!
 //! A change is in the vault before the ledger hears of it, and goes into the history when the ledger is seen to have it, also by a wallet
 //! that died meanwhile. A removed device is dead from the next block on: the ledger refuses what it signs, and whoever looks at
 //! the proven document does not find its key.
+
+use std::collections::BTreeMap;
 
 use identity::keys::{PublicKey, Signer};
 use ledger::receipt::Refusal;
@@ -14,6 +16,7 @@ use super::{IdentityError, IdentityKeys};
 use crate::chain::{AsOf, LedgerError};
 use crate::error::{Side, WalletError};
 use crate::history::{self, Event, HistoryEntry};
+use crate::labels;
 use crate::vault::{Batch, Table, VaultError};
 use crate::wallet::Wallet;
 
@@ -21,6 +24,10 @@ use crate::wallet::Wallet;
 const KNOWN: &str = "known-devices";
 /// The vault's record of a change under way.
 const CHANGE: &str = "device-change";
+/// The vault's record of what the citizen calls the devices. The ledger, and who reads it, know of no name.
+const NAMES: &str = "device-names";
+/// Characters of a device's name at most.
+const MAX_NAME: usize = 40;
 
 /// The devices of the identity, as the ledger has them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -34,10 +41,12 @@ pub struct Devices {
 }
 
 /// One device.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct DeviceView {
     /// Its key.
     pub key: PublicKey,
+    /// What the citizen calls it, on this device.
+    pub name: Option<String>,
     /// Whether it is this one.
     pub this_device: bool,
 }
@@ -49,6 +58,9 @@ struct Known {
     devices: Vec<PublicKey>,
     as_of: AsOf,
 }
+
+/// What the citizen calls devices, by their keys.
+type Names = BTreeMap<String, String>;
 
 /// A change that the ledger was asked for, or will be.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -104,6 +116,31 @@ impl Wallet {
         let keys = self.identity_keys()?;
         let known: Option<Known> = self.vault.get(Table::Identity, KNOWN)?;
         Ok(known.map(|known| self.devices_view(&keys, known.as_of, known.devices)).transpose()?)
+    }
+
+    /// Calls a device by a name, on this device alone; an empty one takes the name away.
+    ///
+    /// # Errors
+    /// [`IdentityError::NotCreated`], [`IdentityError::UnknownDevice`], [`IdentityError::Name`] of more than 40 characters, or with
+    /// one that is not shown.
+    pub fn name_device(&self, device: &PublicKey, name: &str) -> Result<Devices, WalletError> {
+        let keys = self.identity_keys()?;
+        let known: Option<Known> = self.vault.get(Table::Identity, KNOWN)?;
+        let known = known.filter(|known| known.devices.contains(device)).ok_or(IdentityError::UnknownDevice)?;
+        let name = name.trim();
+        if labels::printable(name, MAX_NAME) != name {
+            return Err(IdentityError::Name.into());
+        }
+        self.vault.write::<_, VaultError>(|batch| {
+            let mut names: Names = batch.get(Table::Identity, NAMES)?.unwrap_or_default();
+            if name.is_empty() {
+                names.remove(&device.to_string());
+            } else {
+                names.insert(device.to_string(), name.to_owned());
+            }
+            batch.put(Table::Identity, NAMES, &names)
+        })?;
+        Ok(self.devices_view(&keys, known.as_of, known.devices)?)
     }
 
     /// Removes a device of the identity: dead from the next block on. After an error or a crash the same call goes on.
@@ -167,6 +204,10 @@ impl Wallet {
         let known = Known { devices: record.devices, as_of };
         self.vault.write::<_, VaultError>(|batch| {
             batch.put(Table::Identity, KNOWN, &known)?;
+            if let Some(mut names) = batch.get::<Names>(Table::Identity, NAMES)? {
+                names.retain(|key, _| known.devices.iter().any(|device| device.to_string() == *key));
+                batch.put(Table::Identity, NAMES, &names)?;
+            }
             let change: Option<Change> = batch.get(Table::Identity, CHANGE)?;
             match change.filter(|change| change.is_done(&known.devices)) {
                 Some(change) => self.settle(batch, change),
@@ -183,7 +224,9 @@ impl Wallet {
 
     fn devices_view(&self, keys: &IdentityKeys, as_of: AsOf, devices: Vec<PublicKey>) -> Result<Devices, VaultError> {
         let own = keys.device()?;
-        let devices = devices.into_iter().map(|key| DeviceView { key, this_device: key == own }).collect();
+        let mut names: Names = self.vault.get(Table::Identity, NAMES)?.unwrap_or_default();
+        let view = |key: PublicKey| DeviceView { key, name: names.remove(&key.to_string()), this_device: key == own };
+        let devices = devices.into_iter().map(view).collect();
         Ok(Devices { devices, as_of, seconds_ago: as_of.seconds_ago(self.now()) })
     }
 }

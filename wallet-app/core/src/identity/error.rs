@@ -47,6 +47,9 @@ pub enum IdentityError {
     /// The identity has as many devices as it may have.
     #[error("the identity has as many devices as it may have")]
     TooManyDevices,
+    /// A device's name that is too long, or has a character that is not shown.
+    #[error("a device's name has at most 40 characters, and each is shown")]
+    Name,
 }
 
 impl IdentityError {
@@ -60,7 +63,8 @@ impl IdentityError {
             | Self::Recovering
             | Self::UnknownDevice
             | Self::LastDevice
-            | Self::TooManyDevices => self.explain_identity(),
+            | Self::TooManyDevices
+            | Self::Name => self.explain_identity(),
             Self::Link(_) | Self::OtherLedger | Self::LinkExpired | Self::WrongCode | Self::NotAdded | Self::NotJoining => {
                 self.explain_pairing()
             }
@@ -104,6 +108,11 @@ impl IdentityError {
                 "too-many-devices",
                 "设备数量已达上限。请先移除一个不再使用的设备。",
                 "Your identity has as many devices as it may have. Remove one that you do not use first.",
+            ),
+            Self::Name => (
+                "device-name-not-taken",
+                "名称最多 40 个字，不能含有看不见的字符。",
+                "A name has 40 characters at most, and none that cannot be seen.",
             ),
             _ => (
                 "identity-not-created",

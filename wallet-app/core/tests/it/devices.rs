@@ -205,3 +205,30 @@ async fn a_wrong_welcome_joins_nothing() {
     let third = city.create_wallet_in("third");
     assert_eq!(third.join(&first.welcome_link().unwrap()).await.unwrap_err().slug(), "device-not-joining");
 }
+
+/// A citizen's names for devices are this device's alone; they outlast a lock, and go with the device.
+#[tokio::test]
+async fn a_device_has_the_name_that_its_citizen_gives_it() {
+    let city = City::new().await;
+    let (first, second) = (city.create_wallet(), city.create_wallet_in("second"));
+    let own = first.create_identity().await.unwrap().device;
+    assert_eq!(first.name_device(&own, "x").unwrap_err().slug(), "device-unknown", "before the ledger was seen to have it");
+    pair(&first, &second).await;
+    let other = second.identity().unwrap().unwrap().device;
+    first.name_device(&own, "书房的电脑").unwrap();
+    first.name_device(&other, "  Old phone ").unwrap();
+    let names =
+        |devices: &wallet_core::Devices| -> Vec<Option<String>> { devices.devices.iter().map(|one| one.name.clone()).collect() };
+    let both = [Some("书房的电脑".to_owned()), Some("Old phone".to_owned())];
+    assert_eq!(names(&first.devices().await.unwrap()), both);
+    assert_eq!(names(&second.devices().await.unwrap()), [None, None]);
+    for refused in ["n".repeat(41).as_str(), "a\u{202e}b", "a\nb"] {
+        assert_eq!(first.name_device(&own, refused).unwrap_err().slug(), "device-name-not-taken", "{refused:?}");
+    }
+    drop(first);
+    let first = city.unlock_in("wallet");
+    assert_eq!(names(&first.known_devices().unwrap().unwrap()), both);
+    assert_eq!(names(&first.name_device(&own, " ").unwrap()), [None, both[1].clone()]);
+    assert_eq!(names(&first.remove_device(&other).await.unwrap()), [None]);
+    assert_eq!(first.name_device(&other, "x").unwrap_err().slug(), "device-unknown");
+}
