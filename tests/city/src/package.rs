@@ -12,8 +12,8 @@ use crate::{build, npm, setup};
 const MAX_PACKAGE_BYTES: u64 = 8_000_000;
 /// A text that only the pilot's bridge has.
 const OF_THE_BRIDGE: &str = "yufu-proof";
-/// One that every build of the application has.
-const OF_THE_APPLICATION: &str = "open_in_browser";
+/// One that every build of the application has: not a name that is only compared, which an optimized one keeps as numbers.
+const OF_THE_APPLICATION: &str = "address-not-opened";
 /// One that only a build for tests of the window has.
 const OF_TESTS: &str = "YUFU_TEST_WITHOUT";
 
