@@ -17,6 +17,7 @@ mod open;
 mod sentence;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use borsh::BorshSerialize;
 use identity::canonical::{self, Hash};
@@ -48,8 +49,8 @@ pub struct Consent {
     /// What the citizen sees.
     pub view: ConsentView,
     request: OpenedRequest,
-    /// Everything in the wallet that may answer, the newest first.
-    candidates: Vec<Showable>,
+    /// Everything in the wallet that may answer, the newest first; shared with every choice of the citizen.
+    candidates: Arc<[Showable]>,
     /// What would be of the right kind and is not in force.
     hidden: Vec<HiddenCredential>,
     chosen: Vec<Chosen>,

@@ -1,6 +1,7 @@
 //! Opening: the consent screen is put together from what was verified.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use identity::{Localized, UnixSeconds, canonical};
 
@@ -93,7 +94,7 @@ impl Wallet {
 
     async fn consent(&self, request: &OpenedRequest) -> Result<Consent, WalletError> {
         let (candidates, hidden) = self.candidates(request).await?;
-        self.with_selection(request.clone(), (candidates, hidden), &Selection::default(), false)
+        self.with_selection(request.clone(), (candidates.into(), hidden), &Selection::default(), false)
     }
 
     /// The same request with what the citizen chose of [`ConsentView::questions`] and [`ConsentView::sets`]. Nothing is sent.
@@ -101,14 +102,14 @@ impl Wallet {
     /// # Errors
     /// [`crate::consent::ConsentError::Choice`] when the choice does not answer the request.
     pub fn select(&self, consent: &Consent, selection: &Selection) -> Result<Consent, WalletError> {
-        let Consent { request, candidates, hidden, knows_unverified, .. } = consent.clone();
-        self.with_selection(request, (candidates, hidden), selection, knows_unverified)
+        let Consent { request, candidates, hidden, knows_unverified, .. } = consent;
+        self.with_selection(request.clone(), (candidates.clone(), hidden.clone()), selection, *knows_unverified)
     }
 
     fn with_selection(
         &self,
         request: OpenedRequest,
-        (candidates, hidden): (Vec<Showable>, Vec<HiddenCredential>),
+        (candidates, hidden): (Arc<[Showable]>, Vec<HiddenCredential>),
         selection: &Selection,
         knows_unverified: bool,
     ) -> Result<Consent, WalletError> {
