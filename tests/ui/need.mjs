@@ -109,13 +109,17 @@ export function need(people, secret, known) {
       await people.wallet.locator("[data-slug]").waitFor(PATIENCE);
       assert.equal(await people.wallet.locator("[data-slug]").getAttribute("data-slug"), "device-code-wrong");
       await people.wallet.locator("#device-code").fill(shown.code);
+      await people.wallet.locator("form input[maxlength='40']").fill("爷爷的旧手机");
       await people.wallet.locator("form .button.first").click();
       await shows(people.wallet, "#welcome");
       const joined = await terminal("phone", "join", await people.wallet.locator("#welcome").getAttribute("data-link"));
       assert.equal(joined.did, known.did);
-      assert.equal((await terminal("phone", "devices")).devices.length, 2);
+      const [, phone] = (await terminal("phone", "devices")).devices;
+      assert.deepEqual([phone.this_device, phone.name], [true, null], "a name stays on the device where it was given");
+      assert.equal((await terminal("phone", "name-device", phone.key, "mine")).devices[1].name, "mine");
       await people.wallet.locator("nav button").nth(3).click();
       await people.wallet.locator("#devices").click();
+      await people.wallet.locator(".device:not(.this) h2", { hasText: "爷爷的旧手机" }).waitFor(PATIENCE);
       await people.wallet.locator(".device:not(.this) .button.danger").click(PATIENCE);
       await people.wallet.locator("[data-sure]").click();
       await shows(people.wallet, ".notice.good");
