@@ -6,18 +6,33 @@ use identity::{Did, PublicKey, json};
 use ledger::records::IdentityRecord;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use service_kit::Slug;
 
-/// Why it is not believed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Why it is not believed. None quotes anything of it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SignedError {
     /// Not a JWS of the right kind, or the signature is wrong.
-    Jws(JwsError),
+    #[error("it is not a JWS of the right kind, or its signature is wrong")]
+    Jws(#[from] JwsError),
     /// The payload has other members, or values of other types.
+    #[error("the payload is not of the kind that its header names")]
     Payload,
     /// `kid` is not a DID URL of `iss`.
+    #[error("the header's kid is not a verification method of the DID in iss")]
     Kid,
     /// The identity has no such device now.
+    #[error("no live device of the identity has this key")]
     NoSuchDevice,
+}
+
+impl SignedError {
+    /// What kind of problem it is.
+    pub fn slug(&self) -> Slug {
+        match self {
+            Self::Jws(JwsError::BadSignature) | Self::NoSuchDevice => Slug::NotAllowed,
+            Self::Jws(_) | Self::Payload | Self::Kid => Slug::BadRequest,
+        }
+    }
 }
 
 /// A JWS whose signature was not checked yet.
@@ -34,7 +49,7 @@ impl<T: DeserializeOwned> Unverified<T> {
     /// # Errors
     /// [`SignedError`].
     pub fn parse(jws: &str, policy: &Policy, iss: fn(&T) -> &Did) -> Result<Self, SignedError> {
-        let parsed = Parsed::parse(jws, policy).map_err(SignedError::Jws)?;
+        let parsed = Parsed::parse(jws, policy)?;
         let object = json::parse_object(parsed.unverified_payload()).map_err(|_| SignedError::Payload)?;
         let says: T = serde_json::from_value(Value::Object(object)).map_err(|_| SignedError::Payload)?;
         let kid = parsed.header().kid.as_deref().ok_or(SignedError::Kid)?;
@@ -53,7 +68,7 @@ impl<T: DeserializeOwned> Unverified<T> {
     pub fn verify(self, identity: Option<&IdentityRecord>) -> Result<T, SignedError> {
         let devices: &[PublicKey] = identity.map_or(&[], |record| &record.devices);
         let device = devices.iter().find(|key| jwk::thumbprint_text(key) == self.thumbprint);
-        self.parsed.verify(device.ok_or(SignedError::NoSuchDevice)?).map_err(SignedError::Jws)?;
+        self.parsed.verify(device.ok_or(SignedError::NoSuchDevice)?)?;
         Ok(self.says)
     }
 }

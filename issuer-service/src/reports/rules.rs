@@ -1,7 +1,6 @@
 //! What a report must be, decided without asking anybody.
 
 use identity::UnixSeconds;
-use identity::jose::jws::JwsError;
 use service_kit::{ApiError, Slug};
 use wire::reports::{self, Report};
 
@@ -10,21 +9,12 @@ use crate::signed::{SignedError, Unverified};
 /// Why a report is not taken. None quotes anything of it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ReportError {
-    /// Not a JWS of the right kind.
-    #[error("the report is not a signed report")]
-    Jws(#[from] JwsError),
-    /// The payload has other members, or values of other types.
-    #[error("the payload is not a report")]
-    Payload,
-    /// `kid` is not a DID URL of `iss`.
-    #[error("the header's kid is not a verification method of the DID in iss")]
-    Kid,
+    /// Not what a live device of the identity signed.
+    #[error(transparent)]
+    Signed(#[from] SignedError),
     /// The DID is of another ledger.
     #[error("the DID belongs to another ledger network")]
     OtherNetwork,
-    /// The identity has no such device now.
-    #[error("no live device of the identity has this key")]
-    NoSuchDevice,
     /// `aud` names somebody else, or nobody.
     #[error("the report is addressed to another department")]
     Audience,
@@ -39,22 +29,10 @@ pub enum ReportError {
 impl From<ReportError> for ApiError {
     fn from(error: ReportError) -> Self {
         let slug = match &error {
-            ReportError::Jws(JwsError::BadSignature) | ReportError::NoSuchDevice => Slug::NotAllowed,
-            ReportError::Jws(_) | ReportError::Payload | ReportError::Kid => Slug::BadRequest,
+            ReportError::Signed(error) => error.slug(),
             ReportError::OtherNetwork | ReportError::Audience | ReportError::NotFresh | ReportError::Bounds => Slug::Refused,
         };
-        Self::new(slug).detail(error.to_string())
-    }
-}
-
-impl From<SignedError> for ReportError {
-    fn from(error: SignedError) -> Self {
-        match error {
-            SignedError::Jws(error) => Self::Jws(error),
-            SignedError::Payload => Self::Payload,
-            SignedError::Kid => Self::Kid,
-            SignedError::NoSuchDevice => Self::NoSuchDevice,
-        }
+        Self::new(slug).detail(service_kit::problem::chain(&error))
     }
 }
 

@@ -1,7 +1,7 @@
 //! What an attribute request must be, decided without asking anybody.
 
 use identity::UnixSeconds;
-use identity::jose::jws::{self, JwsAlg, JwsError, Presence, Typ};
+use identity::jose::jws::{self, JwsAlg, Presence, Typ};
 use service_kit::{ApiError, Slug};
 use wire::issuer::{ATTRIBUTE_REQUEST_TYPE, AttributeKind, AttributeRequest, fits};
 
@@ -24,21 +24,12 @@ const POLICY: jws::Policy = jws::Policy {
 /// Why a request is not taken.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RequestError {
-    /// Not a JWS of the right kind.
-    #[error("the request is not a signed attribute request")]
-    Jws(#[from] JwsError),
-    /// The payload has other members, or values of other types.
-    #[error("the payload of the request is not an attribute request")]
-    Payload,
-    /// `kid` is not a DID URL of `iss`.
-    #[error("the header's kid is not a verification method of the DID in iss")]
-    Kid,
+    /// Not what a live device of the identity signed.
+    #[error(transparent)]
+    Signed(#[from] SignedError),
     /// The DID is of another ledger.
     #[error("the DID belongs to another ledger network")]
     OtherNetwork,
-    /// The identity has no such device now.
-    #[error("no live device of the identity has this key")]
-    NoSuchDevice,
     /// `aud` names somebody else.
     #[error("the request is addressed to another department")]
     Audience,
@@ -62,8 +53,8 @@ pub enum RequestError {
 impl From<RequestError> for ApiError {
     fn from(error: RequestError) -> Self {
         let slug = match &error {
-            RequestError::Jws(JwsError::BadSignature) | RequestError::NoSuchDevice => Slug::NotAllowed,
-            RequestError::Jws(_) | RequestError::Payload | RequestError::Kid | RequestError::Jti => Slug::BadRequest,
+            RequestError::Signed(error) => error.slug(),
+            RequestError::Jti => Slug::BadRequest,
             RequestError::OtherNetwork
             | RequestError::Audience
             | RequestError::NotFresh
@@ -72,17 +63,6 @@ impl From<RequestError> for ApiError {
             | RequestError::MediaType => Slug::Refused,
         };
         Self::new(slug).detail(service_kit::problem::chain(&error))
-    }
-}
-
-impl From<SignedError> for RequestError {
-    fn from(error: SignedError) -> Self {
-        match error {
-            SignedError::Jws(error) => Self::Jws(error),
-            SignedError::Payload => Self::Payload,
-            SignedError::Kid => Self::Kid,
-            SignedError::NoSuchDevice => Self::NoSuchDevice,
-        }
     }
 }
 
