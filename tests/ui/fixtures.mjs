@@ -284,6 +284,7 @@ const longName = text(endless, "The Riverside City Joint Office for Housing, Reg
 const unbroken = "x".repeat(64) + "-" + "Donaudampfschifffahrtsgesellschaft".repeat(3);
 const longClaims = claims.map((one, at) => ({ ...one, value: at === 1 ? unbroken : one.value }));
 export const long = {
+  devices: { ...devices, devices: devices.devices.map((one, at) => ({ ...one, name: at ? unbroken.slice(0, 40) : endless.slice(0, 40) })) },
   card: { ...card, type_name: longName, issuer_name: longName, claims: longClaims, issuer: `https://${unbroken}.example` },
   consent: {
     ...consent,

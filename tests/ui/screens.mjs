@@ -391,6 +391,11 @@ export const screens = [
     await link(page, "openid4vp://?x");
     await consentReady(page);
   }, { open_request: long.consent }],
+  ["devices-long", async (page) => {
+    await settings("#devices")(page);
+    await page.locator("#devices .button.danger").last().click();
+    await page.locator("[data-sure]").waitFor();
+  }, { known_devices: long.devices, devices: long.devices }],
   ["apply-long", async (page) => {
     await page.locator("#apply").click();
     await page.locator(".link-row").first().waitFor();
